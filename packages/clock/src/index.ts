@@ -1,1 +1,4 @@
-export {};
+export { CountTime, HostTime } from "./time-source.ts";
+export type { TimeSource } from "./time-source.ts";
+export { Clock } from "./clock.ts";
+export type { ClockState, Timer } from "./clock.ts";
