@@ -27,11 +27,10 @@ declare function clearInterval(handle: TimeoutHandle | undefined): void;
 declare function queueMicrotask(callback: () => void): void;
 declare function structuredClone<T>(value: T): T;
 
-interface MessageEvent<T = unknown> { readonly data: T }
-
 declare class MessagePort {
-  onmessage: ((event: MessageEvent) => void) | null;
-  postMessage(message: unknown, transfer?: readonly object[]): void;
+  /** The listener's event carries `data`; it is an `object` here because Node's types know it as a plain event. */
+  addEventListener(type: "message", listener: (event: object) => void): void;
+  postMessage(message: unknown, transfer?: readonly never[]): void;
   start(): void;
   close(): void;
 }

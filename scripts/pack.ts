@@ -1,0 +1,83 @@
+/**
+ * Packs every public package as it would be published, unpacks them into a scratch project outside the workspace, and imports
+ * and type checks them there, so that a missing file, a wrong `exports` entry or a leaked source path is found before a user does.
+ * It needs the build, and no network: dependencies that are not ours are linked from this workspace.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+
+interface Manifest { name: string; private?: boolean; exports: Record<string, unknown>; dependencies?: Record<string, string> }
+
+const root = join(import.meta.dirname, "..");
+const project = mkdtempSync(join(tmpdir(), "doppel-pack-"));
+process.on("exit", () => rmSync(project, { recursive: true, force: true }));
+
+function run(cwd: string, command: string, ...args: string[]): string {
+  const result = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (result.status !== 0) {
+    console.error(`pack: ${command} ${args.join(" ")} (in ${cwd}) failed\n${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`);
+    process.exit(1);
+  }
+  return result.stdout;
+}
+
+const read = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) as Manifest;
+const bin = (name: string): string => join(root, "node_modules/.bin", name);
+const entries: string[] = [];
+
+for (const folder of readdirSync(join(root, "packages")).sort()) {
+  const source = join(root, "packages", folder);
+  const manifest = read(join(source, "package.json"));
+  if (manifest.private) continue;
+  for (const file of ["README.md", "dist/index.js", "dist/index.d.ts"])
+    if (!existsSync(join(source, file))) {
+      console.error(`pack: ${manifest.name} has no ${file}`);
+      process.exit(1);
+    }
+  const tarballs = join(project, "tarballs", folder);
+  mkdirSync(tarballs, { recursive: true });
+  run(source, "npx", "-y", "pnpm@12.21.0", "pack", "--pack-destination", tarballs);
+  run(root, bin("publint"), join(tarballs, readdirSync(tarballs)[0]!), "--strict");
+
+  const target = join(project, "node_modules", manifest.name);
+  mkdirSync(target, { recursive: true });
+  run(project, "tar", "-xzf", join(tarballs, readdirSync(tarballs)[0]!), "-C", target, "--strip-components=1");
+  const packed = read(join(target, "package.json"));
+  for (const [dependency, range] of Object.entries(packed.dependencies ?? {})) {
+    if (range.startsWith("workspace:")) {
+      console.error(`pack: ${manifest.name} would be published with ${dependency} at ${range}`);
+      process.exit(1);
+    }
+    const link = join(project, "node_modules", dependency);
+    if (dependency.startsWith("@doppel/") || existsSync(link)) continue;
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(realpathSync(join(source, "node_modules", dependency)), link);
+  }
+  for (const entry of Object.keys(packed.exports))
+    if (entry !== "./package.json") entries.push(packed.name + entry.slice(1));
+  console.log(`packed ${manifest.name}`);
+}
+
+const imports = entries.map((entry, index) => `import * as p${index} from "${entry}";`).join("\n");
+const list = entries.map((entry, index) => `["${entry}", p${index}]`).join(", ");
+writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
+writeFileSync(
+  join(project, "main.ts"),
+  `${imports}\nfor (const [name, exported] of [${list}] as [string, object][])\n`
+  + `  if (Object.keys(exported).length === 0) throw new Error(name + " exports nothing");\nexport {};\n`,
+);
+mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+symlinkSync(realpathSync(join(root, "node_modules/@types/node")), join(project, "node_modules/@types/node"));
+symlinkSync(join(root, "types"), join(project, "types"));
+writeFileSync(join(project, "tsconfig.json"), JSON.stringify({
+  compilerOptions: {
+    target: "ES2023", lib: ["ES2023", "ESNext.Disposable"], module: "NodeNext", strict: true, noEmit: true, types: ["node"],
+  },
+  files: ["main.ts", "types/webassembly.d.ts"],
+}));
+run(project, bin("tsc"), "-p", ".");
+run(project, bin("node"), "main.ts");
+console.log(`imported ${entries.length} entry points from packed packages`);
