@@ -1,1 +1,4 @@
-export {};
+export { Bytes } from "./bytes.ts";
+export { FunctionBuilder, type Label, type Signature } from "./function-builder.ts";
+export { ModuleBuilder } from "./module-builder.ts";
+export { OP, VALUE_TYPE, type ValueType } from "./opcodes.ts";
