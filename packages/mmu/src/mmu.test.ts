@@ -1,0 +1,139 @@
+/** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
+import { describe, expect, test } from "vitest";
+import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, WRITE } from "./index.ts";
+import type { PhysicalMap } from "./index.ts";
+
+const RAM = 0x100000;
+
+/** 1 MiB of RAM at physical 0, which is linear memory from `RAM` on; everything above is no memory. */
+function machine() {
+  const buffer = new ArrayBuffer(2 * RAM);
+  const view = new DataView(buffer);
+  const observed = new Set<number>();
+  const physical: PhysicalMap = {
+    hostAddress: (page) => (page < 256 ? RAM + page * 4096 : -1),
+    writable: (page) => !observed.has(page),
+    frameOf: (page) => page + 7,
+    read8: (a) => view.getUint8(RAM + a), read16: (a) => view.getUint16(RAM + a, true), read32: (a) => view.getInt32(RAM + a, true),
+    write8: (a, v) => view.setUint8(RAM + a, v), write16: (a, v) => view.setUint16(RAM + a, v, true), write32: (a, v) => view.setInt32(RAM + a, v, true),
+  };
+  const mmu = new Mmu(buffer, 0, physical);
+  /** What generated code does: the comparison of a tag. */
+  const inline = (linear: number, size: number, tag: number, viewNumber = 0): number => {
+    const at = viewNumber * TLB_VIEW_SIZE + ((linear >>> 12) & 1023) * TLB_ENTRY_SIZE;
+    const off = BigInt.asUintN(64, BigInt(linear) - view.getBigInt64(at + tag, true));
+    return off < BigInt(4097 - size) ? view.getUint32(at + 24, true) + Number(off) : -1;
+  };
+  const page = (linear: number, entry: number): void => {
+    physical.write32(0x1000 + (linear >>> 22) * 4, 0x2007);
+    physical.write32(0x2000 + ((linear >>> 12) & 1023) * 4, entry);
+  };
+  const paging = (): void => {
+    mmu.configure({ paging: true, globalPages: true });
+    mmu.setRoot(0x1000);
+  };
+  return { mmu, physical, view, observed, inline, page, paging };
+}
+
+describe("inline check", () => {
+  test("nothing is valid after reset, not even neighbours of an entry", () => {
+    const m = machine();
+    for (let page = 0; page < 2048; page += 1) expect(m.inline(page * 4096, 1, 0)).toBe(-1);
+    expect(m.inline(0x1000 - 1, 1, 0)).toBe(-1);
+  });
+  test("a page crossing fails, the last fitting access does not", () => {
+    const m = machine();
+    m.mmu.translate(0x3000, READ, false);
+    expect(m.inline(0x3ffc, 4, 0)).toBe(RAM + 0x3ffc);
+    expect(m.inline(0x3ffd, 4, 0)).toBe(-1);
+    expect(m.inline(0x403000, 4, 0)).toBe(-1);
+  });
+});
+
+describe("fills", () => {
+  test("a read of a clean page gives no write tag, a write does", () => {
+    const m = machine();
+    m.page(0x5000, 0x9007);
+    m.paging();
+    expect(m.mmu.translate(0x5004, READ, false)).toBe(true);
+    expect(m.mmu.host).toBe(RAM + 0x9004);
+    expect([m.inline(0x5004, 4, 0), m.inline(0x5004, 4, 8)]).toEqual([RAM + 0x9004, -1]);
+    m.mmu.translate(0x5004, WRITE, false);
+    expect(m.inline(0x5004, 4, 8)).toBe(RAM + 0x9004);
+    expect(m.physical.read32(0x2014)).toBe(0x9067);
+    expect(m.inline(0x5004, 4, 0, 1)).toBe(-1);
+  });
+  test("an observed frame and no memory: the caller goes through physical memory or the bus", () => {
+    const m = machine();
+    m.observed.add(4);
+    expect([m.mmu.translate(0x4001, WRITE, false), m.mmu.host, m.mmu.mmio, m.mmu.physical]).toEqual([true, -1, false, 0x4001]);
+    expect(m.inline(0x4001, 1, 8)).toBe(-1);
+    expect([m.mmu.translate(0xfee00020, READ, false), m.mmu.host, m.mmu.mmio, m.mmu.physical]).toEqual([true, -1, true, 0xfee00020]);
+    expect(m.inline(0xfee00020, 4, 0)).toBe(-1);
+  });
+  test("watched pages and the checked view have no data tags", () => {
+    const m = machine();
+    m.mmu.watch([0x6000]);
+    m.mmu.translate(0x6000, WRITE, false);
+    expect(m.inline(0x6000, 4, 0)).toBe(-1);
+    m.mmu.userView = VIEW_CHECKED;
+    m.mmu.translate(0x8000, READ, true);
+    m.mmu.translate(0x8000, EXECUTE, true);
+    expect([m.inline(0x8000, 4, 0, VIEW_CHECKED), m.inline(0x8000, 1, 16, VIEW_CHECKED)]).toEqual([-1, RAM + 0x8000]);
+  });
+  test("A20 closed: the second megabyte is the first", () => {
+    const m = machine();
+    m.mmu.setA20(false);
+    m.mmu.translate(0x100010, READ, false);
+    expect(m.mmu.host).toBe(RAM + 0x10);
+  });
+});
+
+describe("SDM 4.10 invalidation", () => {
+  test("a CR3 load keeps global pages, CR4 does not", () => {
+    const m = machine();
+    m.page(0x5000, 0x9007);
+    m.page(0x6000, 0xa107);
+    m.paging();
+    m.mmu.translate(0x5000, READ, false);
+    m.mmu.translate(0x6000, READ, false);
+    m.mmu.setRoot(0x1000);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x6000, 1, 0)]).toEqual([-1, RAM + 0xa000]);
+    m.mmu.configure({ globalPages: false });
+    expect(m.inline(0x6000, 1, 0)).toBe(-1);
+  });
+  test("INVLPG forgets global pages in both views, and all of a large page", () => {
+    const m = machine();
+    m.physical.write32(0x1000, 0x187);
+    m.mmu.configure({ paging: true, globalPages: true, pageSizeExtension: true });
+    m.mmu.setRoot(0x1000);
+    m.mmu.translate(0x5000, READ, true);
+    m.mmu.translate(0x5000, READ, false);
+    m.mmu.translate(0x6000, READ, false);
+    m.mmu.flushPage(0x6123);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 0, 1), m.inline(0x6000, 1, 0)]).toEqual([-1, -1, -1]);
+  });
+  test("revokeWrite and evictFrame go by machine frame", () => {
+    const m = machine();
+    m.mmu.translate(0x5000, WRITE, false);
+    m.mmu.tlb.revokeWrite(5 + 7);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 8)]).toEqual([RAM + 0x5000, -1]);
+    m.mmu.tlb.evictFrame(5 + 7);
+    expect(m.inline(0x5000, 1, 0)).toBe(-1);
+  });
+  test("lists stay exact when an entry turns from local to global and back, over many flushes", () => {
+    const m = machine();
+    m.paging();
+    for (let round = 0; round < 50; round += 1) {
+      m.page(0x5000, round & 1 ? 0x9107 : 0x9007);
+      m.mmu.flushPage(0x5000);
+      m.mmu.translate(0x5000, READ, false);
+      if (round % 3 === 0) m.mmu.setRoot(0x1000);
+      if (round % 7 === 0) m.mmu.tlb.flush();
+    }
+    m.mmu.tlb.flush();
+    let left = 0;
+    m.mmu.tlb.forEach(() => (left += 1));
+    expect(left).toBe(0);
+  });
+});

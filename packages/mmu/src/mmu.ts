@@ -1,0 +1,155 @@
+/**
+ * One vCPU's memory management unit: the paging mode, the page walk and the TLB that a successful walk fills. Only a real
+ * access fills the TLB, so accessed and dirty bits, and stale entries, are those of the program and of no lookahead.
+ */
+import type { PhysicalMap, TableMemory } from "./physical.ts";
+import { createPagingMode, loadPdptes, READ, Translation, walk, WRITE } from "./page-walk.ts";
+import type { Access, PagingMode } from "./page-walk.ts";
+import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
+
+const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
+const A20 = 1 << 20;
+
+/**
+ * Translates linear addresses for one vCPU. Results are fields, overwritten by the next call.
+ *
+ * @example
+ * const mmu = new Mmu(memory.buffer, tlbAddress, physicalMap);
+ * if (mmu.translate(0x7c00, READ, false)) mmu.host >= 0 ? bytes[mmu.host] : bus.readMmio(mmu.physical, 1);
+ * else raisePageFault(mmu.faultCode);
+ */
+export class Mmu {
+  readonly tlb: Tlb;
+  /** Change it through {@link configure}, which flushes. */
+  readonly mode: PagingMode = createPagingMode();
+  /** After a translation: linear-memory address of the byte when the access may go straight there, else -1. */
+  host = -1;
+  /** After a translation with `host` -1: the physical address. */
+  physical = 0;
+  /** After a translation with `host` -1: true when no memory stands there, and the bus answers. */
+  mmio = false;
+  /** After a failed translation: the page-fault error code. */
+  faultCode = 0;
+  /** The view that user accesses use: {@link VIEW_USER}, or {@link VIEW_CHECKED} while alignment is checked. */
+  userView: number = VIEW_USER;
+  /** Page walks since construction, for statistics. */
+  walks = 0;
+  readonly #physical: PhysicalMap;
+  readonly #masked: TableMemory;
+  #tables: TableMemory;
+  #a20 = true;
+  #watched: readonly number[] = [];
+  readonly #result = new Translation();
+
+  /** @param buffer the linear memory's buffer  @param tlbBase where the TLB's `TLB_SIZE` bytes stand in it */
+  constructor(buffer: ArrayBufferLike, tlbBase: number, physical: PhysicalMap) {
+    this.tlb = new Tlb(buffer, tlbBase);
+    this.#physical = physical;
+    this.#tables = physical;
+    this.#masked = {
+      read32: (address) => physical.read32(this.#gate(address)),
+      write32: (address, value) => physical.write32(this.#gate(address), value),
+    };
+  }
+
+  /** The view of an access privilege. */
+  viewOf(user: boolean): number {
+    return user ? this.userView : VIEW_SUPERVISOR;
+  }
+
+  /** Changes the paging mode. Flushes the whole TLB when anything but the root changes. */
+  configure(change: Partial<Omit<PagingMode, "pdptes" | "root">>): void {
+    Object.assign(this.mode, change);
+    this.tlb.flush();
+  }
+
+  /** MOV to CR3: takes the new root and forgets pages that are not global. PAE paging calls {@link loadPdptes} first. */
+  setRoot(root: number): void {
+    this.mode.root = root;
+    this.tlb.flushLocal();
+  }
+
+  /** Loads the PDPTE registers from the table at `root`; false when a reserved bit is set, and nothing changes. */
+  loadPdptes(root: number): boolean {
+    return loadPdptes(this.#tables, this.mode, root);
+  }
+
+  /** The A20 gate: when closed, bit 20 of every physical address is zero. */
+  setA20(open: boolean): void {
+    if (this.#a20 === open) return;
+    this.#a20 = open;
+    this.#tables = open ? this.#physical : this.#masked;
+    this.tlb.flush();
+  }
+
+  /** True when the A20 gate is open. */
+  get a20(): boolean {
+    return this.#a20;
+  }
+
+  /** Linear page addresses with data breakpoints: they get no data tags, so that each access takes the slow path. */
+  watch(pages: readonly number[]): void {
+    this.#watched = pages;
+    this.tlb.flush();
+  }
+
+  /** INVLPG. */
+  flushPage(linear: number): void {
+    this.tlb.flushPage(linear);
+  }
+
+  /**
+   * Translates one byte's address and fills the TLB. False means page fault, with `faultCode`.
+   *
+   * @param linear unsigned below 2^32, or a canonical 64-bit address as a signed number
+   * @param user true for user privilege
+   */
+  translate(linear: number, access: Access, user: boolean): boolean {
+    const view = user ? this.userView : VIEW_SUPERVISOR;
+    const hit = this.tlb.lookup(view, linear, TAG_OF[access]);
+    if (hit >= 0) {
+      this.host = hit;
+      return true;
+    }
+    return this.#fill(view, linear, access, user);
+  }
+
+  /** Translates without a TLB fill and without accessed or dirty bits: for debuggers. Gives the physical address, or -1. */
+  peek(linear: number): number {
+    const frozen: TableMemory = { read32: (address) => this.#tables.read32(address), write32: () => undefined };
+    const result = new Translation();
+    return walk(frozen, this.mode, linear, READ, false, result) ? this.#gate(result.physical) : -1;
+  }
+
+  #gate(physical: number): number {
+    return this.#a20 || !(Math.floor(physical / A20) & 1) ? physical : physical - A20;
+  }
+
+  #fill(view: number, linear: number, access: Access, user: boolean): boolean {
+    const result = this.#result;
+    this.walks += 1;
+    if (!walk(this.#tables, this.mode, linear, access, user, result)) {
+      this.faultCode = result.faultCode;
+      return false;
+    }
+    const physical = this.#gate(result.physical);
+    const page = Math.floor(physical / 4096);
+    const hostPage = this.#physical.hostAddress(page);
+    this.physical = physical;
+    this.mmio = hostPage < 0;
+    if (this.mmio) {
+      this.host = -1;
+      return true;
+    }
+    const direct = this.#physical.writable(page);
+    this.host = access === WRITE && !direct ? -1 : hostPage + (physical % 4096);
+    const data = view !== VIEW_CHECKED && !this.#watched.includes(linear - (linear & 0xfff));
+    const writable = data && direct && result.dirty && (result.write || (!user && !this.mode.writeProtect));
+    const execute = result.execute;
+    if (data || execute) {
+      this.tlb.fill(view, linear, data, writable, execute, hostPage, this.#physical.frameOf(page), result.global, result.pageShift);
+    }
+    return true;
+  }
+}
+

@@ -1,0 +1,28 @@
+/**
+ * What the MMU needs from physical memory. The map from physical pages to machine frames belongs to `@doppel/memory`;
+ * this is the consumer's side of it, so that page walks and TLB fills can be tested on a plain array.
+ */
+
+/**
+ * Physical memory as a page walk and a TLB fill see it. A physical page is a page number (address / 4096);
+ * a physical address is an unsigned number below 2^52.
+ *
+ * No method throws: a read of nothing gives all ones, and a write to nothing or to ROM is dropped.
+ */
+export interface PhysicalMap {
+  /** Linear-memory byte address of the machine frame behind a page (it may exceed 2^31), or -1 when the page is not memory. */
+  hostAddress(physicalPage: number): number;
+  /** True when a store may go straight to the frame: not ROM, and no observer (code, dirty log) wants to hear of it. */
+  writable(physicalPage: number): boolean;
+  /** Machine frame number behind a page that is memory. */
+  frameOf(physicalPage: number): number;
+  read8(physical: number): number;
+  read16(physical: number): number;
+  read32(physical: number): number;
+  write8(physical: number, value: number): void;
+  write16(physical: number, value: number): void;
+  write32(physical: number, value: number): void;
+}
+
+/** The part of {@link PhysicalMap} that a page walk uses. */
+export type TableMemory = Pick<PhysicalMap, "read32" | "write32">;

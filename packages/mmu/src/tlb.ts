@@ -1,0 +1,210 @@
+/**
+ * The software TLB, in linear memory so that generated code reads it inline. One view per kind of access privilege; a view
+ * has 1024 entries, chosen by bits 12-21 of the linear address:
+ *
+ *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host    +28 i32 frame
+ *
+ * A tag is the linear address of the page, or of a page that belongs into another entry (never valid here). The check is
+ * `off = address - tag; off <u 4097 - size`, and the bytes stand at `host + off`: a page crossing fails the same comparison.
+ */
+
+/** Entries of a view. */
+export const TLB_ENTRIES = 1024;
+/** Bytes of an entry. */
+export const TLB_ENTRY_SIZE = 32;
+/** Bytes of a view. */
+export const TLB_VIEW_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_READ_TAG = 0;
+export const TLB_WRITE_TAG = 8;
+export const TLB_EXEC_TAG = 16;
+export const TLB_HOST = 24;
+export const TLB_FRAME = 28;
+
+/** Accesses with supervisor privilege. */
+export const VIEW_SUPERVISOR = 0;
+/** Accesses with user privilege. */
+export const VIEW_USER = 1;
+/** User accesses while alignment is checked: data tags are never valid, so every access takes the slow path. */
+export const VIEW_CHECKED = 2;
+/** Number of views. */
+export const TLB_VIEWS = 3;
+/** Bytes of linear memory that a {@link Tlb} needs. */
+export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
+
+const SLOTS = TLB_VIEWS * TLB_ENTRIES;
+const WORDS = TLB_ENTRY_SIZE >> 2;
+const TWO_32 = 0x1_0000_0000;
+
+/** Which list a slot stands in: pages that survive a CR3 load, and pages that do not. */
+const LISTED_LOCAL = 1;
+const LISTED_GLOBAL = 2;
+
+/** The entries of one vCPU's TLB, with lists of the used ones, so that a flush costs what was filled and no more. */
+export class Tlb {
+  /** Address of view 0 in linear memory. */
+  readonly base: number;
+  /** Fills since construction, for statistics. */
+  fills = 0;
+  readonly #words: Int32Array;
+  readonly #shift = new Uint8Array(SLOTS);
+  readonly #global = new Uint8Array(SLOTS);
+  readonly #listed = new Uint8Array(SLOTS);
+  readonly #local = new Uint16Array(SLOTS);
+  readonly #shared = new Uint16Array(SLOTS);
+  #localCount = 0;
+  #sharedCount = 0;
+  #large = false;
+
+  /** @param buffer the buffer of the linear memory  @param base byte address of {@link TLB_SIZE} bytes, 8-byte aligned */
+  constructor(buffer: ArrayBufferLike, base: number) {
+    this.base = base;
+    this.#words = new Int32Array(buffer, base, TLB_SIZE >> 2);
+    for (let slot = 0; slot < SLOTS; slot += 1) this.#clear(slot);
+  }
+
+  /** Linear-memory address of a view. */
+  viewAddress(view: number): number {
+    return this.base + view * TLB_VIEW_SIZE;
+  }
+
+  /** Linear-memory address of the byte behind a linear address when the tag at `tagOffset` is valid for it, else -1. */
+  lookup(view: number, linear: number, tagOffset: number): number {
+    const at = (view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * WORDS;
+    const tag = at + (tagOffset >> 2);
+    if (this.#words[tag] !== (linear & ~0xfff) || this.#words[tag + 1] !== Math.floor(linear / TWO_32)) return -1;
+    return (this.#words[at + 6] >>> 0) + (linear & 0xfff);
+  }
+
+  /** Enters a page. Tags not asked for become invalid. */
+  fill(
+    view: number, linear: number, read: boolean, write: boolean, execute: boolean,
+    host: number, frame: number, global: boolean, pageShift: number,
+  ): void {
+    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+    const at = slot * WORDS;
+    const low = linear & ~0xfff;
+    const high = Math.floor(linear / TWO_32);
+    this.#tag(at, slot, read, low, high);
+    this.#tag(at + 2, slot, write, low, high);
+    this.#tag(at + 4, slot, execute, low, high);
+    this.#words[at + 6] = host;
+    this.#words[at + 7] = frame;
+    this.#shift[slot] = pageShift;
+    this.#global[slot] = global ? 1 : 0;
+    if (pageShift > 12) this.#large = true;
+    this.#list(slot, global);
+    this.fills += 1;
+  }
+
+  /** Forgets everything. */
+  flush(): void {
+    this.flushLocal();
+    for (let i = 0; i < this.#sharedCount; i += 1) {
+      const slot = this.#shared[i];
+      this.#clear(slot);
+      this.#listed[slot] = 0;
+    }
+    this.#sharedCount = 0;
+    this.#large = false;
+  }
+
+  /** Forgets every page that is not global (a CR3 load). */
+  flushLocal(): void {
+    for (let i = 0; i < this.#localCount; i += 1) {
+      const slot = this.#local[i];
+      if (!this.#global[slot]) this.#clear(slot);
+      this.#listed[slot] &= ~LISTED_LOCAL;
+    }
+    this.#localCount = 0;
+  }
+
+  /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
+  flushPage(linear: number): void {
+    for (let view = 0; view < TLB_VIEWS; view += 1) {
+      const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+      if (this.#page(slot) === linear - (linear & 0xfff)) this.#clear(slot);
+    }
+    if (!this.#large) return;
+    this.#eachUsed((slot) => {
+      const size = 2 ** this.#shift[slot];
+      if (size > 4096 && Math.floor(this.#page(slot) / size) === Math.floor(linear / size)) this.#clear(slot);
+    });
+  }
+
+  /** Makes direct writes to a machine frame impossible until the next fill: an observer wants to see them. */
+  revokeWrite(frame: number): void {
+    this.#eachUsed((slot) => {
+      if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#tag(slot * WORDS + 2, slot, false, 0, 0);
+    });
+  }
+
+  /** Forgets every entry that points to a machine frame (the frame is given to another page). */
+  evictFrame(frame: number): void {
+    this.#eachUsed((slot) => {
+      if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#clear(slot);
+    });
+  }
+
+  /** Calls `visit` for each valid entry, in order of slot: the monitor's `info tlb`. */
+  forEach(visit: (entry: { view: number; linear: number; host: number; write: boolean; execute: boolean; global: boolean; pageShift: number }) => void): void {
+    for (let slot = 0; slot < SLOTS; slot += 1) {
+      const at = slot * WORDS;
+      const invalid = this.#invalid(slot);
+      const valid = (tag: number): boolean => this.#words[at + tag] !== invalid || this.#words[at + tag + 1] !== 0;
+      if (!valid(0) && !valid(2) && !valid(4)) continue;
+      visit({
+        view: Math.floor(slot / TLB_ENTRIES), linear: this.#page(slot), host: this.#words[at + 6] >>> 0,
+        write: valid(2), execute: valid(4), global: this.#global[slot] === 1, pageShift: this.#shift[slot],
+      });
+    }
+  }
+
+  #eachUsed(visit: (slot: number) => void): void {
+    for (let i = 0; i < this.#localCount; i += 1) visit(this.#local[i]);
+    for (let i = 0; i < this.#sharedCount; i += 1) visit(this.#shared[i]);
+  }
+
+  #list(slot: number, global: boolean): void {
+    const bit = global ? LISTED_GLOBAL : LISTED_LOCAL;
+    if (this.#listed[slot] & bit) return;
+    this.#listed[slot] |= bit;
+    if (global) {
+      this.#shared[this.#sharedCount] = slot;
+      this.#sharedCount += 1;
+    } else {
+      this.#local[this.#localCount] = slot;
+      this.#localCount += 1;
+    }
+  }
+
+  /** A page whose index differs from the slot's. */
+  #invalid(slot: number): number {
+    return ((slot & (TLB_ENTRIES - 1)) ^ 1) << 12;
+  }
+
+  #tag(word: number, slot: number, valid: boolean, low: number, high: number): void {
+    this.#words[word] = valid ? low : this.#invalid(slot);
+    this.#words[word + 1] = valid ? high : 0;
+  }
+
+  #clear(slot: number): void {
+    const at = slot * WORDS;
+    this.#tag(at, slot, false, 0, 0);
+    this.#tag(at + 2, slot, false, 0, 0);
+    this.#tag(at + 4, slot, false, 0, 0);
+    this.#words[at + 7] = -1;
+    this.#global[slot] = 0;
+  }
+
+  /** The page of a slot: that of whichever tag is valid, or the invalid tag's. */
+  #page(slot: number): number {
+    const at = slot * WORDS;
+    const invalid = this.#invalid(slot);
+    for (let tag = at; tag < at + 6; tag += 2) {
+      if (this.#words[tag] !== invalid || this.#words[tag + 1] !== 0) {
+        return this.#words[tag + 1] * TWO_32 + (this.#words[tag] >>> 0);
+      }
+    }
+    return invalid;
+  }
+}
