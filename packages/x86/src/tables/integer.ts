@@ -1,0 +1,332 @@
+/**
+ * General-purpose instructions (SDM volume 2, chapters 3 to 5; volume 2 appendix A for the operand notation). How to read a line: `form.ts`.
+ * A `+cc` row takes its condition from the opcode's low nibble. Rows named after their 16-bit member (CBW, CWD, PUSHA, PUSHF)
+ * stand for every operand size: CBW is CWDE with operand size 4 and CDQE with 8.
+ */
+export const INTEGER = `
+00 ADD Eb,Gb lock
+01 ADD Ev,Gv lock
+02 ADD Gb,Eb
+03 ADD Gv,Ev
+04 ADD AL,Ib
+05 ADD rAX,Iz
+08 OR Eb,Gb lock
+09 OR Ev,Gv lock
+0A OR Gb,Eb
+0B OR Gv,Ev
+0C OR AL,Ib
+0D OR rAX,Iz
+10 ADC Eb,Gb lock
+11 ADC Ev,Gv lock
+12 ADC Gb,Eb
+13 ADC Gv,Ev
+14 ADC AL,Ib
+15 ADC rAX,Iz
+18 SBB Eb,Gb lock
+19 SBB Ev,Gv lock
+1A SBB Gb,Eb
+1B SBB Gv,Ev
+1C SBB AL,Ib
+1D SBB rAX,Iz
+20 AND Eb,Gb lock
+21 AND Ev,Gv lock
+22 AND Gb,Eb
+23 AND Gv,Ev
+24 AND AL,Ib
+25 AND rAX,Iz
+28 SUB Eb,Gb lock
+29 SUB Ev,Gv lock
+2A SUB Gb,Eb
+2B SUB Gv,Ev
+2C SUB AL,Ib
+2D SUB rAX,Iz
+30 XOR Eb,Gb lock
+31 XOR Ev,Gv lock
+32 XOR Gb,Eb
+33 XOR Gv,Ev
+34 XOR AL,Ib
+35 XOR rAX,Iz
+38 CMP Eb,Gb
+39 CMP Ev,Gv
+3A CMP Gb,Eb
+3B CMP Gv,Ev
+3C CMP AL,Ib
+3D CMP rAX,Iz
+80 /0 ADD Eb,Ib lock
+80 /1 OR Eb,Ib lock
+80 /2 ADC Eb,Ib lock
+80 /3 SBB Eb,Ib lock
+80 /4 AND Eb,Ib lock
+80 /5 SUB Eb,Ib lock
+80 /6 XOR Eb,Ib lock
+80 /7 CMP Eb,Ib
+81 /0 ADD Ev,Iz lock
+81 /1 OR Ev,Iz lock
+81 /2 ADC Ev,Iz lock
+81 /3 SBB Ev,Iz lock
+81 /4 AND Ev,Iz lock
+81 /5 SUB Ev,Iz lock
+81 /6 XOR Ev,Iz lock
+81 /7 CMP Ev,Iz
+82 /0 ADD Eb,Ib lock i64
+82 /1 OR Eb,Ib lock i64
+82 /2 ADC Eb,Ib lock i64
+82 /3 SBB Eb,Ib lock i64
+82 /4 AND Eb,Ib lock i64
+82 /5 SUB Eb,Ib lock i64
+82 /6 XOR Eb,Ib lock i64
+82 /7 CMP Eb,Ib i64
+83 /0 ADD Ev,sIb lock
+83 /1 OR Ev,sIb lock
+83 /2 ADC Ev,sIb lock
+83 /3 SBB Ev,sIb lock
+83 /4 AND Ev,sIb lock
+83 /5 SUB Ev,sIb lock
+83 /6 XOR Ev,sIb lock
+83 /7 CMP Ev,sIb
+27 DAA i64
+2F DAS i64
+37 AAA i64
+3F AAS i64
+D4 AAM Ib i64
+D5 AAD Ib i64
+D6 SALC i64
+40+r INC Zv i64
+48+r DEC Zv i64
+FE /0 INC Eb lock
+FE /1 DEC Eb lock
+FF /0 INC Ev lock
+FF /1 DEC Ev lock
+F6 /0 TEST Eb,Ib
+F6 /1 TEST Eb,Ib
+F6 /2 NOT Eb lock
+F6 /3 NEG Eb lock
+F6 /4 MUL Eb
+F6 /5 IMUL Eb
+F6 /6 DIV Eb
+F6 /7 IDIV Eb
+F7 /0 TEST Ev,Iz
+F7 /1 TEST Ev,Iz
+F7 /2 NOT Ev lock
+F7 /3 NEG Ev lock
+F7 /4 MUL Ev
+F7 /5 IMUL Ev
+F7 /6 DIV Ev
+F7 /7 IDIV Ev
+0F AF IMUL Gv,Ev
+69 IMUL Gv,Ev,Iz
+6B IMUL Gv,Ev,sIb
+84 TEST Eb,Gb
+85 TEST Ev,Gv
+A8 TEST AL,Ib
+A9 TEST rAX,Iz
+86 XCHG Eb,Gb lock
+87 XCHG Ev,Gv lock
+90 NOP
+90+r XCHG Zv,rAX
+F3 90 PAUSE
+0F C0 XADD Eb,Gb lock
+0F C1 XADD Ev,Gv lock
+0F B0 CMPXCHG Eb,Gb lock
+0F B1 CMPXCHG Ev,Gv lock
+@CX8
+0F C7 /1 CMPXCHG8B Mq lock
+@CX16
+REX.W 0F C7 /1 CMPXCHG16B Mdq lock o64
+@
+88 MOV Eb,Gb
+89 MOV Ev,Gv
+8A MOV Gb,Eb
+8B MOV Gv,Ev
+8C MOV Mw,Sw
+8C MOV Rv,Sw
+8E MOV Sw,Ew
+A0 MOV AL,Ob
+A1 MOV rAX,Ov
+A2 MOV Ob,AL
+A3 MOV Ov,rAX
+B0+r MOV Zb,Ib
+B8+r MOV Zv,Iv
+C6 /0 MOV Eb,Ib
+C7 /0 MOV Ev,Iz
+8D LEA Gv,M
+0F B6 MOVZX Gv,Eb
+0F B7 MOVZX Gv,Ew
+0F BE MOVSX Gv,Eb
+0F BF MOVSX Gv,Ew
+63 ARPL Ew,Gw i64
+63 MOVSXD Gv,Ed o64
+0F C8+r BSWAP Zv
+98 CBW
+99 CWD
+9E SAHF
+9F LAHF
+C4 LES Gz,Mp i64
+C5 LDS Gz,Mp i64
+0F B2 LSS Gv,Mp
+0F B4 LFS Gv,Mp
+0F B5 LGS Gv,Mp
+62 BOUND Gv,Ma i64
+@CMOV
+0F 40+cc CMOVcc Gv,Ev
+@
+0F 90+cc SETcc Eb
+70+cc Jcc Jb f64
+0F 80+cc Jcc Jz f64
+E0 LOOPNE Jb f64
+E1 LOOPE Jb f64
+E2 LOOP Jb f64
+E3 JCXZ Jb f64
+EB JMP Jb f64
+E9 JMP Jz f64
+FF /4 JMP Ev f64
+EA JMPF Ap i64
+FF /5 JMPF Mp
+E8 CALL Jz f64
+FF /2 CALL Ev f64
+9A CALLF Ap i64
+FF /3 CALLF Mp
+C3 RET f64
+C2 RET Iw f64
+CB RETF
+CA RETF Iw
+50+r PUSH Zv d64
+58+r POP Zv d64
+68 PUSH Iz d64
+6A PUSH sIb d64
+FF /6 PUSH Ev d64
+8F /0 POP Ev d64
+06 PUSH ES i64
+07 POP ES i64
+0E PUSH CS i64
+16 PUSH SS i64
+17 POP SS i64
+1E PUSH DS i64
+1F POP DS i64
+0F A0 PUSH FS d64
+0F A1 POP FS d64
+0F A8 PUSH GS d64
+0F A9 POP GS d64
+60 PUSHA i64
+61 POPA i64
+9C PUSHF d64
+9D POPF d64
+C8 ENTER Iw,Ib d64
+C9 LEAVE d64
+C0 /0 ROL Eb,Ib
+C0 /1 ROR Eb,Ib
+C0 /2 RCL Eb,Ib
+C0 /3 RCR Eb,Ib
+C0 /4 SHL Eb,Ib
+C0 /5 SHR Eb,Ib
+C0 /6 SHL Eb,Ib
+C0 /7 SAR Eb,Ib
+C1 /0 ROL Ev,Ib
+C1 /1 ROR Ev,Ib
+C1 /2 RCL Ev,Ib
+C1 /3 RCR Ev,Ib
+C1 /4 SHL Ev,Ib
+C1 /5 SHR Ev,Ib
+C1 /6 SHL Ev,Ib
+C1 /7 SAR Ev,Ib
+D0 /0 ROL Eb,1
+D0 /1 ROR Eb,1
+D0 /2 RCL Eb,1
+D0 /3 RCR Eb,1
+D0 /4 SHL Eb,1
+D0 /5 SHR Eb,1
+D0 /6 SHL Eb,1
+D0 /7 SAR Eb,1
+D1 /0 ROL Ev,1
+D1 /1 ROR Ev,1
+D1 /2 RCL Ev,1
+D1 /3 RCR Ev,1
+D1 /4 SHL Ev,1
+D1 /5 SHR Ev,1
+D1 /6 SHL Ev,1
+D1 /7 SAR Ev,1
+D2 /0 ROL Eb,CL
+D2 /1 ROR Eb,CL
+D2 /2 RCL Eb,CL
+D2 /3 RCR Eb,CL
+D2 /4 SHL Eb,CL
+D2 /5 SHR Eb,CL
+D2 /6 SHL Eb,CL
+D2 /7 SAR Eb,CL
+D3 /0 ROL Ev,CL
+D3 /1 ROR Ev,CL
+D3 /2 RCL Ev,CL
+D3 /3 RCR Ev,CL
+D3 /4 SHL Ev,CL
+D3 /5 SHR Ev,CL
+D3 /6 SHL Ev,CL
+D3 /7 SAR Ev,CL
+0F A4 SHLD Ev,Gv,Ib
+0F A5 SHLD Ev,Gv,CL
+0F AC SHRD Ev,Gv,Ib
+0F AD SHRD Ev,Gv,CL
+0F A3 BT Ev,Gv
+0F AB BTS Ev,Gv lock
+0F B3 BTR Ev,Gv lock
+0F BB BTC Ev,Gv lock
+0F BA /4 BT Ev,Ib
+0F BA /5 BTS Ev,Ib lock
+0F BA /6 BTR Ev,Ib lock
+0F BA /7 BTC Ev,Ib lock
+0F BC BSF Gv,Ev
+0F BD BSR Gv,Ev
+@BMI1
+F3 0F BC TZCNT Gv,Ev
+@LZCNT
+F3 0F BD LZCNT Gv,Ev
+@POPCNT
+F3 0F B8 POPCNT Gv,Ev
+@MOVBE
+NFx 0F 38 F0 MOVBE Gv,Mv
+NFx 0F 38 F1 MOVBE Mv,Gv
+@ADX
+66 0F 38 F6 ADCX Gy,Ey
+F3 0F 38 F6 ADOX Gy,Ey
+@
+F5 CMC
+F8 CLC
+F9 STC
+FC CLD
+FD STD
+0F 0D /0 NOP Ev
+@PREFETCHW
+0F 0D /1 PREFETCHW Mb
+@
+0F 0D /2 NOP Ev
+0F 0D /3 NOP Ev
+0F 0D /4 NOP Ev
+0F 0D /5 NOP Ev
+0F 0D /6 NOP Ev
+0F 0D /7 NOP Ev
+@SSE
+0F 18 /0 PREFETCHNTA Mb
+0F 18 /1 PREFETCHT0 Mb
+0F 18 /2 PREFETCHT1 Mb
+0F 18 /3 PREFETCHT2 Mb
+@
+0F 1F NOP Ev
+0F 0D /1 NOP Rv
+0F 18 /0 NOP Rv
+0F 18 /1 NOP Rv
+0F 18 /2 NOP Rv
+0F 18 /3 NOP Rv
+0F 18 /4 NOP Ev
+0F 18 /5 NOP Ev
+0F 18 /6 NOP Ev
+0F 18 /7 NOP Ev
+0F 19 NOP Ev
+0F 1A NOP Ev
+0F 1B NOP Ev
+0F 1C NOP Ev
+0F 1D NOP Ev
+0F 1E NOP Ev
+@CET_IBT
+F3 0F 1E FA ENDBR64
+F3 0F 1E FB ENDBR32
+@
+`;

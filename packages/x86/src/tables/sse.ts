@@ -1,0 +1,59 @@
+/**
+ * SSE instructions on XMM registers, and its fences and MXCSR moves (SDM volume 1 chapter 10, volume 2). V is the XMM register of ModRM.reg,
+ * W an XMM register or memory, U the XMM register of ModRM.rm; the size says how many bytes of memory are read or written.
+ */
+export const SSE = `
+@SSE
+NP 0F 10 MOVUPS Vps,Wps
+NP 0F 11 MOVUPS Wps,Vps
+F3 0F 10 MOVSS Vss,Wss
+F3 0F 11 MOVSS Wss,Vss
+NP 0F 12 MOVLPS Vq,Mq
+NP 0F 12 MOVHLPS Vq,Uq
+NP 0F 13 MOVLPS Mq,Vq
+NP 0F 16 MOVHPS Vq,Mq
+NP 0F 16 MOVLHPS Vq,Uq
+NP 0F 17 MOVHPS Mq,Vq
+NP 0F 28 MOVAPS Vps,Wps
+NP 0F 29 MOVAPS Wps,Vps
+NP 0F 2A CVTPI2PS Vps,Qq
+F3 0F 2A CVTSI2SS Vss,Ey
+NP 0F 2B MOVNTPS Mps,Vps
+NP 0F 2C CVTTPS2PI Pq,Wq
+F3 0F 2C CVTTSS2SI Gy,Wss
+NP 0F 2D CVTPS2PI Pq,Wq
+F3 0F 2D CVTSS2SI Gy,Wss
+NP 0F 2E UCOMISS Vss,Wss
+NP 0F 2F COMISS Vss,Wss
+NP 0F 50 MOVMSKPS Gd,Ups
+NP 0F C2 CMPPS Vps,Wps,Ib
+F3 0F C2 CMPSS Vss,Wss,Ib
+NP 0F C6 SHUFPS Vps,Wps,Ib
+NP 0F AE /2 LDMXCSR Md
+NP 0F AE /3 STMXCSR Md
+NP 0F AE /7 SFENCE reg
+NP 0F 51 SQRTPS Vps,Wps
+F3 0F 51 SQRTSS Vss,Wss
+NP 0F 58 ADDPS Vps,Wps
+F3 0F 58 ADDSS Vss,Wss
+NP 0F 59 MULPS Vps,Wps
+F3 0F 59 MULSS Vss,Wss
+NP 0F 5C SUBPS Vps,Wps
+F3 0F 5C SUBSS Vss,Wss
+NP 0F 5D MINPS Vps,Wps
+F3 0F 5D MINSS Vss,Wss
+NP 0F 5E DIVPS Vps,Wps
+F3 0F 5E DIVSS Vss,Wss
+NP 0F 5F MAXPS Vps,Wps
+F3 0F 5F MAXSS Vss,Wss
+NP 0F 54 ANDPS Vps,Wps
+NP 0F 55 ANDNPS Vps,Wps
+NP 0F 56 ORPS Vps,Wps
+NP 0F 57 XORPS Vps,Wps
+NP 0F 14 UNPCKLPS Vps,Wps
+NP 0F 15 UNPCKHPS Vps,Wps
+NP 0F 52 RSQRTPS Vps,Wps
+F3 0F 52 RSQRTSS Vss,Wss
+NP 0F 53 RCPPS Vps,Wps
+F3 0F 53 RCPSS Vss,Wss
+`;
