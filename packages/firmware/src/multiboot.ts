@@ -1,0 +1,173 @@
+/**
+ * Starts a multiboot kernel: Multiboot Specification 0.6.96, chapter 3. The kernel is an ELF32 executable, or any file whose
+ * header gives load addresses ("a.out kludge").
+ *
+ *    0_9000  descriptor table, information structure, memory map, module list, strings (elsewhere when the kernel is there)
+ *    kernel  where its headers say
+ *    modules on page boundaries after the kernel, in order
+ */
+import type { EntryState, PhysicalWrite } from "./entry-state.ts";
+import type { LoadedProgram } from "./elf.ts";
+import { ByteWriter } from "./byte-writer.ts";
+import { isElf, parseElf32 } from "./elf.ts";
+import { flatGdt, protectedEntry } from "./entry-state.ts";
+import { FirmwareError, formatSize } from "./errors.ts";
+import { EBDA, HIGH_MEMORY, e820Map, layoutMemory } from "./memory-map.ts";
+
+/** In the kernel's header. */
+export const MULTIBOOT_HEADER_MAGIC = 0x1badb002;
+/** In EAX at entry. */
+export const MULTIBOOT_BOOTLOADER_MAGIC = 0x2badb002;
+/** The header stands within this many bytes from the start of the file. */
+const SEARCH = 8192;
+const LOADER_NAME = "Doppel";
+const PAGE = 4096;
+const INFO_SIZE = 88;
+
+// Header flags.
+const PAGE_ALIGN = 1 << 0;
+const MEMORY_INFO = 1 << 1;
+const VIDEO_MODE = 1 << 2;
+const ADDRESSES = 1 << 16;
+const KNOWN = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE;
+// Information flags.
+const INFO_MEMORY = 1 << 0;
+const INFO_COMMAND_LINE = 1 << 2;
+const INFO_MODULES = 1 << 3;
+const INFO_MEMORY_MAP = 1 << 6;
+const INFO_LOADER_NAME = 1 << 9;
+
+/** What to boot, and on how large a machine. */
+export interface MultibootBoot {
+  /** The kernel file. */
+  image: Uint8Array;
+  /** Files that the loader puts into memory for the kernel; `args` is the string beside each, by custom its name first. */
+  modules?: readonly { data: Uint8Array; args: string }[];
+  /** The kernel's command line, by custom its name first. */
+  commandLine?: string;
+  /** RAM of the machine in bytes. */
+  memorySize: number;
+  write: PhysicalWrite;
+}
+
+/**
+ * Loads a multiboot kernel and its modules into guest memory, and says how the CPU must start.
+ * @throws {FirmwareError} when the file has no multiboot header, is truncated, asks for what this loader does not know, or
+ * does not fit into the memory.
+ */
+export function loadMultiboot(boot: MultibootBoot): EntryState {
+  const { image, write, modules = [] } = boot;
+  const layout = layoutMemory(boot.memorySize);
+  const program = parseProgram(image);
+  if (program.segments.length === 0)
+    throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel has nothing to load: its ELF file holds no loadable segment.");
+  for (const segment of program.segments) {
+    const end = segment.physical + segment.memorySize;
+    if (end > layout.acpiArea || (segment.physical < HIGH_MEMORY && end > EBDA))
+      throw new FirmwareError(
+        "FIRMWARE_MEMORY_TOO_SMALL",
+        `The kernel wants to be loaded up to ${formatSize(end)}, where this machine has no free memory; give it more memory.`,
+      );
+  }
+
+  const pageUp = (address: number): number => Math.ceil(address / PAGE) * PAGE;
+  let free = pageUp(Math.max(HIGH_MEMORY, ...program.segments.map((segment) => segment.physical + segment.memorySize)));
+  const placed = modules.map(({ data, args }) => {
+    const start = free;
+    free = pageUp(start + data.length);
+    return { start, end: start + data.length, data, args };
+  });
+  if (free > layout.acpiArea)
+    throw new FirmwareError("FIRMWARE_MEMORY_TOO_SMALL", `Kernel and modules reach up to ${formatSize(free)}; give the machine more memory.`);
+
+  const area = (base: number): ByteWriter => information(base, boot.commandLine ?? "", placed, layout);
+  const length = area(0).length;
+  const taken = (base: number): boolean =>
+    program.segments.some((segment) => segment.physical < base + length && segment.physical + segment.memorySize > base);
+  const base = [0x9000, 0x60000, free].find((candidate) => !taken(candidate) && (candidate >= HIGH_MEMORY || candidate + length <= EBDA));
+  if (base === undefined || base + length > layout.acpiArea)
+    throw new FirmwareError("FIRMWARE_MEMORY_TOO_SMALL", "There is no room for the multiboot information; give the machine more memory.");
+
+  for (const segment of program.segments) {
+    write(segment.physical, segment.bytes);
+    if (segment.memorySize > segment.bytes.length)
+      write(segment.physical + segment.bytes.length, new Uint8Array(segment.memorySize - segment.bytes.length));
+  }
+  for (const module of placed) write(module.start, module.data);
+  write(base, area(base).finish());
+  return protectedEntry(base, { eip: program.entry, eax: MULTIBOOT_BOOTLOADER_MAGIC, ebx: base + GDT_SIZE });
+}
+
+const GDT_SIZE = 32;
+
+/** Descriptor table and information structure, with everything it points to, for the address `base`. */
+function information(
+  base: number,
+  commandLine: string,
+  modules: readonly { start: number; end: number; args: string }[],
+  layout: ReturnType<typeof layoutMemory>,
+): ByteWriter {
+  const out = new ByteWriter().bytes(flatGdt());
+  const info = out.length;
+  out.padTo(info + INFO_SIZE);
+  const set = (offset: number, value: number): unknown => out.patch(info + offset, 4, value);
+  const string = (text: string): number => {
+    const at = base + out.length;
+    out.bytes(new TextEncoder().encode(text)).u8(0);
+    return at;
+  };
+  set(0, INFO_MEMORY | INFO_COMMAND_LINE | INFO_MODULES | INFO_MEMORY_MAP | INFO_LOADER_NAME);
+  set(4, EBDA >> 10);
+  set(8, (layout.acpiArea - HIGH_MEMORY) >> 10);
+
+  const map = e820Map(layout);
+  set(44, map.length * 24);
+  set(48, base + out.length);
+  // An entry's size field does not count itself.
+  for (const entry of map) out.u32(20).u64(entry.base).u64(entry.length).u32(entry.type);
+
+  const list = out.length;
+  set(20, modules.length);
+  set(24, base + list);
+  out.padTo(list + modules.length * 16);
+  modules.forEach((module, i) => {
+    const at = list + i * 16;
+    out.patch(at, 4, module.start).patch(at + 4, 4, module.end).patch(at + 8, 4, string(module.args));
+  });
+  set(16, string(commandLine));
+  set(64, string(LOADER_NAME));
+  return out;
+}
+
+function parseProgram(image: Uint8Array): LoadedProgram {
+  const header = findHeader(image);
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const flags = view.getUint32(header + 4, true);
+  if ((flags & 0xffff & ~KNOWN) !== 0)
+    throw new FirmwareError("FIRMWARE_UNSUPPORTED", `The kernel requires multiboot features that do not exist here (flags ${(flags >>> 0).toString(16)}h).`);
+  if ((flags & ADDRESSES) === 0) {
+    if (!isElf(image)) throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel is neither an ELF file nor does its header give load addresses.");
+    return parseElf32(image);
+  }
+  if (header + 32 > image.length) throw truncated();
+  const [address, load, loadEnd, bssEnd, entry] = [12, 16, 20, 24, 28].map((offset) => view.getUint32(header + offset, true)) as
+    [number, number, number, number, number];
+  const first = header - (address - load);
+  const size = loadEnd === 0 ? image.length - first : loadEnd - load;
+  if (first < 0 || size < 0 || first + size > image.length) throw truncated();
+  const memorySize = Math.max(size, bssEnd === 0 ? 0 : bssEnd - load);
+  return { segments: [{ physical: load, virtual: load, bytes: image.subarray(first, first + size), memorySize }], entry };
+}
+
+function findHeader(image: Uint8Array): number {
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  for (let at = 0; at + 12 <= Math.min(image.length, SEARCH); at += 4)
+    if (view.getUint32(at, true) === MULTIBOOT_HEADER_MAGIC
+      && ((MULTIBOOT_HEADER_MAGIC + view.getUint32(at + 4, true) + view.getUint32(at + 8, true)) | 0) === 0)
+      return at;
+  throw new FirmwareError("FIRMWARE_BAD_MAGIC", "The file has no multiboot header in its first 8 KiB; give a multiboot 1 kernel.");
+}
+
+function truncated(): FirmwareError {
+  return new FirmwareError("FIRMWARE_TRUNCATED", "The kernel file ends before what its multiboot header names; check the file.");
+}
