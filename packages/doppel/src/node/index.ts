@@ -1,0 +1,12 @@
+export { HostError } from "./errors.ts";
+export type { HostErrorCode } from "./errors.ts";
+export { readInput, sha256, writeOutput } from "./files.ts";
+export { CpioArchive } from "./cpio.ts";
+export { BANNER, makeInitramfs } from "./initramfs.ts";
+export type { InitramfsOptions } from "./initramfs.ts";
+export type { Progress } from "./apt.ts";
+export { extractFromDeb } from "./debian-package.ts";
+export { cacheFolder, findRecipe, getGuest, isCached, recipes } from "./guests.ts";
+export type { Guest, GuestBoot, GuestRecipe } from "./guests.ts";
+export { readRaw } from "./terminal.ts";
+export type { RawInput } from "./terminal.ts";
