@@ -16,6 +16,9 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
+/** Indices from here on name the module's own functions; imports, whose number may still grow, come before them. */
+export const DEFINED = 0x10000;
+
 /** Writes one function's code. Every method appends the instruction of its name. */
 export class FunctionBuilder {
   readonly signature: Signature;
@@ -23,6 +26,7 @@ export class FunctionBuilder {
   private readonly free = new Map<ValueType, number[]>();
   private readonly code = new Bytes();
   private readonly hints: { offset: number; taken: boolean }[] = [];
+  private readonly relocations: { offset: number; index: number }[] = [];
   private depth = 0;
 
   constructor(signature: Signature) {
@@ -136,9 +140,15 @@ export class FunctionBuilder {
     this.code.u8(0);
     return this;
   }
+  /** Calls a function by the index that `importFunction` or `function` gave. */
   call(index: number): this {
     this.code.u8(OP.call);
-    this.code.u32(index);
+    if (index < DEFINED) this.code.u32(index);
+    else {
+      // Five bytes whatever the number, filled in when the number of imports is known.
+      this.relocations.push({ offset: this.code.length, index: index - DEFINED });
+      for (const byte of [0x80, 0x80, 0x80, 0x80, 0x00]) this.code.u8(byte);
+    }
     return this;
   }
   callIndirect(type: number, table = 0): this {
@@ -199,7 +209,7 @@ export class FunctionBuilder {
   }
 
   /** The encoded body: local declarations, code, `end`; and the branch hints with offsets from the body's start. */
-  finish(): { body: Bytes; hints: readonly { offset: number; taken: boolean }[] } {
+  finish(imports: number): { body: Bytes; hints: readonly { offset: number; taken: boolean }[] } {
     const body = new Bytes();
     const runs: { type: ValueType; count: number }[] = [];
     for (const type of this.locals) {
@@ -213,7 +223,12 @@ export class FunctionBuilder {
       body.u8(VALUE_TYPE[run.type]);
     }
     const prefix = body.length;
-    body.append(this.code.take());
+    const code = this.code.take();
+    for (const { offset, index } of this.relocations) {
+      const final = imports + index;
+      for (let n = 0; n < 4; n++) code[offset + n] = ((final >>> (7 * n)) & 0x7f) | 0x80;
+    }
+    body.append(code);
     body.u8(OP.end);
     return { body, hints: this.hints.map((hint) => ({ offset: hint.offset + prefix, taken: hint.taken })) };
   }

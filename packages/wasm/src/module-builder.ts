@@ -1,9 +1,9 @@
 /**
  * Builds a WebAssembly module (core specification, section 5.5): types, imports, functions, one exported or imported
- * memory and table, and the branch-hint custom section. Imports come first, so a function's index is known when it is added.
+ * memory and table, and the branch-hint custom section. Imports and functions may be added in any order.
  */
 import { Bytes } from "./bytes.ts";
-import { FunctionBuilder, type Signature } from "./function-builder.ts";
+import { DEFINED, FunctionBuilder, type Signature } from "./function-builder.ts";
 import { VALUE_TYPE, type ValueType } from "./opcodes.ts";
 
 const SECTION = { custom: 0, type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
@@ -38,12 +38,8 @@ export class ModuleBuilder {
     this.imports.name(name);
   }
 
-  /**
-   * Imports a function and returns its index.
-   * @throws {RangeError} when a function was already added: imported indices come first.
-   */
+  /** Imports a function and returns its index. */
   importFunction(module: string, name: string, signature: Signature): number {
-    if (this.functions.length > 0) throw new RangeError("import every function before the first `function`");
     const type = this.type(signature);
     this.importHead(module, name);
     this.imports.u8(0x00);
@@ -79,9 +75,14 @@ export class ModuleBuilder {
   /** Adds a function, exported when a name is given, and returns its builder and index. */
   function(signature: Signature, exportName?: string): { builder: FunctionBuilder; index: number } {
     const builder = new FunctionBuilder(signature);
-    const index = this.importedFunctions + this.functions.push(builder) - 1;
-    if (exportName !== undefined) this.exports.push({ name: exportName, index });
+    const index = DEFINED + this.functions.push(builder) - 1;
+    if (exportName !== undefined) this.export(exportName, index);
     return { builder, index };
+  }
+
+  /** Exports a function by its index. */
+  export(name: string, index: number): void {
+    this.exports.push({ name, index });
   }
 
   /** The module in binary form. */
@@ -94,7 +95,7 @@ export class ModuleBuilder {
     code.u32(this.functions.length);
     for (const [i, builder] of this.functions.entries()) {
       declarations.u32(this.type(builder.signature));
-      const { body, hints } = builder.finish();
+      const { body, hints } = builder.finish(this.importedFunctions);
       code.sized(body);
       if (hints.length === 0) continue;
       hinted++;
@@ -122,7 +123,7 @@ export class ModuleBuilder {
     for (const { name, index } of this.exports) {
       exported.name(name);
       exported.u8(0x00);
-      exported.u32(index);
+      exported.u32(index < DEFINED ? index : this.importedFunctions + index - DEFINED);
     }
     section(SECTION.export, this.exports.length, exported);
     if (hinted > 0) {

@@ -1,0 +1,62 @@
+/**
+ * Lowers IR functions (soft float and the like) to WebAssembly functions of their own. A function stands in one module
+ * with everything it calls, so that calls between them are direct.
+ */
+import { ModuleBuilder, type FunctionBuilder, type Signature } from "@doppel/wasm";
+import { Builder, type IrFunction } from "@doppel/semantics";
+import { Lowering, type Target } from "./lowering.ts";
+
+/** WebAssembly signature of an IR function. */
+export function signatureOf(callee: IrFunction): Signature {
+  return { parameters: callee.parameters, results: callee.result === undefined ? [] : [callee.result] };
+}
+
+/** IR functions touch parameters, variables and the state, never an instruction's operands. */
+function functionTarget(f: FunctionBuilder, callees: (callee: IrFunction) => number): Target {
+  const refuse = (): never => {
+    throw new TypeError("an IR function has no instruction: operands, faults and jumps belong into a definition");
+  };
+  return {
+    f, long: false, callee: callees,
+    field: refuse, ip: refuse, nextIp: refuse, effectiveAddress: refuse, addressMask: refuse, readPlace: refuse, writePlace: refuse,
+    recordSegment: refuse, fault: refuse, jump: refuse, again: refuse, leave: refuse, bulk: refuse, helper: refuse,
+  };
+}
+
+/** Adds IR functions to a module, each once, with everything they call. */
+export class FunctionSet {
+  private readonly module: ModuleBuilder;
+  private readonly indices = new Map<IrFunction, number>();
+
+  constructor(module: ModuleBuilder) {
+    this.module = module;
+  }
+
+  /** Index of a function in the module; lowers it first when it is new. */
+  index(callee: IrFunction): number {
+    const known = this.indices.get(callee);
+    if (known !== undefined) return known;
+    const { builder: f, index } = this.module.function(signatureOf(callee));
+    this.indices.set(callee, index);
+    const b = new Builder({ long: false, flat: true });
+    b.allowEarlyCommit();
+    callee.body(b, ...callee.parameters.map((type, n) => b.parameter(type, n)));
+    new Lowering(functionTarget(f, (inner) => this.index(inner))).lower(b.root);
+    // A body ends with `return`; what stands behind it is never reached but must validate.
+    if (callee.result !== undefined) f.op(0x00);
+    return index;
+  }
+}
+
+/**
+ * Compiles IR functions into one instance and returns them by name.
+ * @param memory where state offsets point; a fresh page when absent.
+ */
+export function compileFunctions(functions: readonly IrFunction[], memory = new WebAssembly.Memory({ initial: 1 })): Record<string, (...args: never[]) => unknown> {
+  const module = new ModuleBuilder();
+  module.importMemory("doppel", "memory", 1);
+  const set = new FunctionSet(module);
+  for (const callee of functions) module.export(callee.name, set.index(callee));
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { doppel: { memory } });
+  return instance.exports as Record<string, (...args: never[]) => unknown>;
+}

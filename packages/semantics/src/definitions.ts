@@ -1,0 +1,17 @@
+/**
+ * The one definition of each instruction, by mnemonic. A form without a definition is an instruction Doppel does not have:
+ * it raises #UD like any other undefined opcode, and CPUID does not announce it.
+ */
+import { ARITHMETIC } from "./arithmetic.ts";
+import { BITS } from "./bits.ts";
+import { CONTROL_FLOW } from "./control-flow.ts";
+import type { Definition } from "./instruction.ts";
+import { MOVES } from "./moves.ts";
+import { SHIFTS } from "./shifts.ts";
+import { STRINGS } from "./strings.ts";
+import { SYSTEM } from "./system.ts";
+
+/** Definitions by mnemonic, in the spelling of the opcode tables. */
+export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
+  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM].flatMap((family) => Object.entries(family)),
+);

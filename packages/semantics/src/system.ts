@@ -1,0 +1,190 @@
+/**
+ * System and port instructions (SDM volume 2; volume 3 chapters 2, 5, 6). All of them are helpers of `cpu` behind a few
+ * lines that read and write operands; what can change the mode, the interrupt flag or the mapping leaves the visit.
+ */
+import type { Definition, InstructionBuilder } from "./instruction.ts";
+import { RAX, RBX, RCX, RDX, SCRATCH } from "./layout.ts";
+import type { Address, Size, Value } from "./ir.ts";
+import { VECTOR_UD } from "./vectors.ts";
+
+/** A helper without operands that the visit goes on behind. */
+const plain = (name: string): Definition => (i) => i.helper(name);
+/** A helper after which the visit ends. */
+const leaving = (name: string): Definition => (i) => {
+  i.helper(name);
+  i.leave("next");
+};
+
+function split(i: InstructionBuilder, value: Value): [Value, Value] {
+  return value.type === "i64" ? [i.wrap(value), i.wrap(i.shrU(value, 32))] : [value, i.i32(0)];
+}
+
+/** Offset of an address operand with its segment base, as the helper's linear address. */
+function linear(i: InstructionBuilder, address: Address): [Value, Value] {
+  return split(i, i.linearAddress(address));
+}
+
+const portIn: Definition = (i) => {
+  const size = i.size(0);
+  const port = i.shape.form.operands[1]!.kind === "I" ? i.and(i.field("immediate"), 0xff) : i.register(RDX, 2);
+  i.helper("checkPort", [port, i.i32(size)]);
+  i.helper("portIn", [port, i.i32(size)]);
+  i.setRegister(RAX, size, i.state("i32_load", SCRATCH));
+  i.leave("next");
+};
+
+const portOut: Definition = (i) => {
+  const size = i.size(1);
+  const port = i.shape.form.operands[0]!.kind === "I" ? i.and(i.field("immediate"), 0xff) : i.register(RDX, 2);
+  i.helper("checkPort", [port, i.i32(size)]);
+  i.helper("portOut", [port, i.i32(size), i.register(RAX, size)]);
+  i.leave("next");
+};
+
+const loadTable = (helper: string): Definition => (i) => {
+  const operand = i.memory();
+  const limit = i.load(operand, 2);
+  const base = i.load(i.further(operand, 2), i.long ? 8 : 4);
+  const cut = i.operandSize === 2 && !i.long ? i.and(base, 0x00ff_ffff) : base;
+  i.helper(helper, [limit, ...split(i, cut)]);
+};
+
+const storeTable = (helper: string): Definition => (i) => {
+  i.helper(helper);
+  const operand = i.memory();
+  const base = i.further(operand, 2);
+  const size: Size = i.long ? 8 : 4;
+  i.probe(operand, 2);
+  i.probe(base, size);
+  i.store(operand, 2, i.state("i32_load", SCRATCH));
+  i.store(base, size, i.state(size === 8 ? "i64_load" : "i32_load", SCRATCH + 8));
+};
+
+/** SLDT, STR, SMSW: a register takes the operand size, memory 16 bits. */
+const storeWord = (helper: string): Definition => (i) => {
+  i.helper(helper);
+  i.write(0, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH));
+};
+
+const withSelector = (helper: string, leave = false): Definition => (i) => {
+  i.helper(helper, [i.zeroExtend(i.read(0), 2)]);
+  if (leave) i.leave("next");
+};
+
+/** VERR, VERW: the helper says in the scratch state whether the segment may be accessed. */
+const verify = (helper: string): Definition => (i) => {
+  i.helper(helper, [i.zeroExtend(i.read(0), 2)]);
+  setZero(i, i.state("i32_load", SCRATCH + 8));
+};
+
+/** LAR, LSL: value in the scratch state, and behind it whether it is valid. */
+const query = (helper: string): Definition => (i) => {
+  i.helper(helper, [i.zeroExtend(i.read(1), 2)]);
+  const valid = i.state("i32_load", SCRATCH + 8);
+  i.write(0, i.select(valid, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH), i.read(0)));
+  setZero(i, valid);
+};
+
+/** Sets ZF to 0 or 1 and keeps the other flags. */
+function setZero(i: InstructionBuilder, zero: Value): void {
+  i.setFlags({ rule: "image", image: i.or(i.and(i.arithmeticFlags(), ~0x40), i.shl(zero, 6)) });
+}
+
+const arpl: Definition = (i) => {
+  i.helper("checkProtected");
+  const a = i.readForUpdate(0);
+  const b = i.read(1);
+  const lower = i.ltU(i.and(a, 3), i.and(b, 3));
+  i.write(0, i.select(lower, i.or(i.and(a, 0xfffc), i.and(b, 3)), a));
+  setZero(i, lower);
+};
+
+const edxEax = (helper: string): Definition => (i) => {
+  i.helper(helper);
+  const width: Size = i.long ? 8 : 4;
+  const read = (at: number): Value => (i.long ? i.extendU(i.state("i32_load", at)) : i.state("i32_load", at));
+  i.setRegister(RAX, width, read(SCRATCH));
+  i.setRegister(RDX, width, read(SCRATCH + 4));
+};
+
+const cpuid: Definition = (i) => {
+  i.helper("cpuid");
+  for (const [n, register] of [RAX, RBX, RCX, RDX].entries()) i.setRegister(register, 4, i.state("i32_load", SCRATCH + 4 * n));
+};
+
+const pushf: Definition = (i) => {
+  i.helper("pushFlags", [i.i32(i.operandSize)]);
+  i.push(i.state(i.operandSize === 8 ? "i64_load" : "i32_load", SCRATCH), i.operandSize);
+};
+
+const popf: Definition = (i) => {
+  const { value, popped } = i.peek(i.operandSize);
+  i.helper("popFlags", [i.wrap(value), i.i32(i.operandSize)]);
+  i.setStackPointer(popped);
+  i.leave("next");
+};
+
+const memoryImage = (helper: string): Definition => (i) => {
+  const operand = i.memory();
+  i.helper(helper, [...linear(i, operand), i.i32(i.operandSize)]);
+};
+
+export const SYSTEM: Record<string, Definition> = {
+  IN: portIn,
+  OUT: portOut,
+  HLT: leaving("hlt"),
+  CLI: plain("cli"),
+  STI: leaving("sti"),
+  PUSHF: pushf,
+  POPF: popf,
+  LGDT: loadTable("lgdt"),
+  LIDT: loadTable("lidt"),
+  SGDT: storeTable("sgdt"),
+  SIDT: storeTable("sidt"),
+  SLDT: storeWord("sldt"),
+  STR: storeWord("str"),
+  SMSW: storeWord("smsw"),
+  LLDT: withSelector("lldt"),
+  LTR: withSelector("ltr"),
+  LMSW: withSelector("lmsw", true),
+  VERR: verify("verr"),
+  VERW: verify("verw"),
+  LAR: query("lar"),
+  LSL: query("lsl"),
+  ARPL: arpl,
+  CLTS: leaving("clts"),
+  INVD: plain("wbinvd"),
+  WBINVD: plain("wbinvd"),
+  INVLPG: (i) => {
+    i.helper("invlpg", linear(i, i.memory()));
+    i.leave("next");
+  },
+  RDTSC: edxEax("rdtsc"),
+  RDPMC: edxEax("rdpmc"),
+  RDMSR: edxEax("rdmsr"),
+  WRMSR: leaving("wrmsr"),
+  CPUID: cpuid,
+  RSM: (i) => i.fault(VECTOR_UD),
+  SYSENTER: (i) => {
+    i.helper("sysenter");
+    i.leave("rip");
+  },
+  SYSEXIT: (i) => {
+    i.helper("sysexit", [i.i32(i.operandSize)]);
+    i.leave("rip");
+  },
+  MONITOR: plain("monitor"),
+  MWAIT: leaving("mwait"),
+  CLFLUSH: (i) => void i.load(i.memory(), 1),
+  FXSAVE: memoryImage("fxsave"),
+  FXRSTOR: memoryImage("fxrstor"),
+  RDTSCP: (i) => {
+    i.helper("rdtscp");
+    i.setRegister(RAX, 4, i.state("i32_load", SCRATCH));
+    i.setRegister(RDX, 4, i.state("i32_load", SCRATCH + 4));
+    i.setRegister(RCX, 4, i.state("i32_load", SCRATCH + 8));
+  },
+  LFENCE: () => {},
+  SFENCE: () => {},
+  MFENCE: () => {},
+};
