@@ -1,16 +1,17 @@
 /** Expectations from the 8254 data sheet (Intel 231164), named by its sections. */
-import { Clock, CountTime, Frequency } from "@doppel/clock";
+import { Frequency } from "@doppel/clock";
 import { decode, encode } from "@doppel/persist";
 import { describe, expect, test } from "vitest";
 import { PortBus } from "../bus/port-bus.ts";
+import { virtualTime } from "../bus/virtual-time.fixture.ts";
 import { Pit, PIT_HZ } from "./pit.ts";
 import type { PitState } from "./pit.ts";
 
 const rate = new Frequency(PIT_HZ);
 
 function machine() {
-  const time = { ns: 0 };
-  const clock = new Clock(new CountTime(() => time.ns));
+  const time = virtualTime();
+  const { clock } = time;
   const edges: number[] = [];
   let level = false;
   const pit = new Pit(clock, { set: (next) => { if (next && !level) edges.push(rate.ticksAt(clock.now())); level = next; } });
@@ -18,15 +19,7 @@ function machine() {
   pit.attach(ports);
   const out = (port: number, ...values: number[]) => values.forEach((value) => ports.write(port, 1, value));
   const read = (port: number) => ports.read(port, 1);
-  /** Lets time go to a tick, stopping at each deadline on the way. */
-  const goTo = (tick: number) => {
-    const end = rate.nsAt(tick);
-    for (;;) {
-      time.ns = Math.min(end, Math.max(time.ns, clock.nextDeadline()));
-      clock.runDue();
-      if (time.ns === end) return;
-    }
-  };
+  const goTo = (tick: number) => time.goTo(rate.nsAt(tick));
   const count = (channel: number) => {
     out(0x43, channel << 6);
     return read(0x40 + channel) | (read(0x40 + channel) << 8);
@@ -233,7 +226,7 @@ describe("8254", () => {
   test("port 61h: the refresh bit toggles every 15 us", () => {
     const m = machine();
     const before = m.read(0x61) & 0x10;
-    m.time.ns += 15_085;
+    m.time.advance(15_085);
     expect(m.read(0x61) & 0x10).not.toBe(before);
   });
 
@@ -242,7 +235,7 @@ describe("8254", () => {
     m.out(0x43, 0x34);
     m.out(0x40, 100, 0);
     m.edges.length = 0;
-    m.time.ns = rate.nsAt(1050);
+    m.clock.advanceTo(rate.nsAt(1050));
     m.clock.runDue();
     m.goTo(1101);
     expect(m.edges).toEqual([1050, 1101]);
@@ -254,8 +247,6 @@ describe("8254", () => {
     a.out(0x40, 77, 0);
     a.goTo(40);
     const b = machine();
-    b.clock.restore(a.clock.save());
-    b.time.ns = a.time.ns;
     b.clock.restore(a.clock.save());
     b.pit.restore(decode(encode(a.pit.save())) as PitState);
     a.edges.length = 0;
