@@ -6,6 +6,7 @@ export {
   type CodeSize, Instruction, PREFIX_ADDRESS, PREFIX_LOCK, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_REX_B,
   PREFIX_REX_R, PREFIX_REX_W, PREFIX_REX_X, PREFIX_SEGMENT,
 } from "./instruction.ts";
+export { assemble, assembleProgram, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembler.ts";
 export { decode, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";
 export {
   EFLAGS_CF, EFLAGS_FIXED, EFLAGS_PF, EFLAGS_AF, EFLAGS_ZF, EFLAGS_SF, EFLAGS_TF, EFLAGS_IF, EFLAGS_DF, EFLAGS_OF, EFLAGS_IOPL,
