@@ -91,12 +91,19 @@ export function encode(mnemonic: string, written: readonly OperandSyntax[], pref
     throw new SourceProblem(`the size of the memory operand of "${mnemonic}" is not clear: write byte, word, dword or qword before it`);
   }
   let best: Encoding | undefined;
+  let problem: SourceProblem | undefined;
   for (const match of matches) {
-    const encoding = encodeMatch(match, prefix, context);
+    let encoding: Encoding | undefined;
+    try {
+      encoding = encodeMatch(match, prefix, context);
+    } catch (error) {
+      if (!(error instanceof SourceProblem)) throw error;
+      problem ??= error; // another form may do
+    }
     if (encoding !== undefined && (best === undefined || encoding.bytes.length < best.bytes.length)) best = encoding;
   }
   if (best === undefined) {
-    throw new SourceProblem(written.some((operand) => operand.distance === "short" || operand.immediate !== undefined) && !context.long
+    throw problem ?? new SourceProblem(written.some((operand) => operand.distance === "short" || operand.immediate !== undefined) && !context.long
       ? `an operand of "${mnemonic}" is out of reach or range` : `"${mnemonic}" cannot be encoded with these operands`);
   }
   return best;
