@@ -41,6 +41,11 @@ export class MmioBus {
     return this.#slots.map(({ first, size, name }) => ({ first, size, name }));
   }
 
+  /** Whether nobody claims any of these addresses, and they exist. */
+  isFree(base: number, size: number): boolean {
+    return base >= 0 && base + size <= 2 ** 52 && !this.#slots.some((slot) => slot.first < base + size && base < slot.end);
+  }
+
   /** Whether a device stands at this address. */
   covers(address: number): boolean {
     return this.#find(address) !== undefined;
