@@ -43,6 +43,8 @@ const LISTED_GLOBAL = 2;
 export class Tlb {
   /** Address of view 0 in linear memory. */
   readonly base: number;
+  /** Called whenever translations become invalid: what was looked up through them must be looked up again. */
+  onFlush: () => void = () => {};
   /** Fills since construction, for statistics. */
   fills = 0;
   readonly #words: Int32Array;
@@ -98,7 +100,7 @@ export class Tlb {
 
   /** Forgets everything. */
   flush(): void {
-    this.flushLocal();
+    this.flushLocal(); // calls onFlush
     for (let i = 0; i < this.#sharedCount; i += 1) {
       const slot = this.#shared[i];
       this.#clear(slot);
@@ -110,6 +112,7 @@ export class Tlb {
 
   /** Forgets every page that is not global (a CR3 load). */
   flushLocal(): void {
+    this.onFlush();
     for (let i = 0; i < this.#localCount; i += 1) {
       const slot = this.#local[i];
       if (!this.#global[slot]) this.#clear(slot);
@@ -120,15 +123,17 @@ export class Tlb {
 
   /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
   flushPage(linear: number): void {
+    this.onFlush();
     for (let view = 0; view < TLB_VIEWS; view += 1) {
       const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
       if (this.#page(slot) === linear - (linear & 0xfff)) this.#clear(slot);
     }
-    if (!this.#large) return;
-    this.#eachUsed((slot) => {
-      const size = 2 ** this.#shift[slot];
-      if (size > 4096 && Math.floor(this.#page(slot) / size) === Math.floor(linear / size)) this.#clear(slot);
-    });
+    if (this.#large) {
+      this.#eachUsed((slot) => {
+        const size = 2 ** this.#shift[slot];
+        if (size > 4096 && Math.floor(this.#page(slot) / size) === Math.floor(linear / size)) this.#clear(slot);
+      });
+    }
   }
 
   /** Makes direct writes to a machine frame impossible until the next fill: an observer wants to see them. */
@@ -140,6 +145,7 @@ export class Tlb {
 
   /** Forgets every entry that points to a machine frame (the frame is given to another page). */
   evictFrame(frame: number): void {
+    this.onFlush();
     this.#eachUsed((slot) => {
       if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#clear(slot);
     });

@@ -1,0 +1,295 @@
+/**
+ * One vCPU: the hot state in linear memory, the registers that generated code never reads, and the parts that act on
+ * them. What instructions do to the system registers stands in `system/`; the interpreter and translator only call there.
+ */
+import {
+  CR0_AM, CR0_EM, CR0_ET, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, DESCRIPTOR_DB, DESCRIPTOR_L, EFER_LMA, EFLAGS_AC, EFLAGS_IF, EFLAGS_RF,
+  EFLAGS_TF, EFLAGS_VM, VECTOR_PF,
+} from "@doppel/x86";
+import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
+import type { PhysicalMap } from "@doppel/mmu";
+import type { Bus } from "./bus.ts";
+import { HotState } from "./hot-state.ts";
+import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
+import { CS, DS, ES, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SS, STATUS_FAULT, TR } from "./state-layout.ts";
+import { EDX } from "./system/architecture.ts";
+import { hasFeature, MODEL_I686 } from "./system/cpu-model.ts";
+import type { CpuModel } from "./system/cpu-model.ts";
+import { afterInstruction, beforeInstruction, noDebugState } from "./system/debug-registers.ts";
+import { deliver, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts";
+import type { Delivery } from "./system/delivery.ts";
+import { LinearMemory } from "./system/linear-memory.ts";
+import { ModelSpecificRegisters } from "./system/model-specific-registers.ts";
+import { restoreCpu, saveCpu } from "./system/save-image.ts";
+import type { CpuImage } from "./system/save-image.ts";
+import { deriveLengths } from "./system/segmentation.ts";
+
+/** The processor executes instructions. */
+export const ACTIVE = 0;
+/** HLT or MWAIT: an interrupt wakes it. */
+export const HALTED = 1;
+/** After a triple fault: only a reset helps. */
+export const SHUTDOWN = 2;
+
+/** No interrupt shadow. */
+export const SHADOW_NONE = 0;
+/** After STI: maskable interrupts wait for one instruction. */
+export const SHADOW_STI = 1;
+/** After MOV SS or POP SS: interrupts, NMI and debug traps wait for one instruction. */
+export const SHADOW_STACK = 2;
+
+const TWO_32 = 0x1_0000_0000;
+
+/** What a vCPU is made of. */
+export interface CpuOptions {
+  /** The buffer of the one linear memory; the hot state stands in it at `STATE`. */
+  buffer: ArrayBufferLike;
+  /** Address of `TLB_SIZE` bytes for the TLB. */
+  tlbBase: number;
+  physical: PhysicalMap;
+  bus: Bus;
+  /** Ticks of the time-stamp counter since power-on; an integer below 2^53. Constant zero when absent. */
+  timestamp?: () => number;
+  /** What CPUID and the MSRs say. */
+  model?: CpuModel;
+}
+
+/** A descriptor-table register. */
+export interface TableRegister {
+  base: number;
+  limit: number;
+}
+
+/**
+ * The processor. Helpers return false, or `STATUS_FAULT` to generated code, when they recorded a fault with
+ * {@link Cpu.fault}; the engine then calls {@link Cpu.deliver}.
+ */
+export class Cpu {
+  readonly state: HotState;
+  readonly mmu: Mmu;
+  readonly physical: PhysicalMap;
+  readonly bus: Bus;
+  readonly linear: LinearMemory;
+  readonly msr: ModelSpecificRegisters;
+  readonly model: CpuModel;
+  readonly timestamp: () => number;
+
+  cr0 = 0;
+  cr2 = 0;
+  cr3 = 0;
+  cr4 = 0;
+  efer = 0;
+  readonly gdtr: TableRegister = { base: 0, limit: 0xffff };
+  readonly idtr: TableRegister = { base: 0, limit: 0xffff };
+  /** DR0 to DR3 and DR6, DR7; entries 4 and 5 are not used. Addresses as numbers. */
+  readonly dr = [0, 0, 0, 0, 0, 0, 0, 0];
+  /** {@link ACTIVE}, {@link HALTED} or {@link SHUTDOWN}. */
+  activity: number = ACTIVE;
+  /** {@link SHADOW_NONE}, {@link SHADOW_STI} or {@link SHADOW_STACK}. */
+  shadow: number = SHADOW_NONE;
+  /** NMIs wait until the next IRET. */
+  nmiBlocked = false;
+  /** The EXT bit of error codes: 1 while an external event or exception is being delivered. */
+  external = 0;
+  /** The bookkeeping between two instructions; see `debug-registers.ts`. */
+  readonly debug = noDebugState();
+  /** True when DR7 enables a data breakpoint: every access of the watched pages takes the slow path. */
+  dataBreakpoints = false;
+  /** CR0.PE set and EFLAGS.VM clear. */
+  protectedMode = false;
+  /** 64-bit mode. */
+  longMode = false;
+  /** Called when a wake-up or a mode change asks the engine to look up from its run; set by the engine. */
+  onActivity: (() => void) | undefined;
+
+  constructor(options: CpuOptions) {
+    this.state = new HotState(options.buffer);
+    this.mmu = new Mmu(options.buffer, options.tlbBase, options.physical);
+    this.physical = options.physical;
+    this.bus = options.bus;
+    this.linear = new LinearMemory(this, options.buffer);
+    this.model = options.model ?? MODEL_I686;
+    this.timestamp = options.timestamp ?? (() => 0);
+    this.msr = new ModelSpecificRegisters(this);
+    this.mmu.tlb.onFlush = () => this.state.nextGeneration();
+    this.reset();
+  }
+
+  /** Power-on state (SDM volume 3, table 9-1): CS:IP is F000:FFF0 with base FFFF0000. */
+  reset(): void {
+    const { state } = this;
+    state.clear();
+    this.cr0 = 0x60000010 | CR0_ET;
+    this.cr2 = this.cr3 = this.cr4 = this.efer = 0;
+    this.gdtr.base = this.idtr.base = 0;
+    this.gdtr.limit = this.idtr.limit = 0xffff;
+    this.dr.fill(0);
+    this.dr[6] = 0xffff0ff0;
+    this.dr[7] = 0x400;
+    this.activity = ACTIVE;
+    this.shadow = SHADOW_NONE;
+    this.nmiBlocked = false;
+    this.external = 0;
+    Object.assign(this.debug, noDebugState());
+    state.eflags = 2;
+    for (let segment = ES; segment <= TR; segment += 1) {
+      state.setSegmentLimit(segment, 0xffff);
+      state.setSegmentAttributes(segment, segment === CS ? 0x9b00 : segment === LDTR ? 0x8200 : segment === TR ? 0x8b00 : 0x9300);
+    }
+    state.setSelector(CS, 0xf000);
+    state.setSegmentBase(CS, 0xffff0000);
+    state.rip = 0xfff0;
+    state.setGpr32(EDX, this.model.signature);
+    state.fpuControl = 0x40;
+    state.mxcsr = 0x1f80;
+    this.msr.reset();
+    this.applyPaging();
+    this.mmu.setRoot(0);
+    this.mmu.watch([]);
+    this.updateMode();
+  }
+
+  /** Records a fault for generated code; `code` -1 for none. Returns `STATUS_FAULT`. */
+  raise(vector: number, code = -1): number {
+    this.state.setFault(vector, code);
+    return STATUS_FAULT;
+  }
+
+  /** Records a fault with an error code (the EXT bit is the caller's), or without one when `code` is -1. Returns false. */
+  fault(vector: number, code = -1): false {
+    this.state.setFault(vector, code);
+    return false;
+  }
+
+  /** Records a fault whose error code is a selector, with EXT. */
+  selectorFault(vector: number, selector: number): false {
+    return this.fault(vector, (selector & 0xfffc) | this.external);
+  }
+
+  /** Records a page fault. */
+  pageFault(linear: number, code: number): false {
+    this.state.faultAddress = linear;
+    return this.fault(VECTOR_PF, code);
+  }
+
+  /** Cuts a computed linear address to the mode's width. */
+  wrap(linear: number): number {
+    return this.longMode ? linear : linear >>> 0;
+  }
+
+  /** Does the model have the CPUID feature that an opcode table names? */
+  hasFeature(feature: string): boolean {
+    return hasFeature(this.model, feature);
+  }
+
+  /** Delivers an exception or interrupt, with double and triple faults; see `delivery.ts`. */
+  deliver(vector: number, code: number, kind: number): Delivery {
+    return deliver(this, vector, code, kind);
+  }
+
+  /** Delivers the fault that a helper recorded. */
+  deliverFault(): Delivery {
+    return deliver(this, this.state.faultVector, this.state.faultCode, 0);
+  }
+
+  /** True when a maskable interrupt may be delivered before the next instruction. */
+  get interruptible(): boolean {
+    return (this.state.systemFlags & EFLAGS_IF) !== 0 && this.shadow === SHADOW_NONE && this.activity !== SHUTDOWN;
+  }
+
+  /** Delivers an external interrupt. The caller looked at {@link interruptible} before it acknowledged the vector. */
+  interrupt(vector: number): Delivery {
+    return deliver(this, vector, -1, EXTERNAL_INTERRUPT);
+  }
+
+  /** True when an NMI may be delivered before the next instruction. */
+  get nmiDeliverable(): boolean {
+    return !this.nmiBlocked && this.shadow !== SHADOW_STACK && this.activity !== SHUTDOWN;
+  }
+
+  /** Delivers an NMI. */
+  nmi(): Delivery {
+    return deliver(this, 2, -1, NON_MASKABLE);
+  }
+
+  /** To be called before each instruction while MODE has MODE_STEP: false when an instruction breakpoint faults. */
+  beforeInstruction(): boolean {
+    return beforeInstruction(this);
+  }
+
+  /** To be called after each instruction that began with MODE_STEP: false when a debug trap is recorded. */
+  afterInstruction(): boolean {
+    return afterInstruction(this);
+  }
+
+  /** MOV SS and POP SS: the next instruction runs before interrupts and debug traps. */
+  shadowStack(): void {
+    this.shadow = SHADOW_STACK;
+  }
+
+  /** Hands the control registers' paging bits to the MMU and flushes the TLB. */
+  applyPaging(): void {
+    const { cr0, cr4, efer } = this;
+    this.mmu.configure({
+      paging: cr0 < 0, writeProtect: (cr0 & 0x10000) !== 0, pageSizeExtension: (cr4 & 0x10) !== 0,
+      physicalAddressExtension: (cr4 & 0x20) !== 0, globalPages: (cr4 & 0x80) !== 0,
+      noExecute: (efer & 0x800) !== 0, longMode: (efer & EFER_LMA) !== 0, physicalBits: this.model.physicalBits,
+    });
+  }
+
+  /** Works out the lengths of all segments again: CR0.PE or EFLAGS.VM changed. */
+  deriveSegments(): void {
+    this.updateMode();
+    for (let segment = ES; segment <= GS; segment += 1) deriveLengths(this, segment);
+    this.updateMode();
+  }
+
+  /** Works out MODE, TLB_VIEW, STACK_MASK and FPU_TRAP. To be called after every change of what they depend on. */
+  updateMode(): void {
+    const { state, cr0, cr4 } = this;
+    const flags = state.systemFlags;
+    const virtual = (cr0 & CR0_PE) !== 0 && (flags & EFLAGS_VM) !== 0;
+    const code = state.segmentAttributes(CS);
+    this.protectedMode = (cr0 & CR0_PE) !== 0 && !virtual;
+    this.longMode = (this.efer & EFER_LMA) !== 0 && (code & DESCRIPTOR_L) !== 0;
+    let mode = this.protectedMode ? MODE_PROTECTED : virtual ? MODE_V86 : 0;
+    if (this.efer & EFER_LMA) mode |= MODE_IA32E;
+    if (this.longMode) mode |= MODE_LONG | MODE_FLAT;
+    else if (code & DESCRIPTOR_DB) mode |= MODE_CODE32;
+    const stack32 = (state.segmentAttributes(SS) & DESCRIPTOR_DB) !== 0;
+    if (stack32) mode |= MODE_STACK32;
+    const user = state.cpl === 3;
+    if (user) mode |= MODE_USER;
+    if (this.protectedMode && this.#flat()) mode |= MODE_FLAT;
+    if (flags & (EFLAGS_TF | EFLAGS_RF) || this.shadow !== SHADOW_NONE || this.dr[7] & 0xff || this.debug.pending) mode |= MODE_STEP;
+    state.mode = mode;
+    state.stackMask = this.longMode ? -1 : stack32 ? 0xffffffff : 0xffff;
+    this.mmu.userView = cr0 & CR0_AM && flags & EFLAGS_AC ? VIEW_CHECKED : VIEW_USER;
+    state.tlbView = this.mmu.tlb.viewAddress(this.mmu.viewOf(user));
+    const task = (cr0 & CR0_TS) !== 0;
+    const emulate = (cr0 & CR0_EM) !== 0;
+    state.fpuTrap = (task || emulate ? 1 : 0) | (task ? 6 : 0) | (emulate || !(cr4 & CR4_OSFXSR) ? 8 : 0)
+      | (task && cr0 & CR0_MP ? 16 : 0) | (emulate ? 32 : 0);
+  }
+
+  /** All registers as a plain object for `@doppel/persist`. The TLB is flushed, also in the machine that goes on. */
+  save(): CpuImage {
+    return saveCpu(this);
+  }
+
+  /** Takes all registers from {@link save}. */
+  restore(image: CpuImage): void {
+    restoreCpu(this, image);
+  }
+
+  /** Base 0 and a 4 GiB length that needs no check, in the four segments that most code uses. */
+  #flat(): boolean {
+    const { state } = this;
+    for (const segment of [CS, DS, ES, SS]) {
+      const at = SEGMENT + segment * SEGMENT_STRIDE;
+      if (state.segmentBase(segment) !== 0 || state.address(at + SEG_READ_LENGTH) !== TWO_32) return false;
+      if (segment !== CS && state.address(at + SEG_WRITE_LENGTH) !== TWO_32) return false;
+    }
+    return true;
+  }
+}

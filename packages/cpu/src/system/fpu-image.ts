@@ -1,0 +1,193 @@
+/**
+ * Memory images of the x87 and SSE state: FXSAVE/FXRSTOR, FSTENV/FLDENV and FSAVE/FRSTOR in their four layouts (SDM volume
+ * 1, 8.1.10, figures 8-9 to 8-12, and 10.5.1).
+ */
+import { CR0_EM, CR0_TS, CR4_OSFXSR, FCW_RESET, FSW_B, FSW_ES, MXCSR_WRITABLE, VECTOR_GP, VECTOR_NM } from "@doppel/x86";
+import type { Cpu } from "../cpu.ts";
+
+const FXSAVE_SIZE = 512;
+/** Bytes that FXSAVE leaves alone begin here: the reserved and the software area. */
+const FXSAVE_WRITTEN = 416;
+const EXCEPTIONS = 0x3f;
+
+function top(status: number): number {
+  return (status >>> 11) & 7;
+}
+
+/** ES and B follow from the unmasked exceptions (SDM volume 1, 8.1.3.3). */
+function withSummary(status: number, control: number): number {
+  const summary = FSW_ES | FSW_B;
+  return status & ~control & EXCEPTIONS ? status | summary : status & ~summary;
+}
+
+function available(cpu: Cpu): boolean {
+  return !(cpu.cr0 & (CR0_EM | CR0_TS)) || cpu.fault(VECTOR_NM);
+}
+
+/** Bytes of FXSAVE's image that hold registers: eight XMM registers, or sixteen in 64-bit mode. */
+function registerBytes(cpu: Cpu): number {
+  return cpu.longMode ? FXSAVE_WRITTEN : FXSAVE_WRITTEN - 128;
+}
+
+/** FXSAVE at a linear address. #NM, #GP(0) unless 16-byte aligned, #PF. */
+export function saveExtended(cpu: Cpu, linear: number): boolean {
+  if (!available(cpu)) return false;
+  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+  const { state } = cpu;
+  const bytes = new Uint8Array(registerBytes(cpu));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, state.fpuControl, true);
+  view.setUint16(2, state.fpuStatus, true);
+  view.setUint8(4, state.fpuTags);
+  view.setUint16(6, state.fpuOpcode, true);
+  view.setUint32(8, state.fpuIp >>> 0, true);
+  view.setUint16(12, state.fpuCs, true);
+  view.setUint32(16, state.fpuDp >>> 0, true);
+  view.setUint16(20, state.fpuDs, true);
+  view.setUint32(24, state.mxcsr, true);
+  view.setUint32(28, MXCSR_WRITABLE, true);
+  for (let i = 0; i < 8; i += 1) bytes.set(state.fpr((top(state.fpuStatus) + i) & 7), 32 + 16 * i);
+  for (let i = 0; 160 + 16 * i < bytes.length; i += 1) bytes.set(state.xmm(i), 160 + 16 * i);
+  return cpu.linear.writeBytes(linear, bytes, state.cpl === 3);
+}
+
+/** FXRSTOR. #NM, #GP(0) for alignment and for reserved bits of MXCSR, #PF. Without CR4.OSFXSR the SSE state stays. */
+export function restoreExtended(cpu: Cpu, linear: number): boolean {
+  if (!available(cpu)) return false;
+  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+  const { state } = cpu;
+  const bytes = new Uint8Array(FXSAVE_SIZE);
+  if (!cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
+  const view = new DataView(bytes.buffer);
+  const sse = (cpu.cr4 & CR4_OSFXSR) !== 0;
+  const mxcsr = view.getUint32(24, true);
+  if (sse && mxcsr & ~MXCSR_WRITABLE) return cpu.fault(VECTOR_GP, 0);
+  state.fpuControl = view.getUint16(0, true) | 0x40;
+  state.fpuStatus = withSummary(view.getUint16(2, true), state.fpuControl);
+  state.fpuTags = view.getUint8(4);
+  state.fpuOpcode = view.getUint16(6, true);
+  state.setFpuPointers(view.getUint32(8, true), view.getUint16(12, true), view.getUint32(16, true), view.getUint16(20, true));
+  for (let i = 0; i < 8; i += 1) state.fpr((top(state.fpuStatus) + i) & 7).set(bytes.subarray(32 + 16 * i, 42 + 16 * i));
+  if (!sse) return true;
+  state.mxcsr = mxcsr;
+  for (let i = 0; 160 + 16 * i < registerBytes(cpu); i += 1) state.xmm(i).set(bytes.subarray(160 + 16 * i, 176 + 16 * i));
+  return true;
+}
+
+/** The two-bit tags of FSTENV: 0 valid, 1 zero, 2 special, 3 empty. */
+export function fullTags(cpu: Cpu): number {
+  let tags = 0;
+  for (let i = 0; i < 8; i += 1) {
+    let tag = 3;
+    if ((cpu.state.fpuTags >>> i) & 1) {
+      const register = cpu.state.fpr(i);
+      const exponent = register[8] | ((register[9] & 0x7f) << 8);
+      const zero = register.subarray(0, 8).every((byte) => byte === 0);
+      tag = exponent === 0 && zero ? 1 : exponent === 0x7fff || !(register[7] & 0x80) ? 2 : 0;
+    }
+    tags |= tag << (2 * i);
+  }
+  return tags;
+}
+
+/** Bytes of an environment. */
+function environmentSize(size: number): number {
+  return size === 2 ? 14 : 28;
+}
+
+function environment(cpu: Cpu, size: number): Uint8Array {
+  const { state } = cpu;
+  const bytes = new Uint8Array(environmentSize(size));
+  const view = new DataView(bytes.buffer);
+  const put = (index: number, value: number, upper = 0xffff): void => {
+    view.setUint16(index * (size === 2 ? 2 : 4), value, true);
+    if (size !== 2) view.setUint16(index * 4 + 2, upper, true);
+  };
+  put(0, state.fpuControl);
+  put(1, state.fpuStatus);
+  put(2, fullTags(cpu));
+  if (cpu.protectedMode) {
+    put(3, state.fpuIp, state.fpuIp >>> 16);
+    put(4, state.fpuCs, state.fpuOpcode);
+    put(5, state.fpuDp, state.fpuDp >>> 16);
+    put(6, state.fpuDs);
+  } else {
+    const ip = state.fpuIp + state.fpuCs * 16;
+    const dp = state.fpuDp + state.fpuDs * 16;
+    put(3, ip);
+    put(4, ((ip >>> 16) << 12) | state.fpuOpcode, ip >>> 20);
+    put(5, dp);
+    put(6, (dp >>> 16) << 12, dp >>> 20);
+  }
+  return bytes;
+}
+
+function loadEnvironment(cpu: Cpu, bytes: Uint8Array, size: number): void {
+  const { state } = cpu;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const half = (index: number): number => view.getUint16(index * (size === 2 ? 2 : 4), true);
+  const upper = (index: number): number => (size === 2 ? 0 : view.getUint16(index * 4 + 2, true));
+  const tags = half(2);
+  let present = 0;
+  for (let i = 0; i < 8; i += 1) if (((tags >>> (2 * i)) & 3) !== 3) present |= 1 << i;
+  state.fpuControl = half(0) | 0x40;
+  state.fpuStatus = withSummary(half(1), state.fpuControl);
+  state.fpuTags = present;
+  if (cpu.protectedMode) {
+    state.setFpuPointers(half(3) + upper(3) * 0x10000, half(4), half(5) + upper(5) * 0x10000, half(6));
+    if (size !== 2) state.fpuOpcode = upper(4);
+  } else {
+    const ip = half(3) + ((half(4) >>> 12) + upper(4) * 16) * 0x10000;
+    const dp = half(5) + ((half(6) >>> 12) + upper(6) * 16) * 0x10000;
+    state.setFpuPointers(ip, 0, dp, 0);
+    state.fpuOpcode = half(4);
+  }
+}
+
+/** FNSTENV: afterwards every exception is masked. */
+export function storeEnvironment(cpu: Cpu, linear: number, size: number): boolean {
+  const { state } = cpu;
+  if (!available(cpu) || !cpu.linear.writeBytes(linear, environment(cpu, size), state.cpl === 3)) return false;
+  state.fpuControl |= EXCEPTIONS;
+  state.fpuStatus = withSummary(state.fpuStatus, state.fpuControl);
+  return true;
+}
+
+/** FLDENV. */
+export function readEnvironment(cpu: Cpu, linear: number, size: number): boolean {
+  const bytes = new Uint8Array(environmentSize(size));
+  if (!available(cpu) || !cpu.linear.readBytes(linear, bytes, cpu.state.cpl === 3)) return false;
+  loadEnvironment(cpu, bytes, size);
+  return true;
+}
+
+/** FNSAVE: the environment and eight registers, then FNINIT. */
+export function saveFpu(cpu: Cpu, linear: number, size: number): boolean {
+  const { state } = cpu;
+  if (!available(cpu)) return false;
+  const length = environmentSize(size);
+  const bytes = new Uint8Array(length + 80);
+  bytes.set(environment(cpu, size));
+  for (let i = 0; i < 8; i += 1) bytes.set(state.fpr((top(state.fpuStatus) + i) & 7), length + 10 * i);
+  if (!cpu.linear.writeBytes(linear, bytes, state.cpl === 3)) return false;
+  state.fpuControl = FCW_RESET;
+  state.fpuStatus = 0;
+  state.fpuTags = 0;
+  state.fpuOpcode = 0;
+  state.setFpuPointers(0, 0, 0, 0);
+  return true;
+}
+
+/** FRSTOR. */
+export function restoreFpu(cpu: Cpu, linear: number, size: number): boolean {
+  const { state } = cpu;
+  const length = environmentSize(size);
+  const bytes = new Uint8Array(length + 80);
+  if (!available(cpu) || !cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
+  loadEnvironment(cpu, bytes, size);
+  for (let i = 0; i < 8; i += 1) {
+    const at = length + 10 * i;
+    state.fpr((top(state.fpuStatus) + i) & 7).set(bytes.subarray(at, at + 10));
+  }
+  return true;
+}

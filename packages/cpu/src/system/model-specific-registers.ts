@@ -1,0 +1,185 @@
+/**
+ * Model-specific registers (SDM volume 4, chapter 2): which exist, which values they take, and what a write sets off. One
+ * that does not exist, and a reserved bit, is #GP(0).
+ */
+import {
+  APIC_BASE_BSP, APIC_BASE_EN, CPUID_80000001_EDX_LM, CPUID_80000001_EDX_NX, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, IA32_APIC_BASE,
+  IA32_BIOS_SIGN_ID, IA32_BIOS_UPDT_TRIG, IA32_CSTAR, IA32_DEBUGCTL, IA32_EFER, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_LSTAR,
+  IA32_MC0_CTL, IA32_MCG_CAP, IA32_MCG_STATUS, IA32_MISC_ENABLE, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_FIX16K_80000,
+  IA32_MTRR_FIX16K_A0000, IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, IA32_MTRR_FIX64K_00000, IA32_MTRR_PHYSBASE0, IA32_P5_MC_ADDR,
+  IA32_P5_MC_TYPE, IA32_PAT, IA32_PLATFORM_ID, IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP,
+  IA32_TIME_STAMP_COUNTER, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
+} from "@doppel/x86";
+import type { Cpu } from "../cpu.ts";
+
+const IA32_MCG_CTL = 0x17b;
+/** Banks of the machine-check architecture. */
+const BANKS = 10;
+/** Variable-range MTRRs. */
+const RANGES = 8;
+/** Eight ranges, fixed ranges, write combining. */
+const MTRRCAP = RANGES | (1 << 8) | (1 << 10);
+const TWO_32 = 0x1_0000_0000;
+
+/** A register that belongs to a part outside the processor core, such as the local APIC. */
+export interface ForeignRegister {
+  read(): { low: number; high: number };
+  /** False makes the write #GP(0). */
+  write(low: number, high: number): boolean;
+}
+
+const memoryType = (type: number): boolean => type === 0 || type === 1 || (type >= 4 && type <= 6);
+const everyByte = (value: number, valid: (byte: number) => boolean): boolean => {
+  for (let shift = 0; shift < 32; shift += 8) if (!valid((value >>> shift) & 0xff)) return false;
+  return true;
+};
+
+/** The MSRs of one vCPU. */
+export class ModelSpecificRegisters {
+  /** Low half of the last {@link read}. */
+  low = 0;
+  /** High half of the last {@link read}. */
+  high = 0;
+  /** What RDTSC adds to the time stamp: a write of IA32_TIME_STAMP_COUNTER sets it. */
+  tscOffset = 0;
+  /** Registers of other parts, by number; the machine puts them in. */
+  readonly foreign = new Map<number, ForeignRegister>();
+  readonly #cpu: Cpu;
+  readonly #values = new Map<number, { low: number; high: number }>();
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+  }
+
+  /** Values after power-on. */
+  reset(): void {
+    const values = this.#values;
+    values.clear();
+    this.tscOffset = -this.#cpu.timestamp();
+    const zero = [
+      IA32_P5_MC_ADDR, IA32_P5_MC_TYPE, IA32_PLATFORM_ID, MSR_EBL_CR_POWERON, IA32_BIOS_SIGN_ID, IA32_SYSENTER_CS, IA32_SYSENTER_ESP,
+      IA32_SYSENTER_EIP, IA32_MCG_STATUS, IA32_DEBUGCTL, IA32_MTRR_DEF_TYPE, IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX16K_80000,
+      IA32_MTRR_FIX16K_A0000,
+    ];
+    for (const register of zero) this.set(register, 0, 0);
+    for (let i = IA32_MTRR_FIX4K_C0000; i <= IA32_MTRR_FIX4K_F8000; i += 1) this.set(i, 0, 0);
+    for (let i = 0; i < 2 * RANGES; i += 1) this.set(IA32_MTRR_PHYSBASE0 + i, 0, 0);
+    for (let i = 0; i < 4 * BANKS; i += 1) this.set(IA32_MC0_CTL + i, 0, 0);
+    this.set(IA32_APIC_BASE, 0xfee00000 | APIC_BASE_BSP | APIC_BASE_EN, 0);
+    this.set(IA32_MTRRCAP, MTRRCAP, 0);
+    this.set(IA32_MCG_CAP, BANKS | (1 << 8), 0);
+    this.set(IA32_MCG_CTL, -1, -1);
+    this.set(IA32_MISC_ENABLE, 1, 0);
+    this.set(IA32_PAT, PAT_RESET_HALF, PAT_RESET_HALF);
+    if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
+  }
+
+  get #long(): boolean {
+    return (this.#cpu.model.features.extendedEdx & CPUID_80000001_EDX_LM) !== 0;
+  }
+
+  /** The low half of a stored register, unsigned. */
+  value(register: number): number {
+    return (this.#values.get(register)?.low ?? 0) >>> 0;
+  }
+
+  /** Stores a register without any check. */
+  set(register: number, low: number, high: number): void {
+    this.#values.set(register, { low: low | 0, high: high | 0 });
+  }
+
+  /** The time-stamp counter now: an integer, modulo 2^53. */
+  get tsc(): number {
+    return this.#cpu.timestamp() + this.tscOffset;
+  }
+
+  /** RDMSR: false when there is no such register; else `low` and `high`. */
+  read(register: number): boolean {
+    register >>>= 0;
+    const foreign = this.foreign.get(register);
+    if (foreign) return this.#give(foreign.read());
+    if (register === IA32_TIME_STAMP_COUNTER) return this.#give({ low: this.tsc % TWO_32, high: Math.floor(this.tsc / TWO_32) });
+    if (register === IA32_EFER && this.#eferMask !== 0) return this.#give({ low: this.#cpu.efer, high: 0 });
+    const stored = this.#values.get(register);
+    return stored !== undefined && this.#give(stored);
+  }
+
+  /** WRMSR: false for #GP(0). */
+  write(register: number, low: number, high: number): boolean {
+    register >>>= 0;
+    low |= 0;
+    high |= 0;
+    const foreign = this.foreign.get(register);
+    if (foreign) return foreign.write(low, high);
+    switch (register) {
+      case IA32_TIME_STAMP_COUNTER:
+        this.tscOffset = (high >>> 0) % 0x20_0000 * TWO_32 + (low >>> 0) - this.#cpu.timestamp();
+        return true;
+      case IA32_EFER: return this.#writeEfer(low, high);
+      case IA32_BIOS_UPDT_TRIG: return true;
+      case IA32_BIOS_SIGN_ID: return true;
+      case IA32_APIC_BASE: return this.#writeApicBase(low, high);
+      case IA32_MTRRCAP:
+      case IA32_MCG_CAP:
+      case IA32_PLATFORM_ID: return false;
+      case IA32_DEBUGCTL: return high === 0 && (low & ~3) === 0 && this.#store(register, low, high);
+      case IA32_PAT: {
+        const valid = (type: number): boolean => memoryType(type) || type === 7;
+        return everyByte(low, valid) && everyByte(high, valid) && this.#store(register, low, high);
+      }
+      case IA32_MTRR_DEF_TYPE:
+        return high === 0 && (low & ~0xcff) === 0 && memoryType(low & 0xff) && this.#store(register, low, high);
+    }
+    if (register >= IA32_MTRR_FIX64K_00000 && register <= IA32_MTRR_FIX4K_F8000 && this.#values.has(register)) {
+      return everyByte(low, memoryType) && everyByte(high, memoryType) && this.#store(register, low, high);
+    }
+    if (register >= IA32_MTRR_PHYSBASE0 && register < IA32_MTRR_PHYSBASE0 + 2 * RANGES) {
+      const wide = high >>> 0 >= 2 ** (this.#cpu.model.physicalBits - 32);
+      const bad = register & 1 ? low & 0x7ff : low & 0xf00 || !memoryType(low & 0xff);
+      return !wide && !bad && this.#store(register, low, high);
+    }
+    if (register >= IA32_MC0_CTL && register < IA32_MC0_CTL + 4 * BANKS) {
+      // Status, address and miscellaneous information may only be cleared.
+      return ((register & 3) === 0 || (low | high) === 0) && this.#store(register, low, high);
+    }
+    return this.#values.has(register) && this.#store(register, low, high);
+  }
+
+  /** All stored registers, for a save. */
+  entries(): { register: number; low: number; high: number }[] {
+    return [...this.#values].map(([register, { low, high }]) => ({ register, low, high })).sort((a, b) => a.register - b.register);
+  }
+
+  #give(value: { low: number; high: number }): true {
+    this.low = value.low | 0;
+    this.high = value.high | 0;
+    return true;
+  }
+
+  #store(register: number, low: number, high: number): true {
+    this.set(register, low, high);
+    return true;
+  }
+
+  get #eferMask(): number {
+    const { extendedEdx } = this.#cpu.model.features;
+    return (extendedEdx & CPUID_80000001_EDX_NX ? EFER_NXE : 0) | (this.#long ? EFER_SCE | EFER_LME : 0);
+  }
+
+  #writeEfer(low: number, high: number): boolean {
+    const cpu = this.#cpu;
+    const mask = this.#eferMask;
+    if (mask === 0 || high !== 0 || low & ~(mask | EFER_LMA)) return false;
+    if ((low ^ cpu.efer) & EFER_LME && cpu.cr0 < 0) return false;
+    const changed = (low ^ cpu.efer) & EFER_NXE;
+    cpu.efer = (low & mask) | (cpu.efer & EFER_LMA);
+    if (changed) cpu.applyPaging();
+    cpu.updateMode();
+    return true;
+  }
+
+  #writeApicBase(low: number, high: number): boolean {
+    if (low & 0x6ff || high >>> 0 >= 2 ** (this.#cpu.model.physicalBits - 32)) return false;
+    return this.#store(IA32_APIC_BASE, low, high);
+  }
+}

@@ -1,0 +1,78 @@
+/** A vCPU as a plain object: what `@doppel/persist` writes. Caches (the TLB, derived lengths) are made anew. */
+import type { Cpu } from "../cpu.ts";
+import { BUDGET, CPL, FAULT_ADDRESS, FAULT_VECTOR, MODE, SCRATCH, SEGMENT, STACK_MASK } from "../state-layout.ts";
+import { applyBreakpoints } from "./debug-registers.ts";
+import type { DebugState } from "./debug-registers.ts";
+
+/** Everything architectural about one vCPU. */
+export type CpuImage = {
+  readonly version: 1;
+  /** The hot state's bytes, as `state-layout.ts` has them. */
+  readonly hot: Uint8Array;
+  readonly control: { readonly cr0: number; readonly cr2: number; readonly cr3: number; readonly cr4: number; readonly efer: number };
+  readonly gdtr: { readonly base: number; readonly limit: number };
+  readonly idtr: { readonly base: number; readonly limit: number };
+  readonly debugRegisters: readonly number[];
+  readonly debug: { readonly [Key in keyof DebugState]: DebugState[Key] };
+  readonly activity: number;
+  readonly shadow: number;
+  readonly nmiBlocked: boolean;
+  readonly a20: boolean;
+  /** The PDPTE registers: they may differ from what memory holds now. */
+  readonly pdptes: readonly number[];
+  readonly tsc: number;
+  readonly msrs: readonly { readonly register: number; readonly low: number; readonly high: number }[];
+};
+
+/** Bytes of the hot state that mean nothing between two instructions. */
+const TRANSIENT = [
+  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT],
+] as const;
+
+/** Takes the image. The TLB is flushed, so that the machine that goes on fills it as the restored one does. */
+export function saveCpu(cpu: Cpu): CpuImage {
+  cpu.mmu.tlb.flush();
+  const { state } = cpu;
+  // One form of the flags for every way that led to them, so that equal machines have equal images.
+  state.eflags = state.eflags;
+  const hot = state.copy();
+  const words = new Int32Array(hot.buffer);
+  for (const [from, to] of TRANSIENT) words.fill(0, from >> 2, to >> 2);
+  return {
+    version: 1,
+    hot,
+    control: { cr0: cpu.cr0, cr2: cpu.cr2, cr3: cpu.cr3, cr4: cpu.cr4, efer: cpu.efer },
+    gdtr: { ...cpu.gdtr },
+    idtr: { ...cpu.idtr },
+    debugRegisters: [...cpu.dr],
+    debug: { ...cpu.debug },
+    activity: cpu.activity,
+    shadow: cpu.shadow,
+    nmiBlocked: cpu.nmiBlocked,
+    a20: cpu.mmu.a20,
+    pdptes: [...cpu.mmu.mode.pdptes],
+    tsc: cpu.msr.tsc,
+    msrs: cpu.msr.entries(),
+  };
+}
+
+/** Takes every register from an image. The time stamp goes on from where it was. */
+export function restoreCpu(cpu: Cpu, image: CpuImage): void {
+  cpu.state.load(image.hot);
+  Object.assign(cpu, image.control);
+  Object.assign(cpu.gdtr, image.gdtr);
+  Object.assign(cpu.idtr, image.idtr);
+  for (const [i, value] of image.debugRegisters.entries()) cpu.dr[i] = value;
+  Object.assign(cpu.debug, image.debug);
+  cpu.activity = image.activity;
+  cpu.shadow = image.shadow;
+  cpu.nmiBlocked = image.nmiBlocked;
+  for (const { register, low, high } of image.msrs) cpu.msr.set(register, low, high);
+  cpu.msr.tscOffset = image.tsc - cpu.timestamp();
+  cpu.mmu.setA20(image.a20);
+  cpu.mmu.mode.pdptes.set(image.pdptes);
+  cpu.applyPaging();
+  cpu.mmu.setRoot(cpu.cr3);
+  applyBreakpoints(cpu);
+  cpu.deriveSegments();
+}

@@ -1,0 +1,121 @@
+/**
+ * Stacks as control transfers use them: frames that are checked as a whole before a byte is written, and pops that leave
+ * ESP alone until the instruction can no longer fault (SDM volume 3, 5.8.5 and 6.12.1).
+ */
+import { DESCRIPTOR_DB, VECTOR_SS } from "@doppel/x86";
+import { READ, WRITE } from "@doppel/mmu";
+import type { Cpu } from "../cpu.ts";
+import { SS } from "../state-layout.ts";
+import { ESP, UNUSABLE } from "./architecture.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { withinLimit } from "./segmentation.ts";
+
+/** A stack that values are pushed to or popped from, without touching the registers until {@link Stack.commit}. */
+export class Stack {
+  /** The stack pointer so far; only the bits of the mask are meaningful. */
+  pointer: number;
+  readonly #cpu: Cpu;
+  readonly #base: number;
+  readonly #limit: number;
+  readonly #attributes: number;
+  readonly #wide: boolean;
+  readonly #user: boolean;
+  readonly #code: number;
+  readonly #offsets: number[] = [];
+  readonly #values: number[] = [];
+  readonly #sizes: number[] = [];
+
+  private constructor(cpu: Cpu, base: number, limit: number, attributes: number, pointer: number, user: boolean, code: number) {
+    this.#cpu = cpu;
+    this.#base = base;
+    this.#limit = limit;
+    this.#attributes = attributes;
+    this.#wide = (attributes & DESCRIPTOR_DB) !== 0;
+    this.#user = user;
+    this.#code = code;
+    this.pointer = pointer;
+  }
+
+  /** The stack that SS:ESP points to now. Limit violations are #SS(EXT). */
+  static current(cpu: Cpu): Stack {
+    const { state } = cpu;
+    return new Stack(cpu, state.segmentBase(SS), state.segmentLimit(SS), state.segmentAttributes(SS), state.gpr32(ESP), state.cpl === 3, cpu.external);
+  }
+
+  /** A stack that is not loaded yet, for privilege `cpl`. Limit violations are #SS(selector + EXT). */
+  static of(cpu: Cpu, selector: number, descriptor: Descriptor, pointer: number, cpl: number): Stack {
+    return new Stack(cpu, descriptor.base, descriptor.limit, descriptor.attributes, pointer, cpl === 3, (selector & 0xfffc) | cpu.external);
+  }
+
+  /** Notes a value for {@link commit}. */
+  push(size: number, value: number): void {
+    this.pointer = this.#mask(this.pointer - size);
+    this.#offsets.push(this.pointer);
+    this.#values.push(value);
+    this.#sizes.push(size);
+  }
+
+  /** Checks every push against limit and pages; nothing is written. */
+  check(): boolean {
+    for (let i = 0; i < this.#offsets.length; i += 1) {
+      if (!this.#allow(this.#offsets[i], this.#sizes[i])) return false;
+    }
+    for (let i = 0; i < this.#offsets.length; i += 1) {
+      if (!this.#cpu.linear.probe(this.#linear(this.#offsets[i]), this.#sizes[i], WRITE, this.#user)) return false;
+    }
+    return true;
+  }
+
+  /** Checks and then writes every push. ESP is the caller's to set, with {@link setPointer}. */
+  commit(): boolean {
+    if (!this.check()) return false;
+    for (let i = 0; i < this.#offsets.length; i += 1) {
+      if (!this.#cpu.linear.write(this.#linear(this.#offsets[i]), this.#sizes[i], this.#values[i], this.#user)) return false;
+    }
+    return true;
+  }
+
+  /** Reads the value at the pointer into `cpu.linear.value` and moves on. */
+  pop(size: number): boolean {
+    if (!this.peek(0, size)) return false;
+    this.pointer = this.#mask(this.pointer + size);
+    return true;
+  }
+
+  /** Reads the value `distance` bytes above the pointer into `cpu.linear.value`. */
+  peek(distance: number, size: number): boolean {
+    const offset = this.#mask(this.pointer + distance);
+    return this.#allow(offset, size) && this.#cpu.linear.read(this.#linear(offset), size, this.#user);
+  }
+
+  /** Checks that a value above the pointer could be read. */
+  probe(distance: number, size: number): boolean {
+    const offset = this.#mask(this.pointer + distance);
+    return this.#allow(offset, size) && this.#cpu.linear.probe(this.#linear(offset), size, READ, this.#user);
+  }
+
+  /** Drops bytes, as RET n does. */
+  release(bytes: number): void {
+    this.pointer = this.#mask(this.pointer + bytes);
+  }
+
+  /** Puts the pointer into ESP, or into SP when the stack is a 16-bit one. */
+  setPointer(): void {
+    if (this.#wide) this.#cpu.state.setGpr32(ESP, this.pointer);
+    else this.#cpu.state.setGpr16(ESP, this.pointer);
+  }
+
+  #mask(offset: number): number {
+    return this.#wide ? offset >>> 0 : offset & 0xffff;
+  }
+
+  #linear(offset: number): number {
+    return this.#cpu.wrap(this.#base + offset);
+  }
+
+  #allow(offset: number, size: number): boolean {
+    offset = this.#mask(offset);
+    const usable = !(this.#attributes & UNUSABLE) && withinLimit(this.#attributes, this.#limit, offset, size);
+    return usable || this.#cpu.fault(VECTOR_SS, this.#code);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The functions that generated code calls by name, with i32 arguments, and an i32 status back. A 64-bit number comes as two
+ * halves; a value goes back through SCRATCH. Each is a line: what it does stands in the files beside this one.
+ */
+import {
+  APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
+} from "@doppel/x86";
+import type { Cpu } from "../cpu.ts";
+import { HALTED } from "../cpu.ts";
+import { LDTR, STATUS_FAULT, STATUS_OK, TR } from "../state-layout.ts";
+import { EAX, ECX, EDX } from "./architecture.ts";
+import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, writeControl } from "./control-registers.ts";
+import { cpuidLeaf } from "./cpu-model.ts";
+import { notePortAccess, readDebug, writeDebug } from "./debug-registers.ts";
+import { PRIVILEGED_SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION, SOFTWARE_INTERRUPT, softInterrupt } from "./delivery.ts";
+import { farCall, farJump, farReturn } from "./far-transfer.ts";
+import { systemEnter, systemExit } from "./fast-calls.ts";
+import { clearInterruptFlag, flagsToPush, popFlags, setInterruptFlag } from "./flag-instructions.ts";
+import { readEnvironment, restoreExtended, restoreFpu, saveExtended, saveFpu, storeEnvironment } from "./fpu-image.ts";
+import { interruptReturn } from "./interrupt-return.ts";
+import { checkPort } from "./io-permission.ts";
+import { loadSegment, segmentCheck } from "./segmentation.ts";
+import { loadAccessRights, loadLocalTable, loadSegmentLimit, loadTaskRegister, requireProtected, verifySegment } from "./task-registers.ts";
+import { wideDivide } from "./wide-division.ts";
+
+const TWO_32 = 0x1_0000_0000;
+/** Kinds of software interrupt in generated code: INT n, INT3, INTO, INT1. */
+const INTERRUPT_KINDS = [SOFTWARE_INTERRUPT, SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION, PRIVILEGED_SOFTWARE_EXCEPTION];
+
+/** One vCPU's helpers. Methods are bound, so that the object serves as an import object of a WebAssembly module. */
+export class SystemHelpers {
+  readonly #cpu: Cpu;
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+  }
+
+  // ---- memory and segments ----
+
+  readonly loadSlow = (low: number, high: number, size: number): number => this.#status(this.#cpu.linear.loadSlow(low, high, size));
+  readonly storeSlow = (low: number, high: number, size: number): number => this.#status(this.#cpu.linear.storeSlow(low, high, size));
+  readonly probeWrite = (low: number, high: number, size: number): number => this.#status(this.#cpu.linear.probeWrite(low, high, size));
+  readonly segmentCheck = (segment: number, low: number, high: number, size: number, write: number): number =>
+    this.#status(segmentCheck(this.#cpu, segment, this.#number(low, high), size, write !== 0));
+  readonly loadSegment = (segment: number, selector: number): number => this.#status(loadSegment(this.#cpu, segment, selector));
+
+  // ---- control transfer: RIP is the new address afterwards ----
+
+  readonly farJump = (size: number, selector: number, low: number, high: number, nextLow: number, nextHigh: number): number =>
+    this.#status(farJump(this.#cpu, selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
+  readonly farCall = (size: number, selector: number, low: number, high: number, nextLow: number, nextHigh: number): number =>
+    this.#status(farCall(this.#cpu, selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
+  readonly farReturn = (size: number, popBytes: number): number => this.#status(farReturn(this.#cpu, size, popBytes));
+  readonly iret = (size: number, nextLow: number, nextHigh: number): number =>
+    this.#status(interruptReturn(this.#cpu, size, this.#number(nextLow, nextHigh)));
+  /** @param kind 0 INT n, 1 INT3, 2 INTO, 3 INT1 */
+  readonly softInterrupt = (vector: number, kind: number, nextLow: number, nextHigh: number): number =>
+    this.#status(softInterrupt(this.#cpu, vector, this.#number(nextLow, nextHigh), INTERRUPT_KINDS[kind]));
+  readonly sysenter = (): number => this.#status(systemEnter(this.#cpu));
+  readonly sysexit = (_size: number): number => this.#status(systemExit(this.#cpu));
+
+  // ---- tables and descriptors ----
+
+  readonly lgdt = (limit: number, low: number, high: number): number => this.#setTable(this.#cpu.gdtr, limit, low, high);
+  readonly lidt = (limit: number, low: number, high: number): number => this.#setTable(this.#cpu.idtr, limit, low, high);
+  readonly sgdt = (): number => this.#giveTable(this.#cpu.gdtr);
+  readonly sidt = (): number => this.#giveTable(this.#cpu.idtr);
+  readonly lldt = (selector: number): number => this.#status(loadLocalTable(this.#cpu, selector & 0xffff));
+  readonly ltr = (selector: number): number => this.#status(loadTaskRegister(this.#cpu, selector & 0xffff));
+  readonly sldt = (): number => this.#status(requireProtected(this.#cpu) && this.#give(this.#cpu.state.selector(LDTR)));
+  readonly str = (): number => this.#status(requireProtected(this.#cpu) && this.#give(this.#cpu.state.selector(TR)));
+  readonly lar = (selector: number): number => this.#status(loadAccessRights(this.#cpu, selector & 0xffff));
+  readonly lsl = (selector: number): number => this.#status(loadSegmentLimit(this.#cpu, selector & 0xffff));
+  readonly verr = (selector: number): number => this.#status(verifySegment(this.#cpu, selector & 0xffff, false));
+  readonly verw = (selector: number): number => this.#status(verifySegment(this.#cpu, selector & 0xffff, true));
+  /** #UD in real and virtual-8086 mode (ARPL). */
+  readonly checkProtected = (): number => this.#status(requireProtected(this.#cpu));
+
+  // ---- control, debug and model-specific registers ----
+
+  readonly readControl = (index: number): number => this.#status(readControl(this.#cpu, index));
+  readonly writeControl = (index: number, low: number, high: number): number => this.#status(writeControl(this.#cpu, index, low, high));
+  readonly readDebug = (index: number): number => this.#status(readDebug(this.#cpu, index));
+  readonly writeDebug = (index: number, low: number, high: number): number => this.#status(writeDebug(this.#cpu, index, low, high));
+  readonly lmsw = (value: number): number => this.#status(loadMachineStatus(this.#cpu, value));
+  readonly smsw = (): number => this.#status(this.#give(this.#cpu.cr0));
+  readonly clts = (): number => this.#status(clearTaskSwitched(this.#cpu));
+  readonly invlpg = (low: number, high: number): number => {
+    const cpu = this.#cpu;
+    if (!requireSupervisor(cpu)) return STATUS_FAULT;
+    cpu.mmu.flushPage(cpu.longMode ? this.#number(low, high) : low >>> 0);
+    return STATUS_OK;
+  };
+  readonly wbinvd = (): number => this.#status(requireSupervisor(this.#cpu));
+  readonly rdmsr = (): number => {
+    const cpu = this.#cpu;
+    if (!requireSupervisor(cpu)) return STATUS_FAULT;
+    if (!cpu.msr.read(cpu.state.gpr32(ECX))) return cpu.raise(VECTOR_GP, 0);
+    cpu.state.setScratch64(cpu.msr.low, cpu.msr.high);
+    return STATUS_OK;
+  };
+  readonly wrmsr = (): number => {
+    const cpu = this.#cpu;
+    const { state } = cpu;
+    if (!requireSupervisor(cpu)) return STATUS_FAULT;
+    return cpu.msr.write(state.gpr32(ECX), state.gpr32(EAX), state.gpr32(EDX)) ? STATUS_OK : cpu.raise(VECTOR_GP, 0);
+  };
+  readonly rdtsc = (): number => {
+    const cpu = this.#cpu;
+    if (cpu.cr4 & CR4_TSD && cpu.state.cpl !== 0) return cpu.raise(VECTOR_GP, 0);
+    const { tsc } = cpu.msr;
+    cpu.state.setScratch64(tsc % TWO_32, Math.floor(tsc / TWO_32));
+    return STATUS_OK;
+  };
+  readonly rdtscp = (): number => {
+    const cpu = this.#cpu;
+    if (!(cpu.model.features.extendedEdx & CPUID_80000001_EDX_RDTSCP)) return cpu.raise(VECTOR_UD);
+    const status = this.rdtsc();
+    cpu.state.setScratch(2, cpu.msr.value(IA32_TSC_AUX));
+    return status;
+  };
+  /** Two general counters that count nothing. */
+  readonly rdpmc = (): number => {
+    const cpu = this.#cpu;
+    if ((!(cpu.cr4 & CR4_PCE) && cpu.state.cpl !== 0) || cpu.state.gpr32(ECX) > 1) return cpu.raise(VECTOR_GP, 0);
+    cpu.state.setScratch64(0, 0);
+    return STATUS_OK;
+  };
+  readonly cpuid = (): number => {
+    const cpu = this.#cpu;
+    const apic = (cpu.msr.value(IA32_APIC_BASE) & APIC_BASE_EN) !== 0;
+    const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), apic);
+    for (let i = 0; i < 4; i += 1) cpu.state.setScratch(i, leaf[i]);
+    return STATUS_OK;
+  };
+
+  // ---- flags, waiting, ports ----
+
+  readonly cli = (): number => this.#status(clearInterruptFlag(this.#cpu));
+  readonly sti = (): number => this.#status(setInterruptFlag(this.#cpu));
+  readonly pushFlags = (size: number): number => this.#status(flagsToPush(this.#cpu, size));
+  readonly popFlags = (value: number, size: number): number => this.#status(popFlags(this.#cpu, value, size));
+  readonly hlt = (): number => {
+    if (!requireSupervisor(this.#cpu)) return STATUS_FAULT;
+    return this.#halt();
+  };
+  readonly monitor = (): number => this.#monitor();
+  readonly mwait = (): number => (this.#monitor() === STATUS_OK ? this.#halt() : STATUS_FAULT);
+  readonly checkPort = (port: number, size: number): number => this.#status(checkPort(this.#cpu, port & 0xffff, size));
+  readonly portIn = (port: number, size: number): number => {
+    const cpu = this.#cpu;
+    port &= 0xffff;
+    notePortAccess(cpu, port, size);
+    const value = cpu.bus.readPort(port, size);
+    cpu.state.setScratch64(size === 4 ? value : value & (size === 2 ? 0xffff : 0xff), 0);
+    return STATUS_OK;
+  };
+  readonly portOut = (port: number, size: number, value: number): number => {
+    const cpu = this.#cpu;
+    port &= 0xffff;
+    notePortAccess(cpu, port, size);
+    cpu.bus.writePort(port, size, size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff));
+    return STATUS_OK;
+  };
+
+  // ---- images of the FPU ----
+
+  readonly fxsave = (low: number, high: number, _size: number): number => this.#status(saveExtended(this.#cpu, this.#linear(low, high)));
+  readonly fxrstor = (low: number, high: number, _size: number): number => this.#status(restoreExtended(this.#cpu, this.#linear(low, high)));
+  readonly fstenv = (low: number, high: number, size: number): number => this.#status(storeEnvironment(this.#cpu, this.#linear(low, high), size));
+  readonly fldenv = (low: number, high: number, size: number): number => this.#status(readEnvironment(this.#cpu, this.#linear(low, high), size));
+  readonly fsave = (low: number, high: number, size: number): number => this.#status(saveFpu(this.#cpu, this.#linear(low, high), size));
+  readonly frstor = (low: number, high: number, size: number): number => this.#status(restoreFpu(this.#cpu, this.#linear(low, high), size));
+
+  // ---- 64-bit arithmetic ----
+
+  readonly div128 = (low: number, high: number): number => this.#status(wideDivide(this.#cpu, low, high, false));
+  readonly idiv128 = (low: number, high: number): number => this.#status(wideDivide(this.#cpu, low, high, true));
+
+  #status(ok: boolean): number {
+    return ok ? STATUS_OK : STATUS_FAULT;
+  }
+
+  #number(low: number, high: number): number {
+    return high * TWO_32 + (low >>> 0);
+  }
+
+  #linear(low: number, high: number): number {
+    return this.#cpu.longMode ? this.#number(low, high) : low >>> 0;
+  }
+
+  #give(value: number): true {
+    this.#cpu.state.setScratch64(value, 0);
+    return true;
+  }
+
+  #setTable(table: { base: number; limit: number }, limit: number, low: number, high: number): number {
+    if (!requireSupervisor(this.#cpu)) return STATUS_FAULT;
+    table.limit = limit & 0xffff;
+    table.base = this.#linear(low, high);
+    return STATUS_OK;
+  }
+
+  #giveTable(table: { base: number; limit: number }): number {
+    const { state } = this.#cpu;
+    state.setScratch64(table.limit, 0);
+    state.setScratch(2, table.base | 0);
+    state.setScratch(3, Math.floor(table.base / TWO_32));
+    return STATUS_OK;
+  }
+
+  #halt(): number {
+    this.#cpu.activity = HALTED;
+    this.#cpu.onActivity?.();
+    return STATUS_OK;
+  }
+
+  /** MONITOR and MWAIT: #UD where CPUID does not name them and outside level 0, #GP(0) for an unknown extension in ECX. */
+  #monitor(): number {
+    const cpu = this.#cpu;
+    if (!(cpu.model.features.ecx & CPUID_1_ECX_MONITOR) || cpu.state.cpl !== 0) return cpu.raise(VECTOR_UD);
+    return cpu.state.gpr32(ECX) === 0 ? STATUS_OK : cpu.raise(VECTOR_GP, 0);
+  }
+}
