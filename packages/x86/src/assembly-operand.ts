@@ -124,6 +124,7 @@ function arrange(terms: { register: Register; count: number }[]): Pick<MemorySyn
   let [first, second] = terms as [{ register: Register; count: number }, { register: Register; count: number } | undefined];
   if (second === undefined) {
     if (first.count === 1) return { base: first.register, index: undefined, scale: 1 };
+    if (isStackPointer(first.register)) throw new SourceProblem("the stack pointer cannot be an index");
     // reg*2, reg*3, reg*5 and reg*9 are reg + reg*(n-1): shorter than an index without a base, or possible only so
     if ([2, 3, 5, 9].includes(first.count)) return { base: first.register, index: first.register, scale: first.count - 1 };
     return { base: undefined, index: first.register, scale: scaleOf(first.count) };

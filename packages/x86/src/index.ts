@@ -7,6 +7,9 @@ export {
   PREFIX_REX_R, PREFIX_REX_W, PREFIX_REX_X, PREFIX_SEGMENT,
 } from "./instruction.ts";
 export { assemble, assembleProgram, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembler.ts";
+export { disassemble, type Disassembly, instructionText } from "./disassembler.ts";
+export { sizeOf } from "./encoder.ts";
+export { REGISTER_NAMES, type RegisterClass } from "./register-names.ts";
 export { decode, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";
 export {
   EFLAGS_CF, EFLAGS_FIXED, EFLAGS_PF, EFLAGS_AF, EFLAGS_ZF, EFLAGS_SF, EFLAGS_TF, EFLAGS_IF, EFLAGS_DF, EFLAGS_OF, EFLAGS_IOPL,
