@@ -261,7 +261,7 @@ export class Cpu {
     const user = state.cpl === 3;
     if (user) mode |= MODE_USER;
     if (this.protectedMode && this.#flat()) mode |= MODE_FLAT;
-    if (flags & (EFLAGS_TF | EFLAGS_RF) || this.shadow !== SHADOW_NONE || this.dr[7] & 0xff || this.debug.pending) mode |= MODE_STEP;
+    if (flags & (EFLAGS_TF | EFLAGS_RF) || this.dr[7] & 0xff || this.debug.pending) mode |= MODE_STEP;
     state.mode = mode;
     state.stackMask = this.longMode ? -1 : stack32 ? 0xffffffff : 0xffff;
     this.mmu.userView = cr0 & CR0_AM && flags & EFLAGS_AC ? VIEW_CHECKED : VIEW_USER;

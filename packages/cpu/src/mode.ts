@@ -17,7 +17,7 @@ export const MODE_LONG = 1 << 4;
 export const MODE_USER = 1 << 5;
 /** CS, DS, ES and SS have base 0 and limit 4 GiB - 1 and permit reads (and, but for CS, writes): they need no checks. */
 export const MODE_FLAT = 1 << 6;
-/** One instruction at a time: TF, RF, an interrupt shadow or an enabled breakpoint asks for a look between instructions. */
+/** One instruction at a time: TF, RF or an enabled breakpoint asks for a look between instructions. */
 export const MODE_STEP = 1 << 7;
 /** EFER.LMA: IA-32e mode, also in compatibility mode. */
 export const MODE_IA32E = 1 << 8;

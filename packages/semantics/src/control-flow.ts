@@ -93,7 +93,7 @@ export const CONTROL_FLOW: Record<string, Definition> = {
   JCXZ: jcxz,
   CALL: call,
   RET: ret,
-  JMPF: (i) => leaveFor(i, "farJump", [i.i32(i.operandSize), ...farTarget(i)]),
+  JMPF: (i) => leaveFor(i, "farJump", [i.i32(i.operandSize), ...farTarget(i), ...next(i)]),
   CALLF: (i) => leaveFor(i, "farCall", [i.i32(i.operandSize), ...farTarget(i), ...next(i)]),
   RETF: (i) => leaveFor(i, "farReturn", [i.i32(i.operandSize), i.operandCount > 0 ? i.and(i.field("immediate"), 0xffff) : i.i32(0)]),
   IRET: (i) => leaveFor(i, "iret", [i.i32(i.operandSize), ...next(i)]),

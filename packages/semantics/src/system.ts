@@ -42,6 +42,7 @@ const portOut: Definition = (i) => {
 };
 
 const loadTable = (helper: string): Definition => (i) => {
+  i.helper("checkPrivileged");
   const operand = i.memory();
   const limit = i.load(operand, 2);
   const base = i.load(i.further(operand, 2), i.long ? 8 : 4);
@@ -66,19 +67,23 @@ const storeWord = (helper: string): Definition => (i) => {
   i.write(0, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH));
 };
 
-const withSelector = (helper: string, leave = false): Definition => (i) => {
+/** Mode and privilege come before the operand: a memory operand is not read when they are wrong. */
+const withSelector = (helper: string, checks: readonly string[], leave = false): Definition => (i) => {
+  for (const check of checks) i.helper(check);
   i.helper(helper, [i.zeroExtend(i.read(0), 2)]);
   if (leave) i.leave("next");
 };
 
 /** VERR, VERW: the helper says in the scratch state whether the segment may be accessed. */
 const verify = (helper: string): Definition => (i) => {
+  i.helper("checkProtected");
   i.helper(helper, [i.zeroExtend(i.read(0), 2)]);
   setZero(i, i.state("i32_load", SCRATCH + 8));
 };
 
 /** LAR, LSL: value in the scratch state, and behind it whether it is valid. */
 const query = (helper: string): Definition => (i) => {
+  i.helper("checkProtected");
   i.helper(helper, [i.zeroExtend(i.read(1), 2)]);
   const valid = i.state("i32_load", SCRATCH + 8);
   i.write(0, i.select(valid, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH), i.read(0)));
@@ -144,9 +149,9 @@ export const SYSTEM: Record<string, Definition> = {
   SLDT: storeWord("sldt"),
   STR: storeWord("str"),
   SMSW: storeWord("smsw"),
-  LLDT: withSelector("lldt"),
-  LTR: withSelector("ltr"),
-  LMSW: withSelector("lmsw", true),
+  LLDT: withSelector("lldt", ["checkProtected", "checkPrivileged"]),
+  LTR: withSelector("ltr", ["checkProtected", "checkPrivileged"]),
+  LMSW: withSelector("lmsw", ["checkPrivileged"], true),
   VERR: verify("verr"),
   VERW: verify("verw"),
   LAR: query("lar"),

@@ -1,1 +1,1 @@
-export {};
+export { bareMachine, type BareMachine, type BareMachineOptions } from "./bare-machine.ts";

@@ -1,0 +1,276 @@
+/**
+ * The cache of decoded code: blocks of records by machine address and mode, dropped when their frame is written (engine.md,
+ * items 7 and 14). A block runs from its first instruction to an unconditional transfer, the page's end or 64 instructions;
+ * behind it stands an END record. Records of a dropped frame are turned into END records, so that code that is
+ * running right now looks its next instruction up again.
+ *
+ *   region = records, allocated in order; when it is full everything is dropped and allocation starts anew
+ */
+import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/memory";
+import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
+import type { Cpu } from "./cpu.ts";
+import { HANDLER_END } from "./dispatch.ts";
+import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_STACK32 } from "./mode.ts";
+import { encodeRecord, R_HANDLER, R_OFFSET, RECORD_SIZE } from "./record.ts";
+import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
+import { CS, GENERATION, STATE } from "./state-layout.ts";
+
+/** The part of the mode key that decides how bytes become records. */
+const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG;
+const MAX_INSTRUCTIONS = 64;
+const MAX_LENGTH = 15;
+
+/** Instructions behind which the next one is not simply the following bytes. */
+const ENDS = new Set([
+  "JMP", "RET", "JMPF", "CALLF", "RETF", "IRET", "INT", "INT3", "INT1", "UD0", "UD1", "UD2", "HLT", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET", "RSM",
+]);
+
+/** Handlers for what is no instruction. */
+export interface HandlerTable {
+  /** Number of the handler for a decoded instruction. */
+  handler(instruction: Instruction, long: boolean, flat: boolean): number;
+}
+
+interface FrameCode {
+  /** One bit per byte that some record was decoded from. */
+  readonly bytes: Uint8Array;
+  /** First record and number of records, END included, of each block. */
+  readonly blocks: { record: number; count: number; key: number }[];
+}
+
+/** A block was found or made. */
+export const FOUND = 0;
+/** Fetching the first instruction recorded a fault. */
+export const FETCH_FAULTED = 1;
+
+/** Finds and decodes blocks for one vCPU. */
+export class CodeCache implements WriteObserver {
+  /** The block's first record after `find` returned `FOUND`. */
+  record = 0;
+  /** Instructions decoded since construction. */
+  decoded = 0;
+  /** Frames whose code was dropped because it was written. */
+  invalidated = 0;
+  private readonly cpu: Cpu;
+  private readonly frames: Frames;
+  private readonly observer: number;
+  private readonly table: HandlerTable;
+  private readonly base: number;
+  private readonly end: number;
+  private next: number;
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
+  private readonly code = new Map<Frame, FrameCode>();
+  private readonly instruction = new Instruction();
+  private readonly window = new Uint8Array(2 * MAX_LENGTH);
+  private readonly undefinedForm: Form;
+
+  /** @param base region of the arena for records @param size its bytes */
+  constructor(cpu: Cpu, frames: Frames, table: HandlerTable, base: number, size: number) {
+    this.cpu = cpu;
+    this.frames = frames;
+    this.table = table;
+    this.base = this.next = base;
+    this.end = base + size;
+    this.view = frames.arena.view;
+    this.bytes = frames.arena.u8;
+    this.observer = frames.addObserver(this);
+    this.undefinedForm = FORMS.find((form) => form.mnemonic === "UD2")!;
+  }
+
+  /** Finds or decodes the block at a linear address. */
+  find(linear: number): number {
+    const { cpu } = this;
+    const host = cpu.linear.fetch(linear);
+    if (host === FETCH_FAULT) return FETCH_FAULTED;
+    const mode = cpu.state.mode & CODE_KEY;
+    if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
+    const key = host * 128 + mode;
+    const known = this.blocks.get(key);
+    if (known !== undefined && this.stillFits(known, linear, mode)) {
+      this.record = known.record;
+      return FOUND;
+    }
+    return this.decodeBlock(linear, host, mode, key);
+  }
+
+  /** Whether a cached block may run here: its second page is mapped as it was, and it lies within the CS limit. */
+  private stillFits(block: { length: number; second: number }, linear: number, mode: number): boolean {
+    if (block.second !== 0) {
+      const second = this.cpu.linear.fetch(this.cpu.wrap(linear - (linear & 0xfff) + PAGE_SIZE));
+      if (second !== block.second) return false;
+    }
+    return (mode & MODE_FLAT) !== 0 || this.room(linear) >= block.length;
+  }
+
+  /** Bytes from a linear address to the end of the code segment. */
+  private room(linear: number): number {
+    const { state } = this.cpu;
+    return state.segmentLimit(CS) + 1 - this.cpu.wrap(linear - state.segmentBase(CS));
+  }
+
+  private decodeBlock(linear: number, host: number, mode: number, key: number): number {
+    if (this.next + (MAX_INSTRUCTIONS + 2) * RECORD_SIZE > this.end) this.clear();
+    const flat = (mode & MODE_FLAT) !== 0;
+    const long = (mode & MODE_LONG) !== 0;
+    const codeSize: CodeSize = long ? 8 : mode & MODE_CODE32 ? 4 : 2;
+    const pageEnd = host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE;
+    const room = flat ? Infinity : this.room(linear);
+    const limit = Math.min(pageEnd, host + Math.max(room, 0));
+    const { instruction } = this;
+    const first = this.next;
+    let record = first;
+    let at = host;
+    for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
+      const status = decode(this.bytes, at, limit, codeSize, instruction);
+      if (status === TRUNCATED) {
+        if (n > 0) break;
+        return limit === pageEnd && room > pageEnd - host ? this.decodeAcross(linear, host, mode, key) : this.limitFault();
+      }
+      if (status !== OK) {
+        // What is no instruction raises its fault when it is reached.
+        if (status === TOO_LONG && n > 0) break;
+        if (status === TOO_LONG) return this.limitFault();
+        this.become(this.undefinedForm, at === host ? Math.min(MAX_LENGTH, limit - at) : Math.min(MAX_LENGTH, limit - at));
+      }
+      const form = this.available();
+      encodeRecord(this.view, record, this.table.handler(instruction, long, flat), at & (PAGE_SIZE - 1), instruction);
+      record += RECORD_SIZE;
+      at += instruction.length;
+      this.decoded++;
+      if (ENDS.has(form.mnemonic)) break;
+    }
+    this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
+    this.enter(key, first, record, host, at - host, 0);
+    return FOUND;
+  }
+
+  /** Turns the instruction into its fallback, or into an undefined one, where the CPU lacks the feature. */
+  private available(): Form {
+    const { instruction } = this;
+    let form: Form | undefined = instruction.form;
+    while (form !== undefined && !this.cpu.hasFeature(form.feature)) form = form.fallback;
+    if (form === undefined) this.become(this.undefinedForm, instruction.length);
+    else instruction.form = form;
+    return instruction.form;
+  }
+
+  private become(form: Form, length: number): void {
+    const { instruction } = this;
+    instruction.form = form;
+    instruction.length = length;
+    instruction.memory = false;
+    instruction.prefixes = 0;
+    instruction.operandSize = 4;
+  }
+
+  /** #GP(0): the instruction is longer than 15 bytes, or reaches beyond the code segment. */
+  private limitFault(): number {
+    this.cpu.raise(13, 0);
+    return FETCH_FAULTED;
+  }
+
+  /** One instruction that lies in two pages. */
+  private decodeAcross(linear: number, host: number, mode: number, key: number): number {
+    const { cpu, window } = this;
+    const offset = host & (PAGE_SIZE - 1);
+    const before = PAGE_SIZE - offset;
+    const second = cpu.linear.fetch(cpu.wrap(linear + before));
+    if (second === FETCH_FAULT) return FETCH_FAULTED;
+    window.fill(0xff);
+    window.set(this.bytes.subarray(host, host + before), 0);
+    if (second !== FETCH_NO_MEMORY) window.set(this.bytes.subarray(second, second + MAX_LENGTH), before);
+    const status = this.decodeWindow(linear, mode, offset);
+    if (status !== FOUND) return status;
+    if (second === FETCH_NO_MEMORY) return FOUND;
+    const { length } = this.instruction;
+    this.enter(key, this.record, this.next - RECORD_SIZE, host, before, second);
+    this.mark(second, Math.max(0, length - before), this.record, 2, key);
+    return FOUND;
+  }
+
+  /** An instruction where there is no memory (all ones), or at a page's edge: decoded each time it is reached. */
+  private decodeLoose(linear: number, mode: number): number {
+    this.window.fill(0xff);
+    return this.decodeWindow(linear, mode, linear & (PAGE_SIZE - 1));
+  }
+
+  /** Decodes the one instruction in the window into a block of its own, which the caller may enter. */
+  private decodeWindow(linear: number, mode: number, offset: number): number {
+    const flat = (mode & MODE_FLAT) !== 0;
+    const long = (mode & MODE_LONG) !== 0;
+    const limit = Math.min(MAX_LENGTH, flat ? MAX_LENGTH : this.room(linear));
+    const status = decode(this.window, 0, Math.max(limit, 0), long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
+    if (status === TOO_LONG || status === TRUNCATED) return this.limitFault();
+    if (status !== OK) this.become(this.undefinedForm, 1);
+    this.available();
+    this.record = this.next;
+    encodeRecord(this.view, this.record, this.table.handler(this.instruction, long, flat), offset, this.instruction);
+    this.decoded++;
+    this.finish(this.record + RECORD_SIZE, offset + this.instruction.length);
+    return FOUND;
+  }
+
+  private finish(record: number, offset: number): void {
+    this.view.setUint16(record + R_HANDLER, HANDLER_END, true);
+    this.view.setUint16(record + R_OFFSET, offset, true);
+    this.next = record + RECORD_SIZE;
+  }
+
+  private enter(key: number, first: number, endRecord: number, host: number, length: number, second: number): void {
+    this.record = first;
+    this.blocks.set(key, { record: first, length: second === 0 ? length : this.instruction.length, second });
+    this.mark(host, length, first, (endRecord - first) / RECORD_SIZE + 1, key);
+  }
+
+  /** Watches the frame that a block's bytes lie in. */
+  private mark(host: number, length: number, record: number, count: number, key: number): void {
+    const frame = Math.floor(host / PAGE_SIZE);
+    let code = this.code.get(frame);
+    if (code === undefined) {
+      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [] };
+      this.code.set(frame, code);
+      this.frames.watch(frame, this.observer);
+      this.cpu.mmu.tlb.revokeWrite(frame);
+    }
+    const from = host & (PAGE_SIZE - 1);
+    for (let at = from; at < from + length; at++) code.bytes[at >> 3]! |= 1 << (at & 7);
+    code.blocks.push({ record, count, key });
+  }
+
+  /** A frame with code is about to be written. Data beside the code may change; code that is hit goes, with its whole frame. */
+  written(frame: Frame, offset: number, length: number): void {
+    const code = this.code.get(frame);
+    if (code === undefined) return;
+    for (let at = offset; at < offset + length; at++) {
+      if ((code.bytes[at >> 3]! >> (at & 7)) & 1) return this.drop(frame, code);
+    }
+  }
+
+  private drop(frame: Frame, code: FrameCode): void {
+    for (const { record, count, key } of code.blocks) {
+      for (let n = 0; n < count; n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
+      this.blocks.delete(key);
+    }
+    this.code.delete(frame);
+    this.frames.unwatch(frame, this.observer);
+    this.invalidated++;
+    this.outdate();
+  }
+
+  /** Makes every entry of the jump cache stale. */
+  outdate(): void {
+    const at = STATE + GENERATION;
+    this.view.setInt32(at, (this.view.getInt32(at, true) + 1) | 0, true);
+  }
+
+  /** Drops everything; the records' region is free again. */
+  clear(): void {
+    for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
+    this.code.clear();
+    this.blocks.clear();
+    this.next = this.base;
+    this.outdate();
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The dispatch function: one WebAssembly function that fetches a record, branches on its handler number and goes on, until the
+ * budget is used up, a fault is recorded, or the next instruction is not yet decoded. Its shape:
+ *
+ *   loop dispatch
+ *     block next; block lookUp; block fault; block leave; block outline; blocks of the arms
+ *       budget check; br_table
+ *     arms..., outline call
+ *     fault: store RIP, return      lookUp: search the jump cache, else store RIP and return
+ *     next: record += 32, dispatch
+ *
+ * Jump cache: 4096 entries of 16 bytes, chosen by the linear address: { linear, MODE, GENERATION, record }.
+ */
+import { type FunctionBuilder, OP } from "@doppel/wasm";
+import type { Shape } from "@doppel/semantics";
+import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeInline } from "./handler.ts";
+import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
+import { MODE_FLAT } from "./mode.ts";
+import { BUDGET, CS, FLOOR, GENERATION, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE } from "./state-layout.ts";
+
+/** What a visit ends with. */
+export const EXIT_BUDGET = 0;
+export const EXIT_FAULT = 1;
+export const EXIT_LOOKUP = 2;
+
+/** Handler number of the record behind a block, and of invalidated records: look the instruction up again. */
+export const HANDLER_END = 0;
+
+export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
+
+/** Where `from` and the old `delta` wait while TypeScript decodes a block. */
+export const CONTROL_FROM = RUN_CONTROL + 4;
+export const CONTROL_DELTA = RUN_CONTROL + 8;
+
+/**
+ * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
+ * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
+ */
+export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: boolean): GeneratedModule {
+  const generated = new GeneratedModule();
+  const { module } = generated;
+  module.importTable("doppel", "table", 0);
+  const outline = module.type({ parameters: ["i32", long ? "i64" : "i32"], results: ["i32"] });
+  const { builder: f } = module.function({ parameters: ["i32"], results: ["i32"] }, "run");
+  const native = long ? "i64" : "i32";
+  const budget = 0;
+  const record = f.local("i32");
+  const delta = f.local(native);
+  const ip = f.local(native);
+  const from = f.local("i32");
+  const status = f.local("i32");
+  const entry = f.local("i32");
+  const linear = f.local(native);
+  const load = (offset: number): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + offset);
+  const loadNative = (offset: number): FunctionBuilder => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + offset);
+  const nativeAdd = long ? OP.i64_add : OP.i32_add;
+  const storeRip = (push: () => void): void => {
+    f.i32(0);
+    push();
+    if (!long) f.op(OP.i64_extend_i32_u);
+    f.memory(OP.i64_store, STATE + RIP);
+  };
+  const currentIp = (): void => void f.get(delta).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(nativeAdd);
+  const leave = (code: number): void => {
+    f.i32(0).get(budget).memory(OP.i32_store, STATE + BUDGET);
+    f.i32(code).op(OP.return);
+  };
+
+  load(CONTROL_FROM).set(from);
+  loadNative(CONTROL_DELTA).set(delta);
+  loadNative(RIP).set(ip);
+  // The first thing a visit does is look up RIP: `record` 0 says so to the dispatch loop.
+  const dispatch = f.loop();
+  const next = f.block();
+  const lookUp = f.block();
+  f.get(record).op(OP.i32_eqz).brIf(lookUp, false);
+  const fault = f.block();
+  const out = f.block();
+  const arms = [f.block()];
+  for (let n = 0; n < hot.length; n++) arms.unshift(f.block());
+  const end = f.block();
+  f.get(budget).i32(1).op(OP.i32_sub).tee(budget);
+  load(FLOOR).op(OP.i32_lt_s).brIf(out, false);
+  f.get(record).memory(OP.i32_load16_u).brTable([end, ...arms.slice(0, -1)], arms[arms.length - 1]!);
+  f.end();
+  // HANDLER_END: no instruction, so nothing counts.
+  f.get(budget).i32(1).op(OP.i32_add).set(budget);
+  currentIp();
+  f.set(ip).i32(0).set(from).br(lookUp);
+  const frame: DispatchFrame = { record, delta, ip, from, dispatch, lookUp, fault };
+  for (const shape of hot) {
+    f.end();
+    writeInline(f, shape, generated, frame);
+    f.br(next);
+  }
+  f.end();
+  // Handlers outside: helpers they call see, and may change, the budget.
+  f.i32(0).get(budget).memory(OP.i32_store, STATE + BUDGET);
+  f.get(record).get(delta);
+  f.get(record).memory(OP.i32_load16_u).i32(hot.length + 1).op(OP.i32_sub).callIndirect(outline).set(status);
+  load(BUDGET).set(budget);
+  f.get(status).op(OP.i32_eqz).brIf(next, true);
+  f.get(status).i32(FAULT).op(OP.i32_eq).brIf(fault, false);
+  f.get(status).i32(AGAIN).op(OP.i32_eq).brIf(dispatch);
+  f.i32(0).set(from);
+  f.get(status).i32(DIRECT).op(OP.i32_eq).if();
+  f.get(record).memory(OP.i32_load, R_LINK).tee(entry).if();
+  f.get(entry).set(record).br(dispatch).end();
+  f.get(record).set(from).end();
+  loadNative(RIP).set(ip).br(lookUp);
+  f.end();
+  // out: the budget is used up before this record.
+  f.get(budget).i32(1).op(OP.i32_add).set(budget);
+  storeRip(currentIp);
+  leave(EXIT_BUDGET);
+  f.end();
+  // fault: the instruction did not retire.
+  f.get(budget).i32(1).op(OP.i32_add).set(budget);
+  storeRip(currentIp);
+  leave(EXIT_FAULT);
+  f.end();
+  // lookUp
+  const h = entry;
+  f.get(ip);
+  loadNative(SEGMENT + SEGMENT_STRIDE * CS + SEG_BASE).op(nativeAdd).tee(linear);
+  if (long) f.op(OP.i32_wrap_i64);
+  f.tee(h).get(h).i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(JUMP_CACHE_ENTRIES - 1).op(OP.i32_and).i32(4).op(OP.i32_shl).set(h);
+  const low = (): void => {
+    f.get(linear);
+    if (long) f.op(OP.i32_wrap_i64);
+  };
+  f.get(h).memory(OP.i32_load, jumpCache);
+  low();
+  f.op(OP.i32_xor);
+  f.get(h).memory(OP.i32_load, jumpCache + 4);
+  load(MODE).op(OP.i32_xor).op(OP.i32_or);
+  f.get(h).memory(OP.i32_load, jumpCache + 8);
+  load(GENERATION).op(OP.i32_xor).op(OP.i32_or);
+  if (long) {
+    // Canonical addresses that share their low half differ in the high one; the record keeps no more than the low, so compare signs.
+    f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64).get(h).memory(OP.i32_load, jumpCache + JUMP_CACHE_SIZE).op(OP.i32_xor).op(OP.i32_or);
+  }
+  f.op(OP.i32_eqz).if(undefined, true);
+  f.get(h).memory(OP.i32_load, jumpCache + 12).set(record);
+  // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.
+  f.get(ip).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub).set(linear);
+  f.get(from).if();
+  f.get(linear).get(delta).op(long ? OP.i64_eq : OP.i32_eq);
+  load(MODE).i32(MODE_FLAT).op(OP.i32_and).i32(0).op(OP.i32_ne).op(OP.i32_and).if();
+  f.get(from).get(record).memory(OP.i32_store, R_LINK).end();
+  f.i32(0).set(from).end();
+  f.get(linear).set(delta).br(dispatch).end();
+  storeRip(() => f.get(ip));
+  f.i32(0).get(from).memory(OP.i32_store, STATE + CONTROL_FROM);
+  f.i32(0).get(delta).memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);
+  leave(EXIT_LOOKUP);
+  f.end();
+  // next
+  f.get(record).i32(RECORD_SIZE).op(OP.i32_add).set(record).br(dispatch);
+  f.end();
+  f.op(OP.unreachable);
+  return generated;
+}

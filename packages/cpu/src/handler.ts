@@ -1,0 +1,298 @@
+/**
+ * Interpreter handlers: for each variant of a form (operand sizes, register or memory, flat or checked segments) the code that
+ * executes its records. Hot variants stand inside the one dispatch function, all others are functions of their own, made
+ * when the decoder first meets them.
+ */
+import { type FunctionBuilder, type Label, ModuleBuilder, OP } from "@doppel/wasm";
+import { DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
+import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
+import { FunctionSet } from "./ir-functions.ts";
+import { Lowering, type Target } from "./lowering.ts";
+import {
+  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT,
+} from "./record.ts";
+import { RIP, STATE } from "./state-layout.ts";
+
+/** How a handler outside the dispatch function says what comes next. */
+export const NEXT = 0;
+export const FAULT = 1;
+/** RIP is set; look it up. */
+export const JUMP = 2;
+/** The same record again. */
+export const AGAIN = 3;
+/** As JUMP, by a direct jump whose link is not known yet. */
+export const DIRECT = 4;
+
+const ADDRESS_SIZED = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS", "XLAT", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "MASKMOVQ", "MASKMOVDQU"]);
+const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
+
+/** The shape of an instruction's handler in the given kind of code. */
+export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
+  const { form } = i;
+  const flatOperand = flat && (!i.memory || i.segment < 4);
+  const sized = ADDRESS_SIZED.has(form.mnemonic);
+  // In 16- and 32-bit code a checked operand's address size is a mask in the record.
+  const addressSize = sized || (i.memory && (flatOperand || long)) ? i.addressSize : long ? 8 : 4;
+  const rep = !REPEATABLE.has(form.mnemonic) ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
+  return {
+    form, operandSize: i.operandSize, addressSize, memory: i.memory, rep,
+    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand,
+  };
+}
+
+/** A number that tells shapes apart. */
+export function shapeKey(s: Shape): number {
+  const size = (n: number): number => (n === 8 ? 2 : n >> 2);
+  return (
+    (((((((((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize)) << 2) | (s.rep === "" ? 0 : s.rep === "rep" ? 1 : 2)) << 4) | s.condition) << 4) |
+    (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0)
+  );
+}
+
+/** Whether a form has a definition. */
+export function isDefined(form: Form): boolean {
+  return DEFINITIONS.has(form.mnemonic);
+}
+
+/** What a handler needs of the module it stands in. */
+export interface HandlerModule {
+  helper(name: string, parameters: number): number;
+  callee(callee: IrFunction): number;
+}
+
+/** Imports of generated modules: memory, table, and helpers by name. */
+export class GeneratedModule implements HandlerModule {
+  readonly module = new ModuleBuilder();
+  private readonly helpers = new Map<string, number>();
+  private readonly functions = new FunctionSet(this.module);
+
+  constructor() {
+    this.module.importMemory("doppel", "memory", 1);
+  }
+
+  helper(name: string, parameters: number): number {
+    let index = this.helpers.get(name);
+    if (index === undefined) {
+      index = this.module.importFunction("helpers", name, { parameters: Array.from({ length: parameters }, () => "i32" as const), results: ["i32"] });
+      this.helpers.set(name, index);
+    }
+    return index;
+  }
+
+  callee(callee: IrFunction): number {
+    return this.functions.index(callee);
+  }
+
+  instantiate(memory: WebAssembly.Memory, helpers: Record<string, (...args: number[]) => number>, extra: Record<string, unknown> = {}): WebAssembly.Instance {
+    return new WebAssembly.Instance(new WebAssembly.Module(this.module.encode()), { doppel: { memory, ...extra }, helpers } as WebAssembly.Imports);
+  }
+}
+
+/** Access to record fields and registers, common to handlers inside and outside the dispatch function. */
+abstract class RecordTarget implements Target {
+  readonly f: FunctionBuilder;
+  readonly long: boolean;
+  protected readonly shape: Shape;
+  protected readonly record: number;
+  protected readonly delta: number;
+  private readonly module: HandlerModule;
+
+  /** @param record local of the record's address @param delta local of RIP minus the offset in the page */
+  constructor(f: FunctionBuilder, shape: Shape, module: HandlerModule, record: number, delta: number) {
+    this.f = f;
+    this.shape = shape;
+    this.long = shape.long;
+    this.module = module;
+    this.record = record;
+    this.delta = delta;
+  }
+
+  field(name: string): void {
+    this.f.get(this.record);
+    switch (name) {
+      case "immediate64": this.f.memory(OP.i64_load, R_IMMEDIATE); return;
+      case "immediate": this.f.memory(OP.i32_load, R_IMMEDIATE); return;
+      case "immediate2": this.f.memory(OP.i32_load, R_LINK); return;
+      case "reg": this.f.memory(OP.i32_load16_u, R_REG); return;
+      default: this.f.memory(OP.i32_load16_u, R_RM);
+    }
+  }
+
+  private offset(): void {
+    this.f.get(this.delta).get(this.record).memory(this.long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET);
+    this.f.op(this.long ? OP.i64_add : OP.i32_add);
+  }
+  ip(): void {
+    this.offset();
+  }
+  nextIp(): void {
+    this.offset();
+    this.f.get(this.record).memory(this.long ? OP.i64_load8_u : OP.i32_load8_u, R_LENGTH).op(this.long ? OP.i64_add : OP.i32_add);
+  }
+
+  effectiveAddress(): void {
+    const { f, long } = this;
+    const add = long ? OP.i64_add : OP.i32_add;
+    f.get(this.record).memory(OP.i32_load16_u, R_BASE).memory(long ? OP.i64_load : OP.i32_load, STATE);
+    f.get(this.record).memory(OP.i32_load16_u, R_INDEX).memory(long ? OP.i64_load : OP.i32_load, STATE);
+    f.get(this.record).memory(long ? OP.i64_load8_u : OP.i32_load8_u, R_SCALE).op(long ? OP.i64_shl : OP.i32_shl).op(add);
+    f.get(this.record).memory(long ? OP.i64_load32_s : OP.i32_load, R_DISPLACEMENT).op(add);
+    if (!long && !this.shape.flatOperand) {
+      this.addressMask();
+      f.op(OP.i32_and);
+    } else if (this.shape.addressSize === 2) f.i32(0xffff).op(OP.i32_and);
+    else if (long && this.shape.addressSize === 4) f.i64(0xffff_ffff).op(OP.i64_and);
+  }
+
+  addressMask(): void {
+    const { f, long, shape } = this;
+    if (long) f.i64(shape.addressSize === 4 ? 0xffff_ffff : -1);
+    else if (shape.flatOperand) f.i32(shape.addressSize === 2 ? 0xffff : -1);
+    else f.get(this.record).memory(OP.i32_load, R_LINK);
+  }
+
+  /** Pushes the base of a register access; returns the constant offset. */
+  private base(place: Place): number {
+    if ("at" in place) {
+      this.f.i32(0);
+      return STATE + place.at;
+    }
+    this.f.get(this.record).memory(OP.i32_load16_u, place.field === "reg" ? R_REG : R_RM);
+    return STATE;
+  }
+
+  readPlace(place: Place, size: Size): void {
+    const at = this.base(place);
+    const op = size === 1 ? OP.i32_load8_u : size === 2 ? OP.i32_load16_u : size === 4 ? OP.i32_load : size === 8 ? OP.i64_load : OP.v128_load;
+    this.f.memory(op, at);
+  }
+
+  writePlace(place: Place, size: Size, value: () => void): void {
+    const at = this.base(place);
+    value();
+    if (size === 4 && this.long && this.isGeneralPlace(place)) this.f.op(OP.i64_extend_i32_u).memory(OP.i64_store, at);
+    else this.f.memory(size === 1 ? OP.i32_store8 : size === 2 ? OP.i32_store16 : size === 4 ? OP.i32_store : size === 8 ? OP.i64_store : OP.v128_store, at);
+  }
+
+  private isGeneralPlace(place: Place): boolean {
+    if ("at" in place) return place.at < 0x80;
+    const kinds = fieldKinds(this.shape.form);
+    return isGeneral(place.field === "reg" ? kinds.reg : kinds.rm);
+  }
+
+  recordSegment(): void {
+    this.f.get(this.record).memory(OP.i32_load16_u, R_SEGMENT);
+  }
+  helper(name: string, parameters: number): number {
+    return this.module.helper(name, parameters);
+  }
+  callee(callee: IrFunction): number {
+    return this.module.callee(callee);
+  }
+  bulk(s: Statement & { kind: "bulk" }): void {
+    const { f } = this;
+    f.i32(s.size).i32(s.addressSize);
+    this.recordSegment();
+    f.call(this.helper(s.operation === "movs" ? "bulkMovs" : "bulkStos", 3)).op(OP.drop);
+  }
+
+  abstract fault(): void;
+  abstract jump(target: () => void, direct: boolean): void;
+  abstract again(): void;
+  abstract leave(at: "rip" | "next" | "again"): void;
+}
+
+/** A handler as a function of (record, delta) that returns one of the codes above. */
+class OutlineTarget extends RecordTarget {
+  fault(): void {
+    this.f.i32(FAULT).op(OP.return);
+  }
+  private setRip(push: () => void): void {
+    this.f.i32(0);
+    push();
+    if (!this.long) this.f.op(OP.i64_extend_i32_u);
+    this.f.memory(OP.i64_store, STATE + RIP);
+  }
+  jump(target: () => void, direct: boolean): void {
+    this.setRip(target);
+    this.f.i32(direct ? DIRECT : JUMP).op(OP.return);
+  }
+  again(): void {
+    this.f.i32(AGAIN).op(OP.return);
+  }
+  leave(at: "rip" | "next" | "again"): void {
+    if (at === "next") this.setRip(() => this.nextIp());
+    else if (at === "again") this.setRip(() => this.ip());
+    this.f.i32(JUMP).op(OP.return);
+  }
+}
+
+/** Labels and locals of the dispatch function that a handler inside it uses. */
+export interface DispatchFrame {
+  readonly record: number;
+  readonly delta: number;
+  /** Local of the instruction pointer to look up. */
+  readonly ip: number;
+  /** Local of the record a direct jump came from, or 0. */
+  readonly from: number;
+  readonly dispatch: Label;
+  readonly lookUp: Label;
+  readonly fault: Label;
+}
+
+/** A handler as an arm of the dispatch function. */
+class InlineTarget extends RecordTarget {
+  private readonly frame: DispatchFrame;
+
+  constructor(f: FunctionBuilder, shape: Shape, module: HandlerModule, frame: DispatchFrame) {
+    super(f, shape, module, frame.record, frame.delta);
+    this.frame = frame;
+  }
+  fault(): void {
+    this.f.br(this.frame.fault);
+  }
+  jump(target: () => void, direct: boolean): void {
+    const { f, frame } = this;
+    if (direct) {
+      const link = f.local("i32");
+      f.get(frame.record).memory(OP.i32_load, R_LINK).tee(link).if(undefined, true);
+      f.get(link).set(frame.record).br(frame.dispatch).end();
+      f.release(link);
+      target();
+      f.set(frame.ip).get(frame.record).set(frame.from).br(frame.lookUp);
+    } else {
+      target();
+      f.set(frame.ip).i32(0).set(frame.from).br(frame.lookUp);
+    }
+  }
+  again(): void {
+    this.f.br(this.frame.dispatch);
+  }
+  leave(at: "rip" | "next" | "again"): void {
+    const { f, frame } = this;
+    if (at === "next") this.nextIp();
+    else if (at === "again") this.ip();
+    else f.i32(0).memory(this.long ? OP.i64_load : OP.i32_load, STATE + RIP);
+    f.set(frame.ip).i32(0).set(frame.from).br(frame.lookUp);
+  }
+}
+
+function write(shape: Shape, target: Target): void {
+  const b = new InstructionBuilder(shape);
+  DEFINITIONS.get(shape.form.mnemonic)!(b);
+  new Lowering(target).lower(b.root);
+}
+
+/** Writes a handler as an arm of the dispatch function. */
+export function writeInline(f: FunctionBuilder, shape: Shape, module: HandlerModule, frame: DispatchFrame): void {
+  write(shape, new InlineTarget(f, shape, module, frame));
+}
+
+/** Compiles a handler as a function of its own; the module exports it as `handler`. */
+export function outlineModule(shape: Shape): GeneratedModule {
+  const generated = new GeneratedModule();
+  const { builder: f } = generated.module.function({ parameters: ["i32", shape.long ? "i64" : "i32"], results: ["i32"] }, "handler");
+  write(shape, new OutlineTarget(f, shape, generated, 0, 1));
+  f.i32(NEXT);
+  return generated;
+}

@@ -1,0 +1,270 @@
+/**
+ * Tier 0: the interpreter. It owns the generated dispatch functions and handlers, and the run loop around them: between
+ * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
+ */
+import type { Frames } from "@doppel/memory";
+import type { Shape } from "@doppel/semantics";
+import { FORMS, Instruction } from "@doppel/x86";
+import { bulkMovs, bulkStos } from "./bulk.ts";
+import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
+import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN, type Cpu } from "./cpu.ts";
+import { CONTROL_FROM, dispatchModule, EXIT_FAULT, EXIT_LOOKUP, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE } from "./dispatch.ts";
+import type { Engine, Exit, InterruptSource } from "./engine.ts";
+import { isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
+import { hotShapes } from "./hot-shapes.ts";
+import { MODE_LONG, MODE_STEP } from "./mode.ts";
+import { BUDGET, CS, FLOOR, GENERATION, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { requireSupervisor } from "./system/control-registers.ts";
+import { SystemHelpers } from "./system/system-helpers.ts";
+
+/** Bytes of linear memory for records. */
+const RECORDS_SIZE = 48 * 1024 * 1024;
+const EXIT_NOW = 0x7fff_ffff;
+const TABLE_STEP = 1024;
+
+/** What an interpreter is made of. */
+export interface InterpreterOptions {
+  readonly cpu: Cpu;
+  readonly frames: Frames;
+  /** Bytes for decoded records; 48 MiB when absent. */
+  readonly recordsSize?: number;
+  readonly interrupts?: InterruptSource;
+  /** Functions that generated code calls beyond the processor's own, by name. */
+  readonly helpers?: Record<string, (...args: number[]) => number>;
+}
+
+type Helpers = Record<string, (...args: number[]) => number>;
+
+/** Counters of a run, for statistics. */
+export interface InterpreterCounters {
+  /** Faults and exceptions delivered, by vector. */
+  readonly exceptions: Float64Array;
+  /** External interrupts delivered, by vector. */
+  readonly interrupts: Float64Array;
+  /** Visits of generated code. */
+  visits: number;
+  /** Look-ups that the jump cache did not know. */
+  lookups: number;
+}
+
+/** The engine that interprets decoded records. */
+export class Interpreter implements Engine, HandlerTable {
+  readonly cpu: Cpu;
+  readonly code: CodeCache;
+  retired = 0;
+  /** Set while an NMI waits to be delivered. */
+  nmiPending = false;
+  interrupts: InterruptSource | undefined;
+  /** Linear addresses at which the host wants to stop; the guest cannot see them. */
+  readonly breakpoints = new Set<number>();
+  readonly counters: InterpreterCounters = { exceptions: new Float64Array(256), interrupts: new Float64Array(256), visits: 0, lookups: 0 };
+  private readonly memory: WebAssembly.Memory;
+  private readonly view: DataView;
+  private readonly words: Int32Array;
+  private readonly jumpCache: number;
+  private readonly helpers: Helpers;
+  private readonly hot: { readonly shapes: readonly Shape[]; readonly numbers: Map<number, number> }[] = [];
+  private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
+  private outlined = 0;
+  private readonly outline = new Map<number, number>();
+  private readonly dispatchers: (((budget: number) => number) | undefined)[] = [undefined, undefined];
+  private exitRequested = false;
+  private shadowBudget = -1;
+  private inside = false;
+
+  constructor(options: InterpreterOptions) {
+    const { cpu, frames } = options;
+    this.cpu = cpu;
+    this.interrupts = options.interrupts;
+    const { arena } = frames;
+    this.memory = arena.memory;
+    this.view = arena.view;
+    this.words = arena.i32;
+    const size = options.recordsSize ?? RECORDS_SIZE;
+    this.jumpCache = arena.reserve(JUMP_CACHE_SIZE + JUMP_CACHE_ENTRIES * 16);
+    this.code = new CodeCache(cpu, frames, this, arena.reserve(size), size);
+    cpu.mmu.tlb.onFlush = () => this.code.outdate();
+    cpu.onActivity = () => this.endVisit();
+    for (const long of [false, true]) {
+      const shapes = hotShapes(long);
+      this.hot.push({ shapes, numbers: new Map(shapes.map((shape, n) => [shapeKey(shape), n + 1])) });
+    }
+    this.helpers = this.makeHelpers(options.helpers ?? {});
+  }
+
+  private makeHelpers(extra: Helpers): Helpers {
+    const { cpu } = this;
+    const system = new SystemHelpers(cpu) as unknown as Helpers;
+    const attentive = (name: string): ((...args: number[]) => number) => {
+      const helper = system[name]!;
+      return (...args) => {
+        const status = helper(...args);
+        if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.words[(STATE + BUDGET) >> 2]!;
+        if (this.wantsAttention()) this.endVisit();
+        return status;
+      };
+    };
+    const wrapped: Helpers = {};
+    // Behind these, IF may be set, the mode may ask for single steps, or an interrupt may have become deliverable.
+    for (const name of ["sti", "popFlags", "iret", "farReturn", "farCall", "farJump", "softInterrupt", "loadSegment", "writeControl", "writeDebug", "wrmsr", "sysexit", "sysenter"]) {
+      wrapped[name] = attentive(name);
+    }
+    return {
+      ...system,
+      ...wrapped,
+      segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
+      checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
+      bulkMovs: (elementSize, addressSize, segment) => bulkMovs(cpu, this.view, elementSize!, addressSize!, segment!),
+      bulkStos: (elementSize, addressSize) => bulkStos(cpu, this.view, elementSize!, addressSize!),
+      ...extra,
+    };
+  }
+
+  private wantsAttention(): boolean {
+    const { cpu } = this;
+    if ((this.words[(STATE + MODE) >> 2]! & MODE_STEP) !== 0) return true;
+    return (this.nmiPending && cpu.nmiDeliverable) || (this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0);
+  }
+
+  /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
+  handler(instruction: Instruction, long: boolean, flat: boolean): number {
+    const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
+    const key = shapeKey(shape);
+    const { shapes, numbers } = this.hot[long ? 1 : 0]!;
+    const hot = numbers.get(key);
+    if (hot !== undefined) return hot;
+    let slot = this.outline.get(key);
+    if (slot === undefined) {
+      slot = this.outlined++;
+      if (slot >= this.table.length) this.table.grow(TABLE_STEP);
+      const instance = outlineModule(shape).instantiate(this.memory, this.helpers);
+      this.table.set(slot, instance.exports["handler"] as () => void);
+      this.outline.set(key, slot);
+    }
+    return shapes.length + 1 + slot;
+  }
+
+  private dispatcher(long: boolean): (budget: number) => number {
+    const n = long ? 1 : 0;
+    let run = this.dispatchers[n];
+    if (run === undefined) {
+      const generated = dispatchModule(this.hot[n]!.shapes, this.jumpCache, long);
+      const instance = generated.instantiate(this.memory, this.helpers, { table: this.table });
+      run = instance.exports["run"] as (budget: number) => number;
+      this.dispatchers[n] = run;
+    }
+    return run;
+  }
+
+  requestExit(): void {
+    this.exitRequested = true;
+    this.endVisit();
+  }
+
+  /** Asks for a look at interrupts at the next instruction boundary. */
+  attend(): void {
+    if (this.wantsAttention()) this.endVisit();
+  }
+
+  /** Ends the visit of generated code at the next instruction boundary. */
+  private endVisit(): void {
+    if (this.inside) this.words[(STATE + FLOOR) >> 2] = EXIT_NOW;
+  }
+
+  run(budget: number): Exit {
+    const { cpu } = this;
+    let left = budget;
+    this.exitRequested = false;
+    for (;;) {
+      if (cpu.activity !== ACTIVE) {
+        if (cpu.activity === SHUTDOWN) return { reason: "shutdown" };
+        if (!this.canWake()) return { reason: "halted" };
+        cpu.activity = ACTIVE;
+      }
+      if (this.nmiPending && cpu.nmiDeliverable) {
+        this.nmiPending = false;
+        if (cpu.nmi() === "triple-fault") return { reason: "shutdown" };
+      } else if (this.interrupts !== undefined && cpu.interruptible && this.interrupts.pending()) {
+        const vector = this.interrupts.acknowledge();
+        this.counters.interrupts[vector]!++;
+        if (cpu.interrupt(vector) === "triple-fault") return { reason: "shutdown" };
+      }
+      if (this.exitRequested) return { reason: "requested" };
+      if (left <= 0) return { reason: "budget" };
+      const step = (cpu.state.mode & MODE_STEP) !== 0;
+      if (step && !cpu.beforeInstruction()) {
+        if (!this.deliverFault()) return { reason: "shutdown" };
+        continue;
+      }
+      const slice = step || cpu.shadow !== SHADOW_NONE || this.breakpoints.size > 0 ? 1 : Math.min(left, EXIT_NOW - 1);
+      this.shadowBudget = -1;
+      const faulted = this.visit(slice);
+      const rest = this.words[(STATE + BUDGET) >> 2]!;
+      const done = slice - rest;
+      left -= done;
+      this.retired += done;
+      if (faulted) {
+        if (!this.deliverFault()) return { reason: "shutdown" };
+      } else if (step) {
+        if (!cpu.afterInstruction() && !this.deliverFault()) return { reason: "shutdown" };
+      } else if (cpu.shadow !== SHADOW_NONE && this.shadowBudget !== rest) cpu.shadow = SHADOW_NONE;
+      if (this.breakpoints.size > 0 && this.breakpoints.has(cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip))) return { reason: "breakpoint" };
+    }
+  }
+
+  private canWake(): boolean {
+    const { cpu } = this;
+    if (cpu.activity !== HALTED) return false;
+    if (this.nmiPending && cpu.nmiDeliverable) return true;
+    return this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0;
+  }
+
+  private deliverFault(): boolean {
+    const { cpu } = this;
+    this.counters.exceptions[cpu.state.faultVector]!++;
+    return cpu.deliverFault() === "ok";
+  }
+
+  /** Executes up to `slice` instructions; BUDGET says what is left. True when a fault is recorded. */
+  private visit(slice: number): boolean {
+    const { cpu, words } = this;
+    words[(STATE + FLOOR) >> 2] = 0;
+    words[(STATE + CONTROL_FROM) >> 2] = 0;
+    this.inside = true;
+    let rest = slice;
+    try {
+      for (;;) {
+        this.counters.visits++;
+        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0)(rest);
+        if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT;
+        rest = words[(STATE + BUDGET) >> 2]!;
+        // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
+        if (rest <= words[(STATE + FLOOR) >> 2]! && (rest <= 0 || words[(STATE + FLOOR) >> 2] !== 0)) return false;
+        this.counters.lookups++;
+        const linear = cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip);
+        if (this.code.find(linear) === FETCH_FAULTED) return true;
+        this.remember(linear);
+      }
+    } finally {
+      this.inside = false;
+    }
+  }
+
+  /** Enters the block just found into the jump cache. */
+  private remember(linear: number): void {
+    const low = linear | 0;
+    const at = this.jumpCache + (((low ^ (low >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 4);
+    const { words } = this;
+    words[at >> 2] = low;
+    words[(at >> 2) + 1] = words[(STATE + MODE) >> 2]!;
+    words[(at >> 2) + 2] = words[(STATE + GENERATION) >> 2]!;
+    words[(at >> 2) + 3] = this.code.record;
+    words[(at + JUMP_CACHE_SIZE) >> 2] = Math.floor(linear / 0x1_0000_0000);
+  }
+}
+
+const UNDEFINED_FORM = FORMS.find((form) => form.mnemonic === "UD2")!;
+
+function undefinedInstruction(instruction: Instruction): Instruction {
+  return Object.assign(new Instruction(), instruction, { form: UNDEFINED_FORM, memory: false });
+}

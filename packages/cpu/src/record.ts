@@ -1,0 +1,104 @@
+/**
+ * Decoded records: what the interpreter executes. A record carries what differs between two instructions of one form:
+ * register numbers as offsets in the state, displacement, immediate. It is 32 bytes, so that the next one is an addition away.
+ *
+ *   +0  u16 handler        +2  u16 offset of the instruction in its page (4096 and more for one that follows a page end)
+ *   +4  u16 reg            +6  u16 rm         state offsets of the register operands (or raw numbers: Sreg, CR, DR, ST(i))
+ *   +8  u16 base           +10 u16 index      state offsets of the address registers (ZERO when absent)
+ *   +12 u8  scale          +13 u8 length      +14 u16 state offset of the operand's segment
+ *   +16 i32 displacement
+ *   +20 i32 address mask (memory operands), second immediate, or the record that a direct jump leads to (0: not known)
+ *   +24 i64 immediate
+ */
+import { type Form, type Instruction, PREFIX_REX } from "@doppel/x86";
+import { FPR, FPR_STRIDE, GPR, SEGMENT, SEGMENT_STRIDE, XMM, XMM_STRIDE, ZERO } from "./state-layout.ts";
+
+export const RECORD_SIZE = 32;
+export const R_HANDLER = 0;
+export const R_OFFSET = 2;
+export const R_REG = 4;
+export const R_RM = 6;
+export const R_BASE = 8;
+export const R_INDEX = 10;
+export const R_SCALE = 12;
+export const R_LENGTH = 13;
+export const R_SEGMENT = 14;
+export const R_DISPLACEMENT = 16;
+export const R_LINK = 20;
+export const R_IMMEDIATE = 24;
+
+/** How a form's register fields are to be read. */
+const RAW = 0;
+const BYTE = 1;
+const WIDE = 2;
+const MMX = 3;
+const VECTOR = 4;
+
+interface FieldKinds {
+  readonly reg: number;
+  readonly rm: number;
+}
+
+function kindOf(form: Form, letters: string): number {
+  const operand = form.operands.find(({ kind }) => kind.length === 1 && letters.includes(kind));
+  if (operand === undefined) return RAW;
+  switch (operand.kind) {
+    case "P": case "Q": case "N": return MMX;
+    case "V": case "W": case "U": return VECTOR;
+    case "S": case "C": case "D": return RAW;
+    default: return operand.size === "b" ? BYTE : WIDE;
+  }
+}
+
+const kinds = new Map<Form, FieldKinds>();
+
+/** Which state a form's `reg` and `rm` fields name. */
+export function fieldKinds(form: Form): FieldKinds {
+  let known = kinds.get(form);
+  if (known === undefined) {
+    known = { reg: kindOf(form, "GPVSCD"), rm: kindOf(form, "ERQNWUZ") };
+    kinds.set(form, known);
+  }
+  return known;
+}
+
+/** Whether a field names a general register. */
+export function isGeneral(kind: number): boolean {
+  return kind === BYTE || kind === WIDE;
+}
+
+function registerField(kind: number, register: number, rex: boolean): number {
+  switch (kind) {
+    case BYTE: return rex || register < 4 ? GPR + 8 * register : GPR + 8 * (register - 4) + 1;
+    case WIDE: return GPR + 8 * register;
+    case MMX: return FPR + FPR_STRIDE * (register & 7);
+    case VECTOR: return XMM + XMM_STRIDE * register;
+    default: return register;
+  }
+}
+
+/** Writes the record of a decoded instruction. */
+export function encodeRecord(view: DataView, at: number, handler: number, offset: number, i: Instruction): void {
+  const { form } = i;
+  const kind = fieldKinds(form);
+  const rex = (i.prefixes & PREFIX_REX) !== 0;
+  view.setUint16(at + R_HANDLER, handler, true);
+  view.setUint16(at + R_OFFSET, offset, true);
+  view.setUint16(at + R_REG, registerField(kind.reg, i.reg, rex), true);
+  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? 0 : registerField(kind.rm, i.rm, rex), true);
+  view.setUint16(at + R_BASE, i.base < 0 ? ZERO : GPR + 8 * i.base, true);
+  view.setUint16(at + R_INDEX, i.index < 0 ? ZERO : GPR + 8 * i.index, true);
+  view.setUint8(at + R_SCALE, i.scale);
+  view.setUint8(at + R_LENGTH, i.length);
+  view.setUint16(at + R_SEGMENT, SEGMENT + SEGMENT_STRIDE * i.segment, true);
+  // POP computes the address of its operand after it has moved rSP.
+  const moved = form.mnemonic === "POP" && i.base === 4 ? i.operandSize : 0;
+  view.setInt32(at + R_DISPLACEMENT, i.memory ? i.displacement + moved : 0, true);
+  view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : hasSecondImmediate(form) ? i.immediate2 : 0, true);
+  view.setInt32(at + R_IMMEDIATE, i.immediate, true);
+  view.setInt32(at + R_IMMEDIATE + 4, i.immediateHigh, true);
+}
+
+function hasSecondImmediate(form: Form): boolean {
+  return form.mnemonic === "ENTER" || form.operands.some(({ kind }) => kind === "A");
+}

@@ -1,0 +1,47 @@
+/**
+ * The least machine that runs code: a CPU, an interpreter and RAM, with a bus that records port writes. Tests put bytes into
+ * memory, set registers, and run an exact number of instructions.
+ */
+import { type Bus, Cpu, Interpreter, type InterpreterOptions } from "@doppel/cpu";
+import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
+import { TLB_SIZE } from "@doppel/mmu";
+
+/** What a bare machine is made of. */
+export interface BareMachineOptions {
+  /** Bytes of RAM from physical address 0; 1 MiB when absent. */
+  readonly ram?: number;
+  readonly bus?: Bus;
+  readonly recordsSize?: number;
+  readonly interrupts?: InterpreterOptions["interrupts"];
+}
+
+/** A CPU with RAM and nothing else. */
+export interface BareMachine {
+  readonly cpu: Cpu;
+  readonly engine: Interpreter;
+  readonly physical: PhysicalMap;
+  /** Port writes in order: port, size, value. */
+  readonly written: number[][];
+}
+
+/** Makes a bare machine in its power-on state. Ports and devices read all ones. */
+export function bareMachine(options: BareMachineOptions = {}): BareMachine {
+  const ram = options.ram ?? 1 << 20;
+  const recordsSize = options.recordsSize ?? 1 << 20;
+  const written: number[][] = [];
+  const bus: Bus = options.bus ?? {
+    readPort: (_port, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
+    writePort: (port, size, value) => void written.push([port, size, value]),
+    readMmio: (_physical, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
+    writeMmio: () => {},
+  };
+  const arena = new Arena(ram + recordsSize + TLB_SIZE + (1 << 20));
+  arena.reserve(PAGE_SIZE); // the hot state, at STATE
+  const tlbBase = arena.reserve(TLB_SIZE);
+  const frames = new Frames(arena, ram / PAGE_SIZE);
+  const physical = new PhysicalMap(frames);
+  physical.addRam(0, ram);
+  const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus });
+  const engine = new Interpreter({ cpu, frames, recordsSize, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }) });
+  return { cpu, engine, physical, written };
+}
