@@ -3,10 +3,11 @@
  * follow NASM's manual (sections 2.1.22, 3.3, 3.7).
  */
 import { createRequire } from "node:module";
+import type * as Iced from "iced-x86";
 import { describe, expect, test } from "vitest";
 import { assemble, assembleProgram, AssemblyError, type CodeSize, decode, disassemble, FORMS, Instruction, OK } from "./index.ts";
 
-const iced = createRequire(import.meta.url)("iced-x86") as typeof import("iced-x86");
+const iced = createRequire(import.meta.url)("iced-x86") as typeof Iced;
 
 function bytesOf(source: string, bits: 16 | 32 | 64 = 32, origin = 0): string {
   return Array.from(assemble(source, { bits, origin }), (byte) => byte.toString(16).padStart(2, "0")).join(" ");

@@ -6,10 +6,11 @@
  * `default rel|abs`; each may be written with a leading dot. A label ends with a colon; `.name` is local to the last label without a dot.
  */
 import { DoppelError } from "@doppel/persist";
-import { evaluate, type Expression, SourceProblem, stringBytes, type SymbolValue, tokenize, type Token, TokenReader } from "./assembly-expression.ts";
+import { evaluate, type Expression, firstUnknown, SourceProblem, stringBytes, type SymbolValue, tokenize, type Token, TokenReader } from "./assembly-expression.ts";
 import { meaningsOf } from "./assembly-mnemonics.ts";
 import { type OperandSyntax, parseOperands } from "./assembly-operand.ts";
-import { encode, firstUnknown, type PrefixSyntax } from "./encoder.ts";
+import { encode } from "./encoder.ts";
+import type { PrefixSyntax } from "./operand-match.ts";
 import { REGISTERS } from "./register-names.ts";
 
 /** A source line that cannot be assembled. */

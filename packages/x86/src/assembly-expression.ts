@@ -29,7 +29,7 @@ export interface Token {
   readonly value: bigint;
 }
 
-const TOKEN = /\s*(?:('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|([0-9][0-9a-zA-Z_]*)|(\$\$|\$|[.a-zA-Z_?@][\w.?@$]*)|(<<|>>|[-+*\/%&|^~()[\]:,]))/y;
+const TOKEN = /\s*(?:('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|([0-9][0-9a-zA-Z_]*)|(\$\$|\$|[.a-zA-Z_?@][\w.?@$]*)|(<<|>>|[-+*%&|^~()[\]:,/]))/y;
 
 /** Splits an operand field into tokens. */
 export function tokenize(text: string): Token[] {
@@ -191,4 +191,12 @@ function apply(operator: string, left: bigint, right: bigint): bigint {
       if (right === 0n) throw new SourceProblem("division by zero");
       return operator === "/" ? left / right : left % right;
   }
+}
+
+/** The name that keeps an expression from having a value. */
+export function firstUnknown(expression: Expression, lookup: Lookup): string {
+  if (expression.kind === "symbol") return lookup(expression.name) === undefined ? expression.name : "";
+  if (expression.kind === "unary") return firstUnknown(expression.operand, lookup);
+  if (expression.kind === "binary") return firstUnknown(expression.left, lookup) || firstUnknown(expression.right, lookup);
+  return "";
 }

@@ -3,6 +3,7 @@
  * why. DOPPEL_FULL=1 takes twenty times as many random bytes.
  */
 import { createRequire } from "node:module";
+import type * as Iced from "iced-x86";
 import { describe, expect, test } from "vitest";
 import {
   type CodeSize, decode, FORMS, Instruction, OK, type Operand, PREFIX_REX, PREFIX_SEGMENT, REGISTER_NAMES, sizeOf, TOO_LONG, TRUNCATED,
@@ -10,7 +11,7 @@ import {
 } from "./index.ts";
 
 // iced-x86 ships as CommonJS with WebAssembly for Node
-const iced = createRequire(import.meta.url)("iced-x86") as typeof import("iced-x86");
+const iced = createRequire(import.meta.url)("iced-x86") as typeof Iced;
 const full = process.env["DOPPEL_FULL"] === "1";
 
 /** Reverse of an iced enumeration: number to name. */

@@ -76,7 +76,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
   let at = offset;
   let prefixes = 0;
   let override = -1;
-  let byte = 0;
+  let byte: number;
   for (;;) {
     if (at >= end) return shortage(at + 1, offset);
     byte = bytes[at++]!;

@@ -3,8 +3,7 @@
  * are left out.
  */
 import { decode, OK } from "./decoder.ts";
-import { sizeOf } from "./encoder.ts";
-import type { Form, Operand } from "./form.ts";
+import { type Form, type Operand, sizeOf } from "./form.ts";
 import {
   type CodeSize, Instruction, PREFIX_LOCK, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_SEGMENT,
 } from "./instruction.ts";

@@ -84,6 +84,22 @@ export interface Form {
   readonly fallback: Form | undefined;
 }
 
+/** Bytes of an operand with size notation `size` under operand size `operandSize`; 0 where the notation has no plain size. */
+export function sizeOf(size: string, operandSize: number): number {
+  switch (size) {
+    case "b": case "bs": return 1;
+    case "w": return 2;
+    case "v": return operandSize;
+    case "z": return operandSize === 2 ? 2 : 4;
+    case "y": return operandSize === 8 ? 8 : 4;
+    case "d": case "ss": return 4;
+    case "q": case "sd": return 8;
+    case "t": return 10;
+    case "dq": case "ps": case "pd": return 16;
+    default: return 0;
+  }
+}
+
 const FIXED: Record<string, Operand> = {
   "AL": { kind: "reg", size: "b", register: 0 },
   "CL": { kind: "reg", size: "b", register: 1 },

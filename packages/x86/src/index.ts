@@ -1,14 +1,13 @@
 /**
  * Opcode tables, the decoder made from them, and the manual's constants.
  */
-export { FORMS, type Form, type Operand } from "./form.ts";
+export { FORMS, type Form, type Operand, sizeOf } from "./form.ts";
 export {
   type CodeSize, Instruction, PREFIX_ADDRESS, PREFIX_LOCK, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_REX_B,
   PREFIX_REX_R, PREFIX_REX_W, PREFIX_REX_X, PREFIX_SEGMENT,
 } from "./instruction.ts";
 export { assemble, assembleProgram, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembler.ts";
 export { disassemble, type Disassembly, instructionText } from "./disassembler.ts";
-export { sizeOf } from "./encoder.ts";
 export { REGISTER_NAMES, type RegisterClass } from "./register-names.ts";
 export { decode, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";
 export {
