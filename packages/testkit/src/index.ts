@@ -1,1 +1,3 @@
 export { bareMachine, type BareMachine, type BareMachineOptions } from "./bare-machine.ts";
+export { readMoo, type MooTest } from "./moo.ts";
+export { runSst286, type VectorReport } from "./sst286.ts";
