@@ -46,6 +46,9 @@ const shell = (files: Readonly<Record<string, Uint8Array>>): GuestBoot =>
   ({ kind: "linux", kernel: files["kernel"]!, initrd: makeInitramfs({ busybox: files["busybox"]! }), append: "console=ttyS0" });
 const installer = "usr/lib/debian-installer/images/12/i386/text/debian-installer/i386";
 
+/** The guest that needs no file: a kernel of our own. */
+export const EMBEDDED = "embedded";
+
 /** All recipes, in the order in which they are listed. */
 export const recipes: readonly GuestRecipe[] = [
   {
@@ -89,7 +92,7 @@ export function cacheFolder(): string {
 export function findRecipe(name: string): GuestRecipe {
   const recipe = recipes.find((candidate) => candidate.name === name);
   if (!recipe)
-    throw new HostError("HOST_UNKNOWN_GUEST", `There is no guest called ${name}; the guests are ${recipes.map((known) => known.name).join(", ")}.`);
+    throw new HostError("HOST_UNKNOWN_GUEST", `There is no guest called ${name}; the guests are ${[EMBEDDED, ...recipes.map((known) => known.name)].join(", ")}.`);
   return recipe;
 }
 

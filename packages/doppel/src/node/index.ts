@@ -6,7 +6,7 @@ export { BANNER, makeInitramfs } from "./initramfs.ts";
 export type { InitramfsOptions } from "./initramfs.ts";
 export type { Progress } from "./apt.ts";
 export { extractFromDeb } from "./debian-package.ts";
-export { cacheFolder, findRecipe, getGuest, isCached, recipes } from "./guests.ts";
+export { EMBEDDED, cacheFolder, findRecipe, getGuest, isCached, recipes } from "./guests.ts";
 export type { Guest, GuestBoot, GuestRecipe } from "./guests.ts";
 export { readRaw } from "./terminal.ts";
 export type { RawInput } from "./terminal.ts";

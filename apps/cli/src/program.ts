@@ -1,0 +1,86 @@
+/** The command line: every command with its options and examples, as commander takes them. */
+import type { RawRunOptions } from "./run-options.ts";
+import type { Shell } from "./completion.ts";
+import { readFileSync } from "node:fs";
+import { Argument, Command, Option } from "commander";
+import { SHELLS } from "./completion.ts";
+
+/** What the commands do. */
+export interface Actions {
+  run(options: RawRunOptions): Promise<void>;
+  demo(options: { memory?: string }): Promise<void>;
+  guestList(): Promise<void>;
+  guestGet(name: string): Promise<void>;
+  completion(shell: Shell): Promise<void>;
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+const RUN_HELP = `
+Examples:
+  $ doppel run --kernel vmlinuz --initrd initrd.img --append console=ttyS0
+  $ doppel run --guest debian-12-i386 --memory 512M
+  $ doppel run --multiboot kernel.elf --module "initrd.img verbose" --debug-exit --no-reboot
+  $ doppel run --bios bios.bin --serial file:serial.log --timeout 60s
+  $ doppel run --guest embedded --serial none --json --deterministic
+  $ doppel run --kernel vmlinuz --gdb 1234 --gdb-wait
+
+Keys, when a serial port is on stdio (the first one is, unless --serial says otherwise):
+  Ctrl-A X  quit        Ctrl-A C  monitor        Ctrl-A H  help        Ctrl-A Ctrl-A  send Ctrl-A
+
+Exit status:
+  0 after power-off, (v<<1)|1 after a debug exit with v, 2 for bad arguments or files, 4 after a triple fault (or a reset with
+  --no-reboot), 70 for a fault of doppel itself, 124 after --timeout, 130 after SIGINT`;
+
+/** Builds the parser; `actions` are called with what was parsed. */
+export function makeProgram(actions: Actions): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  const program = new Command("doppel")
+    .description("A PC in TypeScript and WebAssembly: boots kernels, BIOS images and known guests.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .addHelpText("after", "\nExamples:\n  $ doppel demo\n  $ doppel guest list\n  $ doppel run --kernel vmlinuz --append console=ttyS0\n  $ doppel help run");
+
+  program.command("run")
+    .description("boot a machine and connect it to this terminal")
+    .option("-k, --kernel <file>", "Linux bzImage to boot")
+    .option("-i, --initrd <file>", "initial RAM disk for --kernel")
+    .option("-a, --append <line>", "kernel command line")
+    .option("--multiboot <file>", "multiboot kernel to boot")
+    .option("--module <file-and-args>", "module for --multiboot: a file and its arguments; may be repeated", collect)
+    .option("--bios <file>", "BIOS image to start from the reset vector")
+    .option("-g, --guest <name>", "guest to boot: embedded, or one of `doppel guest list`")
+    .option("-m, --memory <size>", "RAM, such as 256M or 1G (default: what the guest wants, or 256M)")
+    .addOption(new Option("--engine <engine>", "how instructions are executed").choices(["interpreter"]).default("interpreter"))
+    .addOption(new Option("--cpu <model>", "processor model").choices(["i686"]).default("i686"))
+    .option("--save <file>", "where SIGUSR1 and the monitor save the machine's state")
+    .option("--restore <file>", "go on from a saved state")
+    .option("-s, --serial <where>", "serial port: stdio, file:F, tcp:PORT or none; repeat it for up to four ports", collect)
+    .option("--gdb <port>", "let gdb attach at a port (of the loopback address, unless written HOST:PORT)")
+    .option("--gdb-wait", "wait for gdb before the first instruction")
+    .option("--debug-exit", "let the guest end the run through I/O port F4h")
+    .option("--no-reboot", "end the run when the guest resets the machine")
+    .option("--timeout <time>", "end the run after a time, such as 60s")
+    .option("--stats", "print figures at the end, to stderr")
+    .option("--json", "print figures at the end as JSON, to stdout where no serial port uses it, else to stderr")
+    .option("--deterministic", "time is the instruction count: equal runs are identical to the last bit")
+    .addHelpText("after", RUN_HELP)
+    .action((options: RawRunOptions) => actions.run(options));
+
+  program.command("demo")
+    .description("fetch Debian's i386 kernel and busybox, and boot them to a shell")
+    .option("-m, --memory <size>", "RAM, such as 256M or 1G")
+    .action((options: { memory?: string }) => actions.demo(options));
+
+  const guest = program.command("guest").description("known guests").helpCommand(false);
+  guest.command("list").description("list the known guests, and which are here already").action(() => actions.guestList());
+  guest.command("get").description("fetch a guest with apt, into the cache").argument("<name>", "one of the list").action((name: string) => actions.guestGet(name));
+
+  program.command("completion")
+    .description("print a completion script for a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .addHelpText("after", "\nExamples:\n  $ eval \"$(doppel completion bash)\"\n  $ doppel completion fish | source")
+    .action((shell: Shell) => actions.completion(shell));
+  return program;
+}
