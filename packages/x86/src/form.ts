@@ -42,6 +42,7 @@ export interface Form {
   readonly mnemonic: string;
   /** Prefix, opcode and digit as the table writes them, such as `F3 0F 58` or `81 /0`. */
   readonly opcode: string;
+  /** Operands in the order of the manual, destination first. */
   readonly operands: readonly Operand[];
   /** Name of the CPUID feature the form belongs to, empty for what every i486 has. */
   readonly feature: string;
@@ -71,6 +72,7 @@ export interface Form {
   readonly fixedModrm: number;
   /** The fixed ModRM byte carries an x87 register in its low three bits. */
   readonly stackRegister: boolean;
+  /** A ModRM byte follows the opcode. */
   readonly hasModrm: boolean;
   /** ModRM must name memory. */
   readonly memoryOnly: boolean;

@@ -1,12 +1,13 @@
 /**
- * Opcode tables, the decoder made from them, and the manual's constants.
+ * Opcode tables; the decoder, disassembler and assembler made from them; and the manual's constants.
  */
 export { FORMS, type Form, type Operand, sizeOf } from "./form.ts";
 export {
   type CodeSize, Instruction, PREFIX_ADDRESS, PREFIX_LOCK, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_REX_B,
   PREFIX_REX_R, PREFIX_REX_W, PREFIX_REX_X, PREFIX_SEGMENT,
 } from "./instruction.ts";
-export { assemble, assembleProgram, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembler.ts";
+export { assemble, assembleProgram } from "./assembler.ts";
+export { type AssembledLine, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembly-types.ts";
 export { disassemble, type Disassembly, instructionText } from "./disassembler.ts";
 export { REGISTER_NAMES, type RegisterClass } from "./register-names.ts";
 export { decode, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";

@@ -1,6 +1,7 @@
 /**
  * A decoded instruction: the mutable record that `decode` fills and its caller reuses (SDM volume 2, chapter 2).
  */
+
 import { FORMS, type Form } from "./form.ts";
 
 /** Bits of `Instruction.prefixes`. Of F2 and F3 only the last one is set. */
@@ -15,10 +16,15 @@ export const PREFIX_OPERAND = 8;
 export const PREFIX_ADDRESS = 16;
 /** A segment override that has an effect. */
 export const PREFIX_SEGMENT = 32;
+/** A REX prefix directly before the opcode. */
 export const PREFIX_REX = 64;
+/** REX.W: operand size 8. */
 export const PREFIX_REX_W = 128;
+/** REX.R: high bit of ModRM.reg. */
 export const PREFIX_REX_R = 256;
+/** REX.X: high bit of the index. */
 export const PREFIX_REX_X = 512;
+/** REX.B: high bit of ModRM.rm, the base, or the opcode's register. */
 export const PREFIX_REX_B = 1024;
 
 /** Bytes of the default operand size of a code segment: 2, 4, or 8 for 64-bit code. */
@@ -26,6 +32,7 @@ export type CodeSize = 2 | 4 | 8;
 
 /** One decoded instruction. Fields that a form does not use keep no meaningful value, save those that say what they are then. */
 export class Instruction {
+  /** The line of the tables. */
   form: Form = FORMS[0]!;
   /** Bytes, 1 to 15. */
   length = 0;
@@ -39,6 +46,7 @@ export class Instruction {
   segment = 3;
   /** The ModRM byte, or 0. */
   modrm = 0;
+  /** ModRM.mod; 3 where it is ignored or absent. */
   mod = 0;
   /** ModRM.reg with REX.R (0 to 7 for MMX and segment registers). */
   reg = 0;

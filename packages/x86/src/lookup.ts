@@ -3,6 +3,7 @@
  * part in the choice, the complement of the start of a 72-entry block: 8 entries for memory by ModRM.reg, then 64 for registers by
  * reg and rm. -1 in a block and `NO_FORM` in the entries mean #UD. Prefix slots: 0 none, 1 66, 2 F3, 3 F2.
  */
+
 import { FORMS, type Form } from "./form.ts";
 
 /** Entry of an opcode that has no form. */
@@ -16,6 +17,7 @@ export const WIDE = Int16Array.from(FORMS, (form) => form.id);
 
 /** Bits of `ATTRIBUTES`. */
 export const A_LOCKABLE = 1, A_DEFAULT64 = 2, A_FORCED64 = 4, A_MASK_REG = 8, A_MASK_RM = 16, A_CONDITION = 32;
+/** Bits `A_*` by form id. */
 export const ATTRIBUTES = Uint8Array.from(FORMS, (form) =>
   (form.lockable ? A_LOCKABLE : 0) | (form.default64 ? A_DEFAULT64 : 0) | (form.forced64 ? A_FORCED64 : 0) |
   (form.operands.some((o) => o.kind === "P" || o.kind === "S") ? A_MASK_REG : 0) |
@@ -24,6 +26,7 @@ export const ATTRIBUTES = Uint8Array.from(FORMS, (form) =>
 
 /** Immediate classes of `IMMEDIATES`. */
 export const I_NONE = 0, I_BYTE = 1, I_SIGNED_BYTE = 2, I_WORD = 3, I_Z = 4, I_V = 5, I_FAR = 6, I_OFFSET = 7, I_ENTER = 8;
+/** Immediate class by form id. */
 export const IMMEDIATES = Uint8Array.from(FORMS, (form) => {
   const notation = form.operands.filter((o) => "IJAO".includes(o.kind)).map((o) => o.kind + o.size).join();
   const classes: Record<string, number> = {
@@ -37,6 +40,7 @@ export const IMMEDIATES = Uint8Array.from(FORMS, (form) => {
 
 /** Register checks of `CHECKS`: which ModRM.reg values raise #UD. */
 export const C_NONE = 0, C_SEGMENT_LOAD = 1, C_SEGMENT_STORE = 2, C_CONTROL = 3, C_DEBUG = 4;
+/** Register check by form id. */
 export const CHECKS = Uint8Array.from(FORMS, (form) => {
   const kind = form.operands.find((o) => "SCD".includes(o.kind))?.kind;
   if (kind === "S") return form.operands[0]!.kind === "S" ? C_SEGMENT_LOAD : C_SEGMENT_STORE;
@@ -118,6 +122,7 @@ for (const form of FORMS.filter((wide) => wide.rexW)) {
 
 /** The 72-entry blocks that negative entries point into. */
 export const BLOCKS = Int16Array.from(blocks);
-/** XCHG rAX with itself, and what REX.B makes of it: XCHG with R8. */
+/** Form id of 90: XCHG of rAX with itself. */
 export const NOP_FORM = FORMS.findIndex((form) => form.opcode === "90");
+/** Form id of what REX.B makes of 90: XCHG of rAX with R8. */
 export const XCHG_FORM = FORMS.findIndex((form) => form.opcode === "90+r");
