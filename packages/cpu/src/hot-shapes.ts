@@ -1,10 +1,76 @@
 /**
  * Which handler variants stand inside the dispatch function: those that real kernels and programs execute most (counted
- * with `Interpreter` over a Linux boot), as long as the function stays near 400 KB.
+ * over a Linux boot), as long as the function stays near 400 KB, beyond which V8 optimises it late or never (engine.md).
+ * A line is opcodes in the notation of the tables, then variants: r register operand, m flat memory operand, f memory
+ * operand through FS or GS, n no such operand; 2 means with 16-bit operands too.
  */
 import type { Shape } from "@doppel/semantics";
+import { type Form, FORMS } from "@doppel/x86";
+
+const HOT = `
+00,02,08,0A,20,22,28,2A,30,32,38,3A rm
+01,03,09,0B,21,23,29,2B,31,33,39,3B rmf2
+10,11,13,19,1B rm
+04,0C,24,2C,34,3C,05,0D,25,2D,35,3D,A8,A9 n
+80 /0,80 /1,80 /4,80 /5,80 /6,80 /7 rm
+81 /0,81 /1,81 /4,81 /5,81 /6,81 /7,83 /0,83 /1,83 /4,83 /5,83 /6,83 /7 rm2
+83 /2,83 /3 rm
+84,85 rm
+88,8A rm
+89,8B rmf2
+A0,A1,A2,A3 mf
+B0+r,B8+r,40+r,48+r,50+r,58+r n
+C6 /0 m
+C7 /0 rm2
+8D m
+0F B6,0F B7,0F BE,0F BF rm
+86,87 rm
+0F AF,69,6B rm
+0F B1,0F C1 m
+F6 /0,F7 /0,F7 /2,F7 /3,F7 /4,F7 /5,F7 /6,F7 /7 rm
+FE /0,FE /1,FF /0,FF /1 m
+FF /2,FF /4,FF /6 rm
+C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /5,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F A4,0F AC,0F A5,0F AD r
+0F A3,0F AB,0F B3,0F BC,0F BD,0F BA /4 r
+0F A3,0F BA /4 m
+68,6A,98,99,C3,C2,C9,E8,E9,EB,90,FC n
+70+cc,0F 80+cc n
+0F 90+cc r
+0F 40+cc r
+0F C8+r n
+A4,A5,AA,AB,AC n
+`;
+
+function shapesOf(form: Form, variants: string, long: boolean): Shape[] {
+  const out: Shape[] = [];
+  const sizes = variants.includes("2") ? ([2, 4] as const) : ([4] as const);
+  const conditions = form.range === "cc" ? Array.from({ length: 16 }, (_, n) => n) : [0];
+  const string = form.operands.some(({ kind }) => kind === "X" || kind === "Y");
+  for (const variant of variants.replace("2", "")) {
+    if ((variant === "r" && form.memoryOnly) || (variant !== "r" && form.registerOnly)) continue;
+    for (const operandSize of sizes) {
+      for (const condition of conditions) {
+        const memory = variant === "m" || variant === "f" || string;
+        out.push({
+          form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition, long, flat: true, flatOperand: variant !== "f",
+        });
+      }
+    }
+  }
+  return out;
+}
 
 /** Hot shapes for 16- and 32-bit code, or for 64-bit code. */
-export function hotShapes(_long: boolean): Shape[] {
-  return [];
+export function hotShapes(long: boolean): Shape[] {
+  if (long) return [];
+  const out: Shape[] = [];
+  for (const line of HOT.trim().split("\n")) {
+    const at = line.lastIndexOf(" ");
+    for (const opcode of line.slice(0, at).split(",")) {
+      for (const form of FORMS) {
+        if (form.opcode === opcode && form.feature !== "LM" && !form.only64) out.push(...shapesOf(form, line.slice(at + 1), long));
+      }
+    }
+  }
+  return out;
 }
