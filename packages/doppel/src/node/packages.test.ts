@@ -1,0 +1,101 @@
+// Expectations: deb(5) for the package's form; the data members were made by GNU tar, xz and zlib.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { HostError } from "./index.ts";
+import { dataMember } from "./debian-package.ts";
+import { cacheFolder, extractFromDeb, findRecipe, getGuest, isCached, readInput, sha256, writeOutput } from "./index.ts";
+
+/** An archive with boot/vmlinuz-1, which says "hello from xz". */
+const XZ = "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AIZdABcLyMfqmSTcUnKv46bKZHONS5U0ZKv9U277VZZDnqr6vJ3M9hoimfDeQ+WTZekkN+75oisQGDtByfwdR5XC8fgHK85N/+wjfWUaVSPfg+937ATjzYKMEIa7ujJZT71eSP5HlDeASyC6G2KaFv2Oawz6iGuK/eZ9aD/rHcsxJZL007UsiUgAAAAA5mLpS6dSm6gAAaIBgFAAAAPVBCuxxGf7AgAAAAAEWVo=";
+
+function deb(...members: [string, Uint8Array][]): Uint8Array {
+  const parts = [Buffer.from("!<arch>\n")];
+  for (const [name, data] of members) {
+    parts.push(Buffer.from(`${name.padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(data.length).padEnd(10)}\x60\n`), Buffer.from(data));
+    if (data.length % 2) parts.push(Buffer.from("\n"));
+  }
+  return Buffer.concat(parts);
+}
+const codeOf = (promise: Promise<unknown>): Promise<string> => promise.then(() => "none", (error: unknown) => (error as HostError).code);
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "doppel-node-"));
+  vi.stubEnv("DOPPEL_CACHE", folder);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+const write = (name: string, bytes: Uint8Array): string => {
+  writeFileSync(join(folder, name), bytes);
+  return join(folder, name);
+};
+
+describe("Debian packages", () => {
+  const xz = Buffer.from(XZ, "base64");
+  const version: [string, Uint8Array] = ["debian-binary", Buffer.from("2.0\n")];
+  it("are unpacked without dpkg, whether data.tar is compressed by xz, by gzip or not at all", async () => {
+    const tar = await buffer(dataMember(deb(version, ["data.tar.xz", xz]), "x"));
+    for (const [name, data] of [["data.tar.xz", xz], ["data.tar.gz", gzipSync(tar)], ["data.tar/", tar]] as [string, Uint8Array][]) {
+      const file = write("a.deb", deb(version, ["control.tar.gz", Buffer.from("odd")], [name, data]));
+      const { kernel } = await extractFromDeb(file, { kernel: /^boot\/vmlinuz-/ }, { dpkg: false });
+      expect(Buffer.from(kernel!).toString()).toBe("hello from xz\n");
+    }
+    expect(gunzipSync(gzipSync(tar))).toEqual(tar);
+  });
+  it.each([
+    ["no archive", Buffer.from("something else entirely, long enough to look at, and then some more of it to be sure")],
+    ["no data member", deb(version)],
+    ["an unknown compression", deb(version, ["data.tar.zoo", xz])],
+    ["a truncated member", deb(version, ["data.tar.xz", xz]).subarray(0, -20)],
+    ["broken compression", deb(version, ["data.tar.xz", Buffer.from(xz).fill(0x55, 30, 80)])],
+    ["nothing that was wanted", deb(version, ["data.tar.xz", xz])],
+  ])("with %s are refused", async (_, bytes) => {
+    expect(await codeOf(extractFromDeb(write("b.deb", bytes), { absent: /^usr\/absent$/ }, { dpkg: false }))).toBe("HOST_BAD_PACKAGE");
+  });
+});
+
+describe("guests", () => {
+  const install = (): string => {
+    const guest = join(folder, "guests/seabios");
+    mkdirSync(guest, { recursive: true });
+    const bios = Buffer.from("bios");
+    writeFileSync(join(guest, "bios"), bios);
+    writeFileSync(join(guest, "manifest.json"), JSON.stringify({
+      guest: "seabios", packages: [{ name: "seabios", version: "1", architecture: "all", sha256: "0" }], files: { bios: sha256(bios) },
+    }));
+    return join(guest, "bios");
+  };
+  it("come from the cache without a network once they are there", async () => {
+    vi.stubEnv("PATH", "");
+    install();
+    expect(cacheFolder()).toBe(folder);
+    expect(isCached(findRecipe("seabios"))).toBe(true);
+    const guest = await getGuest("seabios", () => expect.unreachable());
+    expect(guest.boot).toMatchObject({ kind: "bios" });
+    expect(guest.packages[0]!.version).toBe("1");
+  });
+  it("are refused when a cached file has changed", async () => {
+    writeFileSync(install(), "another");
+    expect(await codeOf(getGuest("seabios", () => {}))).toBe("HOST_HASH_MISMATCH");
+  });
+  it("need apt to be fetched, and a name that is known", async () => {
+    vi.stubEnv("PATH", "");
+    expect(await codeOf(getGuest("seabios", () => {}))).toBe("HOST_NO_APT");
+    expect(await codeOf(getGuest("windows", () => {}))).toBe("HOST_UNKNOWN_GUEST");
+  });
+});
+
+describe("files", () => {
+  it("are read and written with sentences", async () => {
+    await writeOutput(join(folder, "out"), "state", Uint8Array.of(7));
+    expect([...(await readInput(join(folder, "out"), "state"))]).toEqual([7]);
+    await expect(readInput(join(folder, "absent"), "kernel")).rejects.toThrow(/^The kernel .*absent cannot be read: there is no such file\.$/);
+    await expect(writeOutput(join(folder, "no/such"), "state", Uint8Array.of())).rejects.toThrow(/cannot be written/);
+  });
+});
