@@ -43,9 +43,8 @@ export class Console implements Disposable {
     this.#input[Symbol.dispose]();
   }
 
-  /** A raw terminal does not return the carriage by itself. */
   #print(text: string): void {
-    this.#streams.err(this.#input.isTerminal ? text.replaceAll("\n", "\r\n") : text);
+    this.#streams.err(text);
   }
 
   #receive(bytes: Uint8Array): void {

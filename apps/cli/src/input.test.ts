@@ -26,7 +26,7 @@ describe("line editor", () => {
     const editor = new LineEditor((shown) => (echo += shown));
     expect(editor.feed(text("ax\x7f\x1b[Ab\rhalf"))).toEqual(["ab"]);
     expect(editor.feed(text("\x15whole\n"))).toEqual(["whole"]);
-    expect(echo).toBe(`ax\b \bb\r\nhalf${"\b \b".repeat(4)}whole\r\n`);
+    expect(echo).toBe(`ax\b \bb\nhalf${"\b \b".repeat(4)}whole\n`);
   });
 });
 

@@ -25,7 +25,8 @@ export class LineEditor {
         // Cursor keys send ESC [ and parameters up to a letter; the prompt has no use for them.
         this.#sequence = byte === 0x5b || (byte >= 0x30 && byte < 0x40);
       } else if (byte === 0x0d || byte === 0x0a) {
-        this.#echo("\r\n");
+        // Raw mode as Node sets it still returns the carriage at a newline.
+        this.#echo("\n");
         lines.push(this.#line);
         this.#line = "";
       } else if (byte === BACKSPACE || byte === DELETE) {
