@@ -282,8 +282,20 @@ describe("statuses", () => {
     expect(status("8e c8")).toBe(UNDEFINED);
   });
 
+  test("every instruction is truncated at each of its bytes but the last, and reads no byte beyond its last", () => {
+    const code = randomBytes(40_000, 7);
+    for (let at = 0; at + 15 < code.length; at++) {
+      for (const codeSize of [2, 4, 8] as const) {
+        if (decode(code, at, at + 15, codeSize, out) !== OK) continue;
+        const { length } = out;
+        expect(decode(code, at, at + length, codeSize, out)).toBe(OK);
+        for (let cut = 0; cut < length; cut++) if (decode(code, at, at + cut, codeSize, out) !== TRUNCATED) expect.fail(`cut ${cut} of ${length} at ${at}`);
+      }
+    }
+  });
+
   test("what a CPU without the feature makes of the same bytes", () => {
-    for (const [text, mnemonic] of [["f3 0f bc c1", "BSF"], ["f3 0f bd c1", "BSR"], ["f3 90", "NOP"], ["f3 0f 1e fb", "NOP"]] as const) {
+    for (const [text, mnemonic] of [["f3 0f bc c1", "BSF"], ["f3 0f bd c1", "BSR"], ["f3 90", "NOP"], ["f3 0f 1e fb", "NOP"], ["0f 18 08", "NOP"], ["0f 0d 08", "NOP"]] as const) {
       expect(status(text)).toBe(OK);
       expect(out.form.fallback?.mnemonic).toBe(mnemonic);
     }

@@ -82,7 +82,7 @@ export interface Form {
   readonly ignoresMod: boolean;
   /** Index of the operand that may be in memory through ModRM (E, M, Q, W), or -1. */
   readonly memoryOperand: number;
-  /** The form the same bytes have on a CPU without `feature` (TZCNT is BSF there, PAUSE and ENDBR32 are NOPs), where there is one. */
+  /** The form the same bytes have on a CPU without `feature` (TZCNT is BSF there; PAUSE, ENDBR32 and prefetches are NOPs), where there is one. */
   readonly fallback: Form | undefined;
 }
 
@@ -186,6 +186,9 @@ function parseTables(tables: readonly string[]): Form[] {
   }
   for (const form of forms) {
     if (form.mandatoryPrefix === "F3") form.fallback = forms.find((other) => other !== form && covers(other, form));
+    else if (form.mnemonic.startsWith("PREFETCH")) { // their opcodes were hint NOPs before (SDM volume 2, appendix A.4)
+      form.fallback = forms.find((other) => other.mnemonic === "NOP" && other.map === form.map && other.opcodeByte === form.opcodeByte && !other.registerOnly);
+    }
   }
   return forms;
 }
