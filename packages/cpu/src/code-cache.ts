@@ -9,7 +9,7 @@
 import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/memory";
 import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
-import { HANDLER_END } from "./dispatch.ts";
+import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_STACK32 } from "./mode.ts";
 import { encodeRecord, R_HANDLER, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
@@ -47,6 +47,8 @@ export const FETCH_FAULTED = 1;
 export class CodeCache implements WriteObserver {
   /** The block's first record after `find` returned `FOUND`. */
   record = 0;
+  /** What GENERATION in the hot state must be while this cache is in use. */
+  generation = 1;
   /** Instructions decoded since construction. */
   decoded = 0;
   /** Frames whose code was dropped because it was written. */
@@ -261,8 +263,9 @@ export class CodeCache implements WriteObserver {
 
   /** Makes every entry of the jump cache stale. */
   outdate(): void {
-    const at = STATE + GENERATION;
-    this.view.setInt32(at, (this.view.getInt32(at, true) + 1) | 0, true);
+    // Never 0: the cache's empty entries carry that.
+    this.generation = (this.generation + 1) & 0x7fff_ffff || 1;
+    this.view.setInt32(STATE + GENERATION, this.generation, true);
   }
 
   /** Drops everything; the records' region is free again. */
@@ -271,6 +274,7 @@ export class CodeCache implements WriteObserver {
     this.code.clear();
     this.blocks.clear();
     this.next = this.base;
+    this.view.setInt32(STATE + CONTROL_FROM, 0, true);
     this.outdate();
   }
 }

@@ -88,7 +88,7 @@ export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: b
   f.get(budget).i32(1).op(OP.i32_add).set(budget);
   currentIp();
   f.set(ip).i32(0).set(from).br(lookUp);
-  const frame: DispatchFrame = { record, delta, ip, from, dispatch, lookUp, fault };
+  const frame: DispatchFrame = { record, delta, budget, ip, from, dispatch, lookUp, fault };
   for (const shape of hot) {
     f.end();
     writeInline(f, shape, generated, frame);

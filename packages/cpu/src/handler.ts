@@ -11,7 +11,7 @@ import { Lowering, type Target } from "./lowering.ts";
 import {
   fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT,
 } from "./record.ts";
-import { RIP, STATE } from "./state-layout.ts";
+import { BUDGET, RIP, STATE } from "./state-layout.ts";
 
 /** How a handler outside the dispatch function says what comes next. */
 export const NEXT = 0;
@@ -196,6 +196,7 @@ abstract class RecordTarget implements Target {
     f.call(this.helper(s.operation === "movs" ? "bulkMovs" : "bulkStos", 3)).op(OP.drop);
   }
 
+  abstract synchronize(): void;
   abstract fault(): void;
   abstract jump(target: () => void, direct: boolean): void;
   abstract again(): void;
@@ -204,6 +205,8 @@ abstract class RecordTarget implements Target {
 
 /** A handler as a function of (record, delta) that returns one of the codes above. */
 class OutlineTarget extends RecordTarget {
+  /** The dispatch function has stored the budget before the call. */
+  synchronize(): void {}
   fault(): void {
     this.f.i32(FAULT).op(OP.return);
   }
@@ -231,6 +234,7 @@ class OutlineTarget extends RecordTarget {
 export interface DispatchFrame {
   readonly record: number;
   readonly delta: number;
+  readonly budget: number;
   /** Local of the instruction pointer to look up. */
   readonly ip: number;
   /** Local of the record a direct jump came from, or 0. */
@@ -247,6 +251,9 @@ class InlineTarget extends RecordTarget {
   constructor(f: FunctionBuilder, shape: Shape, module: HandlerModule, frame: DispatchFrame) {
     super(f, shape, module, frame.record, frame.delta);
     this.frame = frame;
+  }
+  synchronize(): void {
+    this.f.i32(0).get(this.frame.budget).memory(OP.i32_store, STATE + BUDGET);
   }
   fault(): void {
     this.f.br(this.frame.fault);

@@ -71,6 +71,7 @@ export class Interpreter implements Engine, HandlerTable {
   private exitRequested = false;
   private shadowBudget = -1;
   private inside = false;
+  private slice = 0;
 
   constructor(options: InterpreterOptions) {
     const { cpu, frames } = options;
@@ -156,6 +157,17 @@ export class Interpreter implements Engine, HandlerTable {
     return run;
   }
 
+  /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
+  get count(): number {
+    return this.inside ? this.retired + this.slice - this.words[(STATE + BUDGET) >> 2]! - 1 : this.retired;
+  }
+
+  /** Forgets all decoded code: memory or state was replaced under it. */
+  reset(): void {
+    this.code.clear();
+    this.nmiPending = false;
+  }
+
   requestExit(): void {
     this.exitRequested = true;
     this.endVisit();
@@ -230,7 +242,10 @@ export class Interpreter implements Engine, HandlerTable {
     const { cpu, words } = this;
     words[(STATE + FLOOR) >> 2] = 0;
     words[(STATE + CONTROL_FROM) >> 2] = 0;
+    words[(STATE + GENERATION) >> 2] = this.code.generation;
     this.inside = true;
+    this.slice = slice;
+    words[(STATE + BUDGET) >> 2] = slice - 1;
     let rest = slice;
     try {
       for (;;) {

@@ -41,6 +41,8 @@ export interface Target {
   again(): void;
   leave(at: "rip" | "next" | "again"): void;
   bulk(statement: Statement & { kind: "bulk" }): void;
+  /** Called before a TypeScript helper: what it may look at (the budget) goes to the state. */
+  synchronize(): void;
   /** Index of a TypeScript helper's import. */
   helper(name: string, parameters: number): number;
   /** Index of an IR function. */
@@ -289,6 +291,7 @@ export class Lowering {
         f.set(this.locals.get(s.value)!);
         return;
       case "helper":
+        t.synchronize();
         for (const arg of s.args) this.push(arg);
         f.call(t.helper(s.name, s.args.length));
         this.faultOnStatus();
@@ -419,6 +422,7 @@ export class Lowering {
 
   private slow(name: string, linear: number, size: Size): void {
     const { f, t } = this;
+    t.synchronize();
     if (t.long) f.get(linear).op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(0);
     f.i32(size).call(t.helper(name, 3));

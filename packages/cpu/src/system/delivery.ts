@@ -51,7 +51,7 @@ export function deliver(cpu: Cpu, vector: number, code: number, kind: number): D
   for (;;) {
     if (first === VECTOR_PF) cpu.cr2 = cpu.state.faultAddress;
     // A fault takes its instruction's traps with it, and single step ends with the handler's entry.
-    cpu.debug.pending = 0;
+    if (kind === EXCEPTION) cpu.debug.pending = 0;
     cpu.debug.trap = false;
     const { state } = cpu;
     const blocked = cpu.nmiBlocked;
