@@ -9,11 +9,12 @@ import {
 import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
 import type { Bus } from "./bus.ts";
+import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
 import { CS, DS, ES, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SS, STATUS_FAULT, TR } from "./state-layout.ts";
 import { EDX } from "./system/architecture.ts";
-import { hasFeature, MODEL_I686 } from "./system/cpu-model.ts";
+import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
 import { afterInstruction, beforeInstruction, noDebugState } from "./system/debug-registers.ts";
 import { deliver, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts";
@@ -101,6 +102,7 @@ export class Cpu {
   longMode = false;
   /** Called when a wake-up or a mode change asks the engine to look up from its run; set by the engine. */
   onActivity: (() => void) | undefined;
+  readonly #features: ReadonlySet<string>;
 
   constructor(options: CpuOptions) {
     this.state = new HotState(options.buffer);
@@ -109,6 +111,7 @@ export class Cpu {
     this.bus = options.bus;
     this.linear = new LinearMemory(this, options.buffer);
     this.model = options.model ?? MODEL_I686;
+    this.#features = featuresOf(this.model);
     this.timestamp = options.timestamp ?? (() => 0);
     this.msr = new ModelSpecificRegisters(this);
     this.mmu.tlb.onFlush = () => this.state.nextGeneration();
@@ -179,7 +182,7 @@ export class Cpu {
 
   /** Does the model have the CPUID feature that an opcode table names? */
   hasFeature(feature: string): boolean {
-    return hasFeature(this.model, feature);
+    return this.#features.has(feature);
   }
 
   /** Delivers an exception or interrupt, with double and triple faults; see `delivery.ts`. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { MODE_PROTECTED } from "../mode.ts";
 import { FPU_TRAP } from "../state-layout.ts";
-import { cpuidLeaf, hasFeature, MODEL_I686 } from "./cpu-model.ts";
+import { cpuidLeaf, MODEL_I686 } from "./cpu-model.ts";
 import { Machine } from "./fixture.ts";
 
 const cr = (m: Machine, n: number, value: number): string => m.fault(m.helpers.writeControl(n, value, 0));
@@ -152,7 +152,8 @@ describe("SDM volume 2: CPUID", () => {
     expect(cpuidLeaf(MODEL_I686, 1, 0, false)[3] >>> 0).toBe(0x078bf9ff);
     expect(cpuidLeaf(MODEL_I686, 1, 0, true)[2]).toBe(1);
     expect(cpuidLeaf(MODEL_I686, 0x80000001, 0, true)[3]).toBe(1 << 20);
-    expect([hasFeature(MODEL_I686, ""), hasFeature(MODEL_I686, "SSE3"), hasFeature(MODEL_I686, "SSSE3"), hasFeature(MODEL_I686, "LM"), hasFeature(MODEL_I686, "BMI1")]).toEqual([true, true, false, false, false]);
+    const { cpu } = new Machine();
+    expect(["", "SSE3", "SSSE3", "LM", "BMI1"].map((name) => cpu.hasFeature(name))).toEqual([true, true, false, false, false]);
   });
   test("leaves above the highest give the highest basic one", () => {
     expect(cpuidLeaf(MODEL_I686, 0x40000000, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 4, 1, true));

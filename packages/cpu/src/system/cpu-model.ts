@@ -43,28 +43,6 @@ export const MODEL_I686: CpuModel = {
     | x86.CR4_PCE | x86.CR4_OSFXSR | x86.CR4_OSXMMEXCPT,
 };
 
-/** Where each feature that the opcode tables name stands in CPUID. */
-const FEATURE_BITS: Readonly<Record<string, readonly [keyof CpuModel["features"], number]>> = {
-  FPU: ["edx", x86.CPUID_1_EDX_FPU], CX8: ["edx", x86.CPUID_1_EDX_CX8], SEP: ["edx", x86.CPUID_1_EDX_SEP],
-  CMOV: ["edx", x86.CPUID_1_EDX_CMOV], CLFSH: ["edx", x86.CPUID_1_EDX_CLFSH], MMX: ["edx", x86.CPUID_1_EDX_MMX],
-  FXSR: ["edx", x86.CPUID_1_EDX_FXSR], SSE: ["edx", x86.CPUID_1_EDX_SSE], SSE2: ["edx", x86.CPUID_1_EDX_SSE2],
-  SSE3: ["ecx", x86.CPUID_1_ECX_SSE3], PCLMULQDQ: ["ecx", x86.CPUID_1_ECX_PCLMULQDQ], MONITOR: ["ecx", x86.CPUID_1_ECX_MONITOR],
-  VMX: ["ecx", x86.CPUID_1_ECX_VMX], SSSE3: ["ecx", x86.CPUID_1_ECX_SSSE3], CX16: ["ecx", x86.CPUID_1_ECX_CMPXCHG16B],
-  SSE4_1: ["ecx", x86.CPUID_1_ECX_SSE4_1], SSE4_2: ["ecx", x86.CPUID_1_ECX_SSE4_2], MOVBE: ["ecx", x86.CPUID_1_ECX_MOVBE],
-  POPCNT: ["ecx", x86.CPUID_1_ECX_POPCNT], AESNI: ["ecx", x86.CPUID_1_ECX_AESNI], XSAVE: ["ecx", x86.CPUID_1_ECX_XSAVE],
-  RDRAND: ["ecx", x86.CPUID_1_ECX_RDRAND],
-  SYSCALL: ["extendedEdx", x86.CPUID_80000001_EDX_SYSCALL], RDTSCP: ["extendedEdx", x86.CPUID_80000001_EDX_RDTSCP],
-  LM: ["extendedEdx", x86.CPUID_80000001_EDX_LM],
-  LZCNT: ["extendedEcx", x86.CPUID_80000001_ECX_LZCNT], PREFETCHW: ["extendedEcx", x86.CPUID_80000001_ECX_PREFETCHW],
-};
-
-/** Does a model have the feature that an opcode table names? The empty name is what every i486 has. */
-export function hasFeature(model: CpuModel, feature: string): boolean {
-  if (feature === "") return true;
-  const place = FEATURE_BITS[feature];
-  return place !== undefined && (model.features[place[0]] & place[1]) !== 0;
-}
-
 /** EAX, EBX, ECX and EDX of a leaf. */
 export type CpuidResult = readonly [number, number, number, number];
 
