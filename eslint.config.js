@@ -14,9 +14,11 @@ export default tseslint.config(
       "eqeqeq": ["error", "always"],
       "no-var": "error",
       "prefer-const": "error",
+      // A property may be an accessor, and assigning it its own value may do something.
+      "no-self-assign": ["error", { props: false }],
       "no-constant-condition": ["error", { checkLoops: false }],
       "no-warning-comments": ["error", { terms: ["todo", "fixme", "xxx"], location: "anywhere" }],
-      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "separate-type-imports" }],
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "separate-type-imports", disallowTypeAnnotations: false }],
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       // Table look-ups whose index was just checked are everywhere in an emulator.
       "@typescript-eslint/no-non-null-assertion": "off",

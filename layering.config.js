@@ -28,8 +28,8 @@ const table = {
   doppel: { row: 6 },
 };
 
-// Tests, benchmarks and fuzzers stand beside the code but are no part of it, so that a test may compare with a higher package.
-const beside = "\\.(test|bench|fuzz)\\.ts$";
+// Tests, their fixtures, benchmarks and fuzzers stand beside the code but are no part of it, so that a test may compare with a higher package.
+const beside = "\\.(test|bench|fuzz|fixture)\\.ts$";
 const folder = (names) => `^packages/(${names.join("|")})/`;
 
 const rows = Object.entries(table).map(([name, { row, beside: named = [] }]) => {
