@@ -100,6 +100,8 @@ export class Cpu {
   protectedMode = false;
   /** 64-bit mode. */
   longMode = false;
+  /** Called when an x87 exception is pending and CR0.NE is clear: FERR#, which a PC wires to IRQ 13. */
+  onFpuError: (() => void) | undefined;
   /** Called when a wake-up or a mode change asks the engine to look up from its run; set by the engine. */
   onActivity: (() => void) | undefined;
   readonly #features: ReadonlySet<string>;

@@ -171,6 +171,10 @@ export class HotState {
     this.#words[TLB_VIEW >> 2] = address;
   }
 
+  /** Why x87, MMX and SSE instructions may not run; see `FPU_TRAP`. */
+  get fpuTrap(): number {
+    return this.#words[FPU_TRAP >> 2];
+  }
   set fpuTrap(bits: number) {
     this.#words[FPU_TRAP >> 2] = bits;
   }

@@ -160,6 +160,8 @@ export class Lowering {
         return t.effectiveAddress();
       case "addressMask":
         return t.addressMask();
+      case "recordSegment":
+        return t.recordSegment();
       case "linear":
         this.push(value.args[0]!);
         return this.addSegmentBase(value.data as SegmentRef);

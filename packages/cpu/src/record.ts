@@ -4,6 +4,7 @@
  *
  *   +0  u16 handler        +2  u16 offset of the instruction in its page (4096 and more for one that follows a page end)
  *   +4  u16 reg            +6  u16 rm         state offsets of the register operands (or raw numbers: Sreg, CR, DR, ST(i))
+ *                      rm is the ModRM byte where the operand is in memory (x87 notes it as part of its last opcode)
  *   +8  u16 base           +10 u16 index      state offsets of the address registers (ZERO when absent)
  *   +12 u8  scale          +13 u8 length      +14 u16 state offset of the operand's segment
  *   +16 i32 displacement
@@ -85,7 +86,7 @@ export function encodeRecord(view: DataView, at: number, handler: number, offset
   view.setUint16(at + R_HANDLER, handler, true);
   view.setUint16(at + R_OFFSET, offset, true);
   view.setUint16(at + R_REG, registerField(kind.reg, i.reg, rex), true);
-  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? 0 : registerField(kind.rm, i.rm, rex), true);
+  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? i.modrm : registerField(kind.rm, i.rm, rex), true);
   view.setUint16(at + R_BASE, i.base < 0 ? ZERO : GPR + 8 * i.base, true);
   view.setUint16(at + R_INDEX, i.index < 0 ? ZERO : GPR + 8 * i.index, true);
   view.setUint8(at + R_SCALE, i.scale);

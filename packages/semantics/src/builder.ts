@@ -353,6 +353,10 @@ export class Builder {
   linearAddress(address: Address): Value {
     return this.make(this.long ? "i64" : "i32", "linear", [address.offset], address.segment, "read");
   }
+  /** Byte offset in the state of the segment that the decoded record names. */
+  recordSegment(): Value {
+    return this.make("i32", "recordSegment", [], undefined, "pure");
+  }
   /** The same operand some bytes further. */
   further(address: Address, bytes: number): Address {
     return { segment: address.segment, offset: this.add(address.offset, bytes), checked: address.checked };

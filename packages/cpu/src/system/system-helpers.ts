@@ -8,6 +8,7 @@ import {
 import type { Cpu } from "../cpu.ts";
 import { HALTED } from "../cpu.ts";
 import { LDTR, STATUS_FAULT, STATUS_OK, TR } from "../state-layout.ts";
+import { fpuTrap, simdException } from "../float/fpu-trap.ts";
 import { EAX, ECX, EDX } from "./architecture.ts";
 import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, writeControl } from "./control-registers.ts";
 import { cpuidLeaf } from "./cpu-model.ts";
@@ -163,7 +164,10 @@ export class SystemHelpers {
     return STATUS_OK;
   };
 
-  // ---- images of the FPU ----
+  // ---- the FPU and its images ----
+
+  readonly fpuTrap = (traps: number, waits: number): number => this.#status(fpuTrap(this.#cpu, traps, waits !== 0));
+  readonly simdException = (flags: number): number => this.#status(simdException(this.#cpu, flags));
 
   readonly fxsave = (low: number, high: number, _size: number): number => this.#status(saveExtended(this.#cpu, this.#linear(low, high)));
   readonly fxrstor = (low: number, high: number, _size: number): number => this.#status(restoreExtended(this.#cpu, this.#linear(low, high)));

@@ -5,7 +5,7 @@
  *   +0x520  FLOAT_FLAGS   exception flags as in the status word (bits 0-5), bit 9 (C1) when the magnitude was rounded up
  *   +0x524  FLOAT_SE      sign (bit 15) and exponent of an 80-bit result
  *   +0x528  FLOAT_EXTRA   a second 64-bit result (low half of a remainder, quotient bits, low lane)
- *   +0x540  FLOAT_LANES   two vectors whose lanes are worked on one at a time
+ *   +0x540  FLOAT_LANES   operands and results of vector operations and of the transcendental helpers
  *
  * Control: the layout of the x87 control word (masks in bits 0-5, PC in 8-9, RC in 10-11), with two bits of MXCSR that the
  * control word does not use: DAZ (6, only looked at by SSE) and FTZ (15).
