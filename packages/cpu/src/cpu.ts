@@ -151,7 +151,8 @@ export class Cpu {
     this.applyPaging();
     this.mmu.setRoot(0);
     this.mmu.watch([]);
-    this.updateMode();
+    this.dataBreakpoints = false;
+    this.deriveSegments();
   }
 
   /** Records a fault for generated code; `code` -1 for none. Returns `STATUS_FAULT`. */
