@@ -35,6 +35,9 @@ function execute(command: string, args: readonly string[]): Promise<number> {
   });
 }
 
+/** turbo looks for its package manager on PATH, where only pnpm itself puts it. */
+const pnpm = ["npx", "-y", "pnpm@12.21.0"] as const;
+
 const check = async (command: string, ...args: string[]): Promise<Count> =>
   (await execute(command, args)) === 0 ? passed : failed;
 
@@ -90,7 +93,7 @@ const steps: Step[] = [
     ? [{ name: "vectors", says: "hardware and soft-float vectors", run: vectors }]
     : []),
   { name: "docs", says: "API documentation without a warning", run: () => check("typedoc", "--emit", "none") },
-  { name: "build", says: "every package, by turbo and tsup", run: () => check("turbo", "run", "build", "--output-logs=errors-only") },
+  { name: "build", says: "every package, by turbo and tsup", run: () => check(...pnpm, "exec", "turbo", "run", "build", "--output-logs=errors-only") },
   { name: "pack", says: "packages packed, and imported from a scratch project", run: () => check("node", "scripts/pack.ts") },
 ];
 
