@@ -1,7 +1,7 @@
 /** Any helper with any arguments over random tables: it never throws, and the same run gives the same state. */
 import { expect, test } from "vitest";
 import { SHUTDOWN } from "../cpu.ts";
-import { FPU_TRAP, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW } from "../state-layout.ts";
+import { FPU_TRAP, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW, TR } from "../state-layout.ts";
 import { GDT, IDT, LDT, Machine, TSS } from "./fixture.ts";
 
 /** xorshift32. */
@@ -19,6 +19,17 @@ function derivedState(m: Machine): string {
   const { state, protectedMode, dataBreakpoints } = m.cpu;
   const lengths = [0, 1, 2, 3, 4, 5].flatMap((s) => [SEG_READ_LENGTH, SEG_WRITE_LENGTH].map((field) => state.address(SEGMENT + s * SEGMENT_STRIDE + field).toString(16)));
   return [state.mode.toString(16), state.stackMask, state.word(TLB_VIEW), state.word(FPU_TRAP), state.cpl, protectedMode, dataBreakpoints, ...lengths].join(" ");
+}
+
+function registers(m: Machine): string {
+  const { state, cr0, cr2, cr3, cr4, efer, gdtr, idtr } = m.cpu;
+  const segments = Array.from({ length: 8 }, (_, s) => [state.selector(s), state.segmentBase(s), state.segmentLimit(s), state.segmentAttributes(s)].join(":"));
+  return [...Array.from({ length: 8 }, (_, r) => state.gpr32(r)), state.rip, state.eflags, state.cpl, cr0, cr2, cr3, cr4, efer, gdtr.base, gdtr.limit, idtr.base, ...segments, state.fpuControl, state.fpuTags].join(" ");
+}
+
+/** What a task switch past its commit point changes. */
+function taskOf(m: Machine): string {
+  return [m.cpu.state.selector(TR), m.cpu.state.segmentBase(TR), m.cpu.cr0 & 8].join(":");
 }
 
 function run(seed: number, steps: number): { image: unknown; counts: Record<string, number> } {
@@ -70,6 +81,8 @@ function run(seed: number, steps: number): { image: unknown; counts: Record<stri
     if (rare.has(name) && next() & 7) name = pick(transfers);
     const sized = ["loadSlow", "storeSlow", "probeWrite", "segmentCheck"].includes(name);
     const segment = name === "loadSegment";
+    const before = registers(m);
+    const task = taskOf(m);
     let status: number;
     if (sized) status = helpers[name](...(name === "segmentCheck" ? [next() % 6] : []), argument(), 0, pick([1, 2, 4, 8, 10, 16]), next() & 1);
     else if (segment) status = helpers[name](pick([0, 2, 3, 4, 5]), selector());
@@ -80,6 +93,8 @@ function run(seed: number, steps: number): { image: unknown; counts: Record<stri
     else if (name.includes("div128")) status = helpers[name](argument() | 1, argument());
     else if (name.toLowerCase().includes("port")) status = helpers[name](argument(), pick([1, 2, 4]), argument());
     else status = helpers[name](argument(), argument(), argument());
+    // Before a fault nothing has changed; past a task switch's commit point TR has.
+    if (status === 1 && taskOf(m) === task && registers(m) !== before) throw new Error(`${name} at step ${i}: ${before} became ${registers(m)}`);
     counts[status === 0 ? "ok" : `fault ${state.faultVector}`] = (counts[status === 0 ? "ok" : `fault ${state.faultVector}`] ?? 0) + 1;
     if (status !== 0 && status !== 1) throw new Error(`${name} returned ${status}`);
     if (status === 1) m.cpu.deliverFault();
