@@ -1,0 +1,131 @@
+/**
+ * The run loop: slices of guest instructions between timers, in real time or in the time of the instruction count. In real
+ * time a slice is about as long as the next timer is away, and never longer than a few milliseconds, so that the host's
+ * own work is done in between; a halted guest sleeps until the next timer or until input wakes it. In deterministic time a
+ * slice ends exactly at the next timer, and a halted guest jumps there.
+ */
+import type { Clock, CountTime } from "@doppel/clock";
+import type { Engine, Exit } from "@doppel/cpu";
+
+/** What the loop needs of its host: to let other work run, and to wait. */
+export interface Pace {
+  /** Resolves as soon as the host has done other pending work. */
+  yield(): Promise<void>;
+  /** Resolves after so many milliseconds, or when `wake` is called. */
+  sleep(milliseconds: number): Promise<void>;
+  /** Ends a sleep. */
+  wake(): void;
+}
+
+/** Longest slice in real time, in milliseconds, before other work of the host gets its turn. */
+const SLICE_MS = 4;
+const SHORTEST_SLICE = 500;
+const LONGEST_SLICE = 20_000_000;
+/** Instructions of a deterministic slice: bounds the time between two turns of the host, not the result. */
+const COUNTED_SLICE = 2_000_000;
+/** The longest sleep: the host may have changed its clock. */
+const LONGEST_SLEEP_MS = 1000;
+
+/** Runs one vCPU against one clock. */
+export class RunLoop {
+  private readonly engine: Engine;
+  private readonly clock: Clock;
+  private readonly counted: CountTime | undefined;
+  private readonly pace: Pace;
+  private readonly now: () => number;
+  /** Instructions per millisecond, a moving average. */
+  private speed = 50_000;
+  private sliceDeadline = Infinity;
+  private ended = false;
+
+  /** @param counted the source of deterministic time, or undefined for real time @param now host milliseconds */
+  constructor(engine: Engine, clock: Clock, counted: CountTime | undefined, pace: Pace, now: () => number) {
+    this.engine = engine;
+    this.clock = clock;
+    this.counted = counted;
+    this.pace = pace;
+    this.now = now;
+  }
+
+  /** Ends `run` at the next instruction boundary. */
+  end(): void {
+    this.ended = true;
+    this.engine.requestExit();
+    this.pace.wake();
+  }
+
+  /** To be called after a device was written: a timer that is now earlier than the slice's end cuts the slice. */
+  timersChanged(): void {
+    if (this.clock.nextDeadline() < this.sliceDeadline) this.engine.requestExit();
+  }
+
+  /** Runs until `end` is called or the engine reports something that only its caller can decide. */
+  async run(): Promise<Exit> {
+    this.ended = false;
+    let lastTurn = this.now();
+    for (;;) {
+      this.clock.runDue();
+      if (this.ended) return { reason: "requested" };
+      const exit = this.counted === undefined ? this.realSlice() : this.countedSlice(this.counted, COUNTED_SLICE);
+      this.sliceDeadline = Infinity;
+      if (exit.reason === "shutdown" || exit.reason === "breakpoint") return exit;
+      if (exit.reason === "halted" && !this.ended) {
+        await this.idle();
+        lastTurn = this.now();
+      } else if (this.now() - lastTurn > SLICE_MS) {
+        await this.pace.yield();
+        lastTurn = this.now();
+      }
+    }
+  }
+
+  /** Runs exactly `count` more instructions in deterministic time, timers included; ends early as `run` does. */
+  runCounted(counted: CountTime, count: number): Exit {
+    const goal = this.engine.retired + count;
+    for (;;) {
+      this.clock.runDue();
+      const left = goal - this.engine.retired;
+      if (left <= 0) return { reason: "budget" };
+      const exit = this.countedSlice(counted, left);
+      this.sliceDeadline = Infinity;
+      if (exit.reason === "shutdown" || exit.reason === "breakpoint") return exit;
+      if (exit.reason === "halted" && !this.jump()) return exit;
+    }
+  }
+
+  private realSlice(): Exit {
+    this.sliceDeadline = this.clock.nextDeadline();
+    const milliseconds = Math.min((this.sliceDeadline - this.clock.now()) / 1e6, SLICE_MS);
+    const budget = Math.floor(Math.min(Math.max(milliseconds * this.speed, SHORTEST_SLICE), LONGEST_SLICE));
+    const start = this.now();
+    const before = this.engine.retired;
+    const exit = this.engine.run(budget);
+    const elapsed = this.now() - start;
+    const done = this.engine.retired - before;
+    if (elapsed > 0.05) this.speed += (Math.max(done / elapsed, 1000) - this.speed) / 4;
+    return exit;
+  }
+
+  private countedSlice(counted: CountTime, most: number): Exit {
+    this.sliceDeadline = this.clock.nextDeadline();
+    const until = counted.instructionsFor(this.sliceDeadline - this.clock.now());
+    return this.engine.run(Math.max(1, Math.min(until, most)));
+  }
+
+  /** Jumps to the next timer; false when there is none. */
+  private jump(): boolean {
+    const deadline = this.clock.nextDeadline();
+    if (deadline === Infinity) return false;
+    this.clock.advanceTo(deadline);
+    return true;
+  }
+
+  private async idle(): Promise<void> {
+    if (this.counted !== undefined && this.jump()) {
+      await this.pace.yield();
+      return;
+    }
+    const milliseconds = (this.clock.nextDeadline() - this.clock.now()) / 1e6;
+    if (milliseconds > 0) await this.pace.sleep(Math.min(milliseconds, LONGEST_SLEEP_MS));
+  }
+}
