@@ -4,7 +4,7 @@
  */
 import {
   CR0_AM, CR0_EM, CR0_ET, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, DESCRIPTOR_DB, DESCRIPTOR_L, EFER_LMA, EFLAGS_AC, EFLAGS_IF, EFLAGS_RF,
-  EFLAGS_TF, EFLAGS_VM, VECTOR_PF,
+  EFLAGS_TF, EFLAGS_VM, VECTOR_AC, VECTOR_PF,
 } from "@doppel/x86";
 import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
@@ -176,6 +176,12 @@ export class Cpu {
   pageFault(linear: number, code: number): false {
     this.state.faultAddress = linear;
     return this.fault(VECTOR_PF, code);
+  }
+
+  /** #AC(0) for a user access that is not a multiple of its size, with CR0.AM and EFLAGS.AC (SDM volume 3, 6.15). */
+  aligned(linear: number, size: number): boolean {
+    const checked = (this.cr0 & CR0_AM) !== 0 && (this.state.systemFlags & EFLAGS_AC) !== 0;
+    return !checked || (linear & (size - 1)) === 0 || this.fault(VECTOR_AC, 0);
   }
 
   /** Cuts a computed linear address to the mode's width. */

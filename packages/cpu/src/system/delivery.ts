@@ -10,7 +10,6 @@ import {
 import type { Cpu } from "../cpu.ts";
 import { ACTIVE, SHADOW_NONE, SHUTDOWN } from "../cpu.ts";
 import { CS, DS, ES, FS, GS, SS } from "../state-layout.ts";
-import { UNUSABLE } from "./architecture.ts";
 import { Descriptor, isNull, markAccessed, readDescriptor, readEntry } from "./descriptor.ts";
 import { innerStack } from "./inner-stack.ts";
 import { interruptRedirected } from "./io-permission.ts";
@@ -212,7 +211,7 @@ function enterGate(cpu: Cpu, vector: number, returnIp: number, kind: number, cod
 function pushTaskCode(cpu: Cpu, task: Descriptor, code: number): boolean {
   const stack = Stack.current(cpu);
   stack.push(task.type & 8 ? 4 : 2, code);
-  if (cpu.state.segmentAttributes(SS) & UNUSABLE || !stack.commit()) return false;
+  if (!stack.commit()) return false;
   stack.setPointer();
   return true;
 }

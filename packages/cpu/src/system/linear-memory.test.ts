@@ -106,3 +106,14 @@ describe("SDM volume 1, 18.5 I/O permission", () => {
     expect(m.log.at(-1)).toBe("out 80 2 ffff");
   });
 });
+
+describe("alignment of implicit stack accesses", () => {
+  test("a far CALL at level 3 with AC pushes to a misaligned stack: #AC(0), and nothing moves", () => {
+    const m = new Machine().protect(3);
+    m.cpu.cr0 |= 1 << 18;
+    m.helpers.popFlags(0x40002, 4);
+    m.cpu.state.setGpr32(4, 0x2f002);
+    expect(m.fault(m.helpers.farCall(4, 0x1b, 0x7100, 0, 0x7007, 0))).toBe("17(0)");
+    expect(m.cpu.state.rip).toBe(0x7000);
+  });
+});

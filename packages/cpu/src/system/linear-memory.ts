@@ -2,7 +2,7 @@
  * Linear memory as helpers and slow paths see it: any alignment, memory or device behind it, both pages of a crossing
  * access translated before a byte moves (SDM volume 3, 4.7 and 6.15 "Page-Fault Exception").
  */
-import { CR0_AM, EFLAGS_AC, VECTOR_AC, VECTOR_GP } from "@doppel/x86";
+import { VECTOR_GP } from "@doppel/x86";
 import { EXECUTE, READ, WRITE } from "@doppel/mmu";
 import type { Access } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
@@ -141,10 +141,7 @@ export class LinearMemory {
     if (cpu.longMode && (linear < -0x8000_0000_0000 || linear + size > 0x8000_0000_0000)) return cpu.fault(VECTOR_GP, 0);
     const user = cpu.state.cpl === 3;
     if (!this.probe(linear, size, access, user)) return false;
-    // SDM 6.15, interrupt 17: privilege level 3 only, and only what is not a multiple of its size.
-    const step = size === 10 ? 8 : size;
-    if (user && linear & (step - 1) && cpu.cr0 & CR0_AM && cpu.state.systemFlags & EFLAGS_AC) return cpu.fault(VECTOR_AC, 0);
-    return true;
+    return !user || cpu.aligned(linear, size === 10 ? 8 : size);
   }
 
   #pageFault(linear: number): false {

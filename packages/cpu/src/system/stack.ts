@@ -116,6 +116,7 @@ export class Stack {
   #allow(offset: number, size: number): boolean {
     offset = this.#mask(offset);
     const usable = !(this.#attributes & UNUSABLE) && withinLimit(this.#attributes, this.#limit, offset, size);
-    return usable || this.#cpu.fault(VECTOR_SS, this.#code);
+    if (!usable) return this.#cpu.fault(VECTOR_SS, this.#code);
+    return !this.#user || this.#cpu.aligned(this.#linear(offset), size);
   }
 }

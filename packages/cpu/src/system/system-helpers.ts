@@ -129,7 +129,7 @@ export class SystemHelpers {
   };
   readonly cpuid = (): number => {
     const cpu = this.#cpu;
-    const apic = (cpu.msr.value(IA32_APIC_BASE) & APIC_BASE_EN) !== 0;
+    const apic = cpu.msr.read(IA32_APIC_BASE) && (cpu.msr.low & APIC_BASE_EN) !== 0;
     const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), apic);
     for (let i = 0; i < 4; i += 1) cpu.state.setScratch(i, leaf[i]);
     return STATUS_OK;
