@@ -19,6 +19,8 @@ import { SystemHelpers } from "./system/system-helpers.ts";
 
 /** Bytes of linear memory for records. */
 const RECORDS_SIZE = 48 * 1024 * 1024;
+/** The jump cache, and behind it the high halves of its addresses. */
+const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
 const EXIT_NOW = 0x7fff_ffff;
 const TABLE_STEP = 1024;
 
@@ -26,8 +28,10 @@ const TABLE_STEP = 1024;
 export interface InterpreterOptions {
   readonly cpu: Cpu;
   readonly frames: Frames;
-  /** Bytes for decoded records; 48 MiB when absent. */
+  /** Bytes for decoded records, to be reserved in the arena; 48 MiB when absent. */
   readonly recordsSize?: number;
+  /** A region already reserved, instead: for the jump cache and the records. */
+  readonly region?: { readonly base: number; readonly size: number };
   readonly interrupts?: InterruptSource;
   /** Functions that generated code calls beyond the processor's own, by name. */
   readonly helpers?: Record<string, (...args: number[]) => number>;
@@ -82,8 +86,9 @@ export class Interpreter implements Engine, HandlerTable {
     this.view = arena.view;
     this.words = arena.i32;
     const size = options.recordsSize ?? RECORDS_SIZE;
-    this.jumpCache = arena.reserve(JUMP_CACHE_SIZE + JUMP_CACHE_ENTRIES * 16);
-    this.code = new CodeCache(cpu, frames, this, arena.reserve(size), size);
+    const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHES_SIZE + size), size: JUMP_CACHES_SIZE + size };
+    this.jumpCache = base;
+    this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHES_SIZE, whole - JUMP_CACHES_SIZE);
     cpu.mmu.tlb.onFlush = () => this.code.outdate();
     cpu.onActivity = () => this.endVisit();
     for (const long of [false, true]) {

@@ -1,1 +1,5 @@
-export {};
+export { enterState } from "./entry.ts";
+export { MachineError } from "./errors.ts";
+export { HostPace } from "./host-pace.ts";
+export { RunLoop, type Pace } from "./run-loop.ts";
+export { VirtualMachine, type BootSource, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";

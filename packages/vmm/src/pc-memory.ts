@@ -4,20 +4,13 @@
  * frame; the bridge's registers decide which of them the processor reads and writes.
  */
 import { type Frame, type Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
+import type { ShadowRange } from "@doppel/devices";
 import { layoutMemory, mapBios, type RomRegion } from "@doppel/firmware";
 
 const SHADOW_START = 0xc0000;
 const SHADOW_END = 0x100000;
 const LOW_RAM_END = 0xa0000;
 const FOUR_GIB = 0x1_0000_0000;
-
-/** Where the bridge sends the accesses to one range of the shadowed area. */
-export interface ShadowRange {
-  readonly start: number;
-  readonly size: number;
-  readonly readRam: boolean;
-  readonly writeRam: boolean;
-}
 
 /** Frames that the machine needs beyond its RAM: ROM frames for a BIOS image of the largest size. */
 export function framesFor(memory: number, bios: number): number {

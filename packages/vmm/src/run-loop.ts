@@ -54,6 +54,11 @@ export class RunLoop {
     this.pace.wake();
   }
 
+  /** Ends a sleep of `run`: there is work. */
+  wake(): void {
+    this.pace.wake();
+  }
+
   /** To be called after a device was written: a timer that is now earlier than the slice's end cuts the slice. */
   timersChanged(): void {
     if (this.clock.nextDeadline() < this.sliceDeadline) this.engine.requestExit();

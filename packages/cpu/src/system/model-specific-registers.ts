@@ -44,6 +44,8 @@ export class ModelSpecificRegisters {
   tscOffset = 0;
   /** Registers of other parts, by number; the machine puts them in. */
   readonly foreign = new Map<number, ForeignRegister>();
+  /** Told when IA32_APIC_BASE has been written. */
+  onApicBase: ((low: number, high: number) => void) | undefined;
   readonly #cpu: Cpu;
   readonly #values = new Map<number, { low: number; high: number }>();
 
@@ -180,6 +182,8 @@ export class ModelSpecificRegisters {
 
   #writeApicBase(low: number, high: number): boolean {
     if (low & 0x6ff || high >>> 0 >= 2 ** (this.#cpu.model.physicalBits - 32)) return false;
-    return this.#store(IA32_APIC_BASE, low, high);
+    this.set(IA32_APIC_BASE, low, high);
+    this.onApicBase?.(low, high);
+    return true;
   }
 }
