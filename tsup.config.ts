@@ -7,6 +7,8 @@ export default defineConfig({
     index: "src/index.ts",
     ...(existsSync("src/node/index.ts") ? { "node/index": "src/node/index.ts" } : {}),
   },
+  // Only the umbrella package has an entry point that knows Node.
+  ...(existsSync("tsconfig.node.json") ? { tsconfig: "tsconfig.node.json" } : {}),
   format: "esm",
   target: "es2023",
   platform: "neutral",

@@ -28,15 +28,17 @@ const read = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) 
 const bin = (name: string): string => join(root, "node_modules/.bin", name);
 const entries: string[] = [];
 
-for (const folder of readdirSync(join(root, "packages")).sort()) {
+const folders = readdirSync(join(root, "packages")).sort().filter((folder) => !read(join(root, "packages", folder, "package.json")).private);
+const missing = folders.flatMap((folder) =>
+  ["README.md", "dist/index.js", "dist/index.d.ts"].map((file) => join("packages", folder, file)).filter((file) => !existsSync(join(root, file))));
+if (missing.length > 0) {
+  console.error(`pack: there is no ${missing.join(", no ")}`);
+  process.exit(1);
+}
+
+for (const folder of folders) {
   const source = join(root, "packages", folder);
   const manifest = read(join(source, "package.json"));
-  if (manifest.private) continue;
-  for (const file of ["README.md", "dist/index.js", "dist/index.d.ts"])
-    if (!existsSync(join(source, file))) {
-      console.error(`pack: ${manifest.name} has no ${file}`);
-      process.exit(1);
-    }
   const tarballs = join(project, "tarballs", folder);
   mkdirSync(tarballs, { recursive: true });
   run(source, "npx", "-y", "pnpm@12.21.0", "pack", "--pack-destination", tarballs);
