@@ -11,8 +11,9 @@ import { SHIFTS } from "./shifts.ts";
 import { STRINGS } from "./strings.ts";
 import { SYSTEM } from "./system.ts";
 import { X87_CONTROL } from "./x87-control.ts";
+import { X87 } from "./x87.ts";
 
 /** Definitions by mnemonic, in the spelling of the opcode tables. */
 export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
-  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL].flatMap((family) => Object.entries(family)),
+  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL, X87].flatMap((family) => Object.entries(family)),
 );

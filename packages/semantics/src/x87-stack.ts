@@ -121,11 +121,15 @@ export function withRounding(b: Builder, word: Value, rounding: number): Value {
 /** Takes soft float's flags into the status word, C1 too. 1 when the destination may be written: no unmasked IE, DE or ZE. */
 export const commitFlags = irFunction("x87_commit_flags", [], "i32", (b) => {
   const flags = floatFlags(b);
-  setStatusBits(b, FSW_C1, flags);
-  b.if(b.eqz(b.and(flags, 0x3f)), () => b.return(b.i32(1)), undefined, true);
   const unmasked = b.and(b.and(flags, 0x3f), b.not(control(b)));
-  b.if(unmasked, () => setStatusBits(b, 0, FSW_ES | FSW_B));
-  b.return(b.eqz(b.and(unmasked, FPU_IE | FPU_DE | FPU_ZE)));
+  b.if(b.eqz(unmasked), () => {
+    setStatusBits(b, FSW_C1, flags);
+    b.return(b.i32(1));
+  }, undefined, true);
+  const before = b.and(unmasked, FPU_IE | FPU_DE | FPU_ZE);
+  // The operation was not carried out: no overflow, underflow or rounding has happened.
+  setStatusBits(b, FSW_C1, b.or(b.select(before, b.and(flags, FPU_IE | FPU_DE | FPU_ZE), flags), FSW_ES | FSW_B));
+  b.return(b.eqz(before));
 });
 
 /** A stack fault: (1 for overflow, 0 for underflow). 1 when it is masked, and the indefinite is to be written. */
@@ -146,7 +150,10 @@ export const push = irFunction("x87_push", ["i64", "i32"], "i32", (b, significan
     });
     b.return(b.i32(0));
   }, undefined, false);
-  b.if(b.call(commitFlags, []), () => {
+  // A load is not refused for a denormal.
+  const refused = b.and(b.and(floatFlags(b), FPU_IE), b.not(control(b)));
+  b.call(commitFlags, []);
+  b.if(b.eqz(refused), () => {
     moveTop(b, -1);
     writeStack(b, 0, significand, se);
   });

@@ -83,7 +83,7 @@ export function fullTags(cpu: Cpu): number {
       const register = cpu.state.fpr(i);
       const exponent = register[8] | ((register[9] & 0x7f) << 8);
       const zero = register.subarray(0, 8).every((byte) => byte === 0);
-      tag = exponent === 0 && zero ? 1 : exponent === 0x7fff || !(register[7] & 0x80) ? 2 : 0;
+      tag = exponent === 0 && zero ? 1 : exponent === 0 || exponent === 0x7fff || !(register[7] & 0x80) ? 2 : 0;
     }
     tags |= tag << (2 * i);
   }

@@ -6,7 +6,7 @@
  */
 import { irFunction, type Builder } from "../builder.ts";
 import type { Value } from "../ir.ts";
-import { FTZ, INTEGER_BIT, MAX_EXPONENT, OE, PE, raise, returnExtended, roundingOf, UE } from "./scratch.ts";
+import { FTZ, INTEGER_BIT, MAX_EXPONENT, OE, PE, raise, returnExtended, ROUNDED_UP, roundingOf, UE } from "./scratch.ts";
 import { shiftRightJam } from "./wide.ts";
 
 /** A storage format: bits of the significand that fall away, exponent width and bias. */
@@ -82,11 +82,11 @@ const roundExtreme = irFunction("f80_round_extreme", ["i32", "i32", "i64", "i64"
         const largest = b.shl(b.i64(-1), b.extendU(drop));
         returnExtended(b, b.or(sign, b.sub(b.i32(MAX_EXPONENT), b.eqz(infinite))), b.select(infinite, b.i64(INTEGER_BIT), largest));
       });
-      raise(b, OE);
-      raiseInexact(b, rounded);
       const biased = b.sub(final, 24576);
-      // FSCALE can overflow even the moved exponent: infinity.
+      // FSCALE can overflow even the moved exponent: infinity, which counts as rounded up.
       const massive = b.geS(biased, MAX_EXPONENT);
+      raise(b, b.or(b.i32(OE), b.select(massive, b.i32(PE | ROUNDED_UP), b.i32(0))));
+      raiseInexact(b, rounded);
       returnExtended(b, b.or(sign, b.select(massive, b.i32(MAX_EXPONENT), biased)), b.select(massive, b.i64(INTEGER_BIT), significand));
     });
     raiseInexact(b, rounded);
@@ -94,10 +94,10 @@ const roundExtreme = irFunction("f80_round_extreme", ["i32", "i32", "i64", "i64"
   });
   const tiny = b.leS(final, 0);
   b.if(b.and(tiny, b.eqz(b.and(control, UE))), () => {
-    raise(b, UE);
-    raiseInexact(b, rounded);
     const biased = b.add(final, 24576);
     const massive = b.leS(biased, 0);
+    raise(b, b.or(b.i32(UE), b.select(massive, b.i32(PE), b.i32(0))));
+    raiseInexact(b, rounded);
     returnExtended(b, b.or(sign, b.select(massive, b.i32(0), biased)), b.select(massive, b.i64(0), significand));
   });
   const shifted = shiftRightJam(b, sig, extra, b.sub(b.i32(1), exponent));
