@@ -28,7 +28,9 @@ export class Piix3 implements Persist<Piix3State> {
     this.#isaIrq = isaIrq;
     this.config = new PciFunction({ vendor: 0x8086, device: 0x7000, revision: 0x00, classCode: 0x060100, headerType: 0x80 });
     for (let offset = 0x40; offset < 0x100; offset++) this.config.allow(offset, 0xff);
-    this.config.set16(0x4c, 0x034d);
+    this.config.set8(0x4c, 0x4d);
+    this.config.set8(0x4e, 0x03);
+    this.config.set16(0x06, 0x0200);
     for (let i = 0; i < 4; i++) this.config.set8(PIRQRCA + i, ROUTING_DISABLED);
     this.config.set8(0x69, 0x02);
     this.config.onWrite((offset, size) => {

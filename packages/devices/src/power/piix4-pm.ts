@@ -73,6 +73,7 @@ export class Piix4Pm implements BusDevice, Persist<Piix4PmState> {
     this.#overflow = new Alarm(clock, "pm.timer", () => this.#update());
     this.config = new PciFunction({ vendor: 0x8086, device: 0x7113, revision: 0x03, classCode: 0x068000, interruptPin: 1 });
     for (let offset = 0x40; offset < 0x100; offset++) this.config.allow(offset, 0xff);
+    this.config.set16(0x06, 0x0280);
     this.config.set8(PMBA, 0x01);
     this.config.allow(PMBA, 0xc0, 0xff, 0x00, 0x00);
     this.config.set8(0x90, 0x01);
