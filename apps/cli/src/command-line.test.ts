@@ -1,9 +1,10 @@
 // Expectations: the command's own documentation (help text), with exit statuses as timeout(1) and sysexits.h have them.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { sha256 } from "doppel/node";
 import { commandLine } from "./command-line.ts";
 import { fakeHost } from "./fake-vm.ts";
 
@@ -138,6 +139,39 @@ describe("run", () => {
     expect(loud.stderr).toMatch(/exits\.halt +2/);
   });
 
+  it("waits for gdb, on the loopback address, and hands its bytes on", async () => {
+    const host = fakeHost((vm) => vm.end({ kind: "power-off" }));
+    let answer = "";
+    const poll = setInterval(() => {
+      const port = /gdb: target remote 127\.0\.0\.1:(\d+) \(waiting/.exec(host.stderr)?.[1];
+      if (port === undefined) return;
+      clearInterval(poll);
+      host.vm.running = () => setTimeout(() => host.vm.end({ kind: "power-off" }), 50);
+      const socket = connect(Number(port), "127.0.0.1", () => socket.write("$?#3f"));
+      socket.on("data", (bytes) => (answer += String(bytes)));
+      socket.on("error", () => {});
+    }, 2);
+    expect(await commandLine(["run", "--kernel", kernel, "--gdb", "0", "--gdb-wait"], host)).toBe(0);
+    expect(answer).toBe("+$?#3f");
+    expect(host.vm.calls[0]).toBe("gdb attached");
+  });
+
+  it("can be given up while it waits for gdb", async () => {
+    const host = fakeHost(() => expect.unreachable());
+    setTimeout(() => host.signal("SIGINT"), 30);
+    expect(await commandLine(["run", "--kernel", kernel, "--gdb", "0", "--gdb-wait"], host)).toBe(130);
+  });
+
+  it("says which port is in use", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.on("listening", resolve));
+    const { port } = server.address() as { port: number };
+    const host = fakeHost();
+    expect(await commandLine(["run", "--kernel", kernel, "--serial", `tcp:${port}`], host)).toBe(2);
+    expect(host.stderr).toBe(`doppel: The serial port cannot listen on 127.0.0.1:${port}: it is in use.\n`);
+    server.close();
+  });
+
   it("saves on SIGUSR1 and from the monitor", async () => {
     const state = join(folder, "state");
     const host = fakeHost((vm, self) => {
@@ -181,5 +215,29 @@ describe("monitor", () => {
   it("quit ends the run", async () => {
     const host = fakeHost((_, self) => self.type("\x01cquit\r"));
     expect(await commandLine(["run", "--kernel", kernel], host)).toBe(0);
+  });
+});
+
+describe("demo", () => {
+  afterEach(() => vi.unstubAllEnvs());
+  it("says in a sentence that there is no apt, and boots the embedded guest", async () => {
+    vi.stubEnv("DOPPEL_CACHE", join(folder, "empty-cache"));
+    vi.stubEnv("PATH", "");
+    const host = fakeHost();
+    expect(await commandLine(["demo"], host)).toBe(0);
+    expect(host.stderr).toContain("This machine has no apt-get, which fetches Debian's packages. Booting the embedded guest instead.\n");
+    expect(host.options).toMatchObject({ guest: "embedded" });
+  });
+  it("boots Debian's kernel from the cache", async () => {
+    const guest = join(folder, "cache/guests/debian-12-i386");
+    mkdirSync(guest, { recursive: true });
+    writeFileSync(join(guest, "kernel"), "k");
+    writeFileSync(join(guest, "busybox"), "b");
+    writeFileSync(join(guest, "manifest.json"), JSON.stringify({ packages: [], files: { kernel: sha256(Buffer.from("k")), busybox: sha256(Buffer.from("b")) } }));
+    vi.stubEnv("DOPPEL_CACHE", join(folder, "cache"));
+    const host = fakeHost();
+    expect(await commandLine(["demo", "--memory", "128M"], host)).toBe(0);
+    expect(host.options).toMatchObject({ memory: 128 << 20, kernel: { append: "console=ttyS0" } });
+    expect(host.options!.kernel!.initrd!.length).toBeGreaterThan(512);
   });
 });

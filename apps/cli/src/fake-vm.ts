@@ -72,6 +72,13 @@ export class FakeVm implements Vm {
   step(count: number): void {
     this.calls.push(`step ${count}`);
   }
+  attachDebugger(send: (bytes: Uint8Array) => void): { receive(bytes: Uint8Array): void } & Disposable {
+    this.calls.push("gdb attached");
+    return {
+      receive: (bytes) => send(Buffer.from(`+${Buffer.from(bytes).toString("latin1")}`, "latin1")),
+      [Symbol.dispose]: () => void this.calls.push("gdb detached"),
+    };
+  }
   sendKey(keys: string): boolean {
     this.calls.push(`key ${keys}`);
     return keys !== "nokey";

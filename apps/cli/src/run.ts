@@ -33,8 +33,11 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
   using stack = new DisposableStack();
   const start = performance.now();
   let requested = EXIT_OK;
+  let stopRequested: () => void = () => {};
+  const stopped = new Promise<Stop>((resolve) => (stopRequested = () => resolve({ kind: "stopped" })));
   const stop = (status: number): void => {
     requested = status;
+    stopRequested();
     vm.stop();
   };
 
@@ -57,14 +60,15 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
   const port = options.serial.findIndex((target) => target.kind === "stdio");
   const uart = port < 0 ? undefined : vm.serial[port];
   if (uart) stack.use(uart.onOutput((bytes) => streams.out(bytes)));
-  await waitForDebugger(vm, options, streams, stack);
   stack.use(new Console(vm, uart ? port : undefined, streams, { quit: () => stop(EXIT_OK), save }));
   if (options.timeout !== undefined) {
     const timer = setTimeout(() => stop(EXIT_TIMEOUT), options.timeout);
     stack.defer(() => clearTimeout(timer));
   }
 
-  const ended = await vm.run();
+  // A user who waits for gdb can still change his mind.
+  const early = await Promise.race([listenForDebugger(vm, options, streams, stack), stopped]);
+  const ended = early ?? (await vm.run());
   stack.dispose();
   const status = exitStatus(ended, requested);
   report(ended, requested, streams);
@@ -85,7 +89,8 @@ function report(stop: Stop, requested: number, streams: Streams): void {
   if (stop.kind === "host-fault") streams.err(`doppel: internal fault: ${stop.error.stack ?? stop.error.message}\n`);
 }
 
-async function waitForDebugger(vm: Vm, options: RunOptions, streams: Streams, stack: DisposableStack): Promise<void> {
+/** Opens the gdb port, and with `--gdb-wait` waits for somebody to connect to it. */
+async function listenForDebugger(vm: Vm, options: RunOptions, streams: Streams, stack: DisposableStack): Promise<undefined> {
   if (!options.gdb) return;
   const attach = vm.attachDebugger?.bind(vm);
   if (!attach) throw new HostError("HOST_BAD_VALUE", "This machine takes no debugger.");
@@ -93,7 +98,7 @@ async function waitForDebugger(vm: Vm, options: RunOptions, streams: Streams, st
   let first: () => void = () => {};
   const connected = new Promise<void>((resolve) => (first = resolve));
   const { address, wait } = options.gdb;
-  const port = stack.use(await listen(address, "gdb stub", {
+  const port = await listen(address, "gdb stub", {
     connected: () => {
       session = attach((bytes) => port.send(bytes));
       first();
@@ -103,7 +108,9 @@ async function waitForDebugger(vm: Vm, options: RunOptions, streams: Streams, st
       session?.[Symbol.dispose]();
       session = undefined;
     },
-  }));
+  });
+  if (stack.disposed) port[Symbol.dispose]();
+  else stack.use(port);
   streams.err(`gdb: target remote ${address.host}:${port.port}${wait ? " (waiting for it)" : ""}\n`);
   if (wait) await connected;
 }
