@@ -17,5 +17,3 @@ export { ACPI_LOADER_FILE, ACPI_RSDP_FILE, ACPI_TABLES_FILE, acpiFwCfgFiles } fr
 export { buildMpTable } from "./mp-table.ts";
 export { installTables } from "./tables.ts";
 export type { FirmwareTables } from "./tables.ts";
-export { chipsetSetup } from "./chipset-setup.ts";
-export type { SetupWrite } from "./chipset-setup.ts";
