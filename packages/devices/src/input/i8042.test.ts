@@ -143,7 +143,7 @@ describe("8042", () => {
     const m = machine();
     m.command(0xd1, 0xdd);
     m.command(0xd0);
-    expect([m.log, m.drain()]).toEqual([["a20 false"], [0x01]]);
+    expect([m.log, m.drain()]).toEqual([["a20 false"], [0xcd]]);
     m.command(0xdf);
     m.command(0xfe);
     m.command(0xd1, 0x02);

@@ -32,6 +32,8 @@ const OUTPUT_RESET = 0x01;
 const OUTPUT_A20 = 0x02;
 const OUTPUT_KBD_IRQ = 0x10;
 const OUTPUT_AUX_IRQ = 0x20;
+/** Output port bits that are not driven, the lines to the keyboard among them, read one. */
+const OUTPUT_ONES = 0xcc;
 
 /** What the controller's output port reaches outside it. */
 export interface I8042Outputs {
@@ -215,7 +217,7 @@ export class I8042 implements BusDevice, Persist<I8042State> {
 
   #outputPort(): number {
     const irqs = this.#full ? (this.#fromAux ? OUTPUT_AUX_IRQ : OUTPUT_KBD_IRQ) : 0;
-    return OUTPUT_RESET | (this.#outputs.a20.get() ? OUTPUT_A20 : 0) | irqs;
+    return OUTPUT_ONES | OUTPUT_RESET | (this.#outputs.a20.get() ? OUTPUT_A20 : 0) | irqs;
   }
 
   #writeOutputPort(value: number): void {

@@ -15,6 +15,7 @@ import type { ApicMessage } from "./apic-message.ts";
 import { ApicTimer } from "./apic-timer.ts";
 import type { ApicTimerState, TscDeadline } from "./apic-timer.ts";
 import type { CpuEvents, InterruptSource } from "./interrupt-source.ts";
+import { LocalVectorTable, LVT } from "./local-vector-table.ts";
 import { emptyVectors, hasVector, highestVector, putVector } from "./vector-set.ts";
 import type { VectorSet } from "./vector-set.ts";
 
@@ -26,12 +27,6 @@ const BASE_ENABLE = 0x800;
 export const APIC_DEFAULT_BASE = 0xfee0_0000;
 
 const SVR_ENABLE = 0x100;
-const LVT = { TIMER: 0, THERMAL: 1, PERFORMANCE: 2, LINT0: 3, LINT1: 4, ERROR: 5 } as const;
-const LVT_MASKED = 0x10000;
-const LVT_REMOTE_IRR = 0x4000;
-const LVT_LEVEL = 0x8000;
-const LVT_WRITABLE = [0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff] as const;
-
 const ICR_LOGICAL = 0x800;
 const ICR_ASSERT = 0x4000;
 const ICR_LEVEL = 0x8000;
@@ -74,12 +69,14 @@ export type LocalApicOptions = {
 export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicState> {
   readonly #options: LocalApicOptions;
   readonly #timer: ApicTimer;
-  #state!: Omit<LocalApicState, "timer">;
+  readonly #table: LocalVectorTable;
+  #state!: Omit<LocalApicState, "timer" | "lvt">;
   #pending = false;
 
   constructor(options: LocalApicOptions) {
     this.#options = options;
     this.#timer = new ApicTimer(options.clock, `apic.${options.id}`, options.tscDeadline, () => this.#raise(LVT.TIMER));
+    this.#table = new LocalVectorTable(options.pic !== undefined);
     this.#state = this.#fresh();
   }
 
@@ -88,6 +85,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     const { lint } = this.#state;
     this.#state = { ...this.#fresh(), lint };
     this.#timer.reset();
+    this.#table.reset();
     this.#options.network.moved();
     this.#update();
   }
@@ -97,6 +95,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     const { lint, baseHigh, baseLow, id } = this.#state;
     this.#state = { ...this.#fresh(), lint, baseHigh, baseLow, id };
     this.#timer.reset();
+    this.#table.reset();
     this.#update();
   }
 
@@ -235,12 +234,13 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   }
 
   save(): LocalApicState {
-    return { ...copy(this.#state), timer: this.#timer.save() };
+    return { ...copy(this.#state), lvt: this.#table.save(), timer: this.#timer.save() };
   }
 
   restore(state: LocalApicState): void {
-    const { timer, ...own } = conform(state, this.save());
+    const { timer, lvt, ...own } = conform(state, this.save());
     this.#state = own;
+    this.#table.restore(lvt);
     this.#timer.restore(timer);
     this.#options.network.moved();
     this.#pending = this.#deliverable() >= 0 || this.#picPasses();
@@ -251,13 +251,12 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#pending = this.#deliverable() >= 0 || this.#picPasses();
   }
 
-  #fresh(): Omit<LocalApicState, "timer"> {
+  #fresh(): Omit<LocalApicState, "timer" | "lvt"> {
     const isBoot = this.#options.pic !== undefined;
-    const lvt = [LVT_MASKED, LVT_MASKED, LVT_MASKED, isBoot ? DELIVERY.EXT_INT << 8 : LVT_MASKED, LVT_MASKED, LVT_MASKED];
     return {
       baseHigh: 0, baseLow: (APIC_DEFAULT_BASE | BASE_ENABLE | (isBoot ? BASE_BSP : 0)) >>> 0, id: this.#options.id,
       tpr: 0, ldr: 0, dfr: 0xffff_ffff, svr: 0xff, esr: 0, errors: 0, icrHigh: 0, icrLow: 0,
-      lvt, irr: emptyVectors(), isr: emptyVectors(), tmr: emptyVectors(), lint: [false, false],
+      irr: emptyVectors(), isr: emptyVectors(), tmr: emptyVectors(), lint: [false, false],
     };
   }
 
@@ -277,8 +276,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   #picPasses(): boolean {
     const { pic } = this.#options;
     if (pic === undefined || !pic.pending()) return false;
-    const entry = this.#state.lvt[LVT.LINT0];
-    return !this.isEnabled || ((entry & LVT_MASKED) === 0 && ((entry >> 8) & 7) === DELIVERY.EXT_INT);
+    return !this.isEnabled || this.#table.passesExternal;
   }
 
   #request(vector: number, level: boolean): void {
@@ -294,30 +292,26 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   /** An error is recorded, and interrupts unless the error entry itself is what failed. */
   #error(bit: number): void {
     this.#state.errors |= bit;
-    const entry = this.#state.lvt[LVT.ERROR];
-    if ((entry & LVT_MASKED) === 0 && (entry & 0xff) >= FIRST_LEGAL_VECTOR) this.#request(entry & 0xff, false);
+    const { isMasked, vector } = this.#table.entry(LVT.ERROR);
+    if (!isMasked && vector >= FIRST_LEGAL_VECTOR) this.#request(vector, false);
   }
 
   /** A local interrupt, as its table entry says. */
   #raise(index: number): void {
-    const entry = this.#state.lvt[index];
-    if ((entry & LVT_MASKED) !== 0) return;
-    const isLint = index === LVT.LINT0 || index === LVT.LINT1;
-    const hasMode = index !== LVT.TIMER && index !== LVT.ERROR;
-    const delivery = hasMode ? (entry >> 8) & 7 : DELIVERY.FIXED;
+    const { isMasked, delivery, vector, level } = this.#table.entry(index);
+    if (isMasked) return;
     if (delivery === DELIVERY.FIXED) {
-      const level = isLint && (entry & LVT_LEVEL) !== 0;
-      if (level) this.#state.lvt[index] |= LVT_REMOTE_IRR;
-      this.#request(entry & 0xff, level);
+      if (level) this.#table.setRemoteIrr(index);
+      this.#request(vector, level);
     } else if (delivery !== DELIVERY.EXT_INT) {
-      this.accept({ delivery, vector: entry & 0xff, level: false, destination: this.#state.id, logical: false });
+      this.accept({ delivery, vector, level: false, destination: this.#state.id, logical: false });
     }
   }
 
   #readRegister(register: number): number {
     const state = this.#state;
     if (register >= 0x10 && register < 0x28) return (register < 0x18 ? state.isr : register < 0x20 ? state.tmr : state.irr)[register & 7];
-    if (register >= 0x32 && register <= 0x37) return state.lvt[register - 0x32];
+    if (register >= 0x32 && register <= 0x37) return this.#table.read(register - 0x32);
     switch (register) {
       case 0x02: return (state.id << 24) >>> 0;
       case 0x03: return VERSION;
@@ -353,7 +347,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
       case 0x0f:
         state.svr = value & 0x1ff;
         // Switched off by software, the whole table is masked.
-        if ((value & SVR_ENABLE) === 0) state.lvt = state.lvt.map((entry) => entry | LVT_MASKED);
+        if ((value & SVR_ENABLE) === 0) this.#table.maskAll();
         return;
       case 0x28:
         state.esr = state.errors;
@@ -377,10 +371,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   }
 
   #writeLvt(index: number, value: number): void {
-    const state = this.#state;
-    const kept = state.lvt[index] & LVT_REMOTE_IRR;
-    const masked = (state.svr & SVR_ENABLE) === 0 ? LVT_MASKED : 0;
-    state.lvt[index] = (value & LVT_WRITABLE[index]) | masked | ((value & LVT_LEVEL) !== 0 ? kept : 0);
+    this.#table.write(index, value, (this.#state.svr & SVR_ENABLE) === 0);
     if (index === LVT.TIMER) this.#timer.setMode((value >> 17) & 3);
   }
 
@@ -398,10 +389,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     if (!hasVector(state.tmr, vector)) return;
     this.#options.network.endOfInterrupt(vector);
     ([LVT.LINT0, LVT.LINT1] as const).forEach((index, pin) => {
-      const entry = state.lvt[index];
-      if ((entry & LVT_REMOTE_IRR) === 0 || (entry & 0xff) !== vector) return;
-      state.lvt[index] &= ~LVT_REMOTE_IRR;
-      if (state.lint[pin]) this.#raise(index);
+      if (this.#table.endRemoteIrr(index, vector) && state.lint[pin]) this.#raise(index);
     });
   }
 

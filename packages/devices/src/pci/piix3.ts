@@ -12,6 +12,9 @@ import type { PciFunctionState } from "./pci-function.ts";
 const PIRQRCA = 0x60;
 const ROUTING_DISABLED = 0x80;
 
+/** Power-on values of the registers that are not zero (data sheet, section 2.2): XBCS, top of memory, MBIRQ, MBDMA, PCSC, SMI control and timer. */
+const DEFAULTS = [[0x4c, 0x4d], [0x4e, 0x03], [0x69, 0x02], [0x70, 0x80], [0x76, 0x0c], [0x77, 0x0c], [0x78, 0x02], [0xa0, 0x08], [0xa8, 0x0f]] as const;
+
 /** Configuration space, and for each PIRQ which sources assert it. */
 export type Piix3State = { config: PciFunctionState; asserted: number[] };
 
@@ -28,11 +31,9 @@ export class Piix3 implements Persist<Piix3State> {
     this.#isaIrq = isaIrq;
     this.config = new PciFunction({ vendor: 0x8086, device: 0x7000, revision: 0x00, classCode: 0x060100, headerType: 0x80 });
     for (let offset = 0x40; offset < 0x100; offset++) this.config.allow(offset, 0xff);
-    this.config.set8(0x4c, 0x4d);
-    this.config.set8(0x4e, 0x03);
     this.config.set16(0x06, 0x0200);
     for (let i = 0; i < 4; i++) this.config.set8(PIRQRCA + i, ROUTING_DISABLED);
-    this.config.set8(0x69, 0x02);
+    for (const [offset, value] of DEFAULTS) this.config.set8(offset, value);
     this.config.onWrite((offset, size) => {
       if (offset < PIRQRCA + 4 && offset + size > PIRQRCA) this.#drive();
     });

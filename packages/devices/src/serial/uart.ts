@@ -26,6 +26,7 @@ const IIR_FIFOS = 0xc0;
 
 const FCR_ENABLE = 0x01;
 const FCR_RESET_RECEIVER = 0x02;
+const FCR_RESET_TRANSMITTER = 0x04;
 const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
 const FIFO_SIZE = 16;
 
@@ -59,15 +60,15 @@ export interface SerialBackend {
   ready?(): void;
 }
 
-/** Registers. `delta` are the low bits of MSR, `lines` its high ones; `thrEmpty` and `timedOut` are latched interrupt causes. */
+/** Registers. `delta` are the low bits of MSR, `lines` its high ones; `rbr` is the last character read; `thrEmpty` and `timedOut` are latched interrupt causes. */
 export type UartState = {
   ier: number; fcr: number; lcr: number; mcr: number; lsr: number; scr: number; divisor: number; lines: number; delta: number;
-  fifo: number[]; thrEmpty: boolean; timedOut: boolean; refused: boolean; timeoutAt: number;
+  rbr: number; fifo: number[]; thrEmpty: boolean; timedOut: boolean; refused: boolean; timeoutAt: number;
 };
 
 const FRESH: UartState = {
   ier: 0, fcr: 0, lcr: 0, mcr: 0, lsr: LSR_THRE | LSR_TEMT, scr: 0, divisor: 12, lines: MSR_CTS | MSR_DSR | MSR_DCD, delta: 0,
-  fifo: [], thrEmpty: false, timedOut: false, refused: false, timeoutAt: Infinity,
+  rbr: 0, fifo: [], thrEmpty: false, timedOut: false, refused: false, timeoutAt: Infinity,
 };
 
 /** One serial port. The far end is always there: CTS, DSR and DCD are on unless `setModemLines` says otherwise. */
@@ -269,7 +270,9 @@ export class Uart implements BusDevice, Persist<UartState> {
 
   #takeByte(): number {
     const state = this.#state;
-    const byte = state.fifo.shift() ?? 0;
+    // An empty receiver buffer holds the last character; an empty FIFO has nothing.
+    const byte = state.fifo.shift() ?? ((state.fcr & FCR_ENABLE) !== 0 ? 0 : state.rbr);
+    state.rbr = byte;
     state.timedOut = false;
     this.#watch();
     this.#update();
@@ -291,6 +294,8 @@ export class Uart implements BusDevice, Persist<UartState> {
       state.timedOut = false;
       this.#timeout.clear();
     }
+    // An emptied transmitter asks for more, as after its last byte.
+    if ((value & FCR_RESET_TRANSMITTER) !== 0 || toggled) state.thrEmpty = true;
     state.fcr = (value & FCR_ENABLE) !== 0 ? value & 0xc9 : 0;
     this.#offerRoom();
   }

@@ -24,6 +24,10 @@ const MODE_3 = {
   attribute: [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x14, 0x07, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x0c, 0x00, 0x0f, 0x08, 0x00],
 } as const;
 
+/** Bits of the sequencer and graphics registers that exist; the others read zero. */
+const SEQUENCER_BITS = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0x00] as const;
+const GRAPHICS_BITS = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00] as const;
+
 const COLOR_IO = 0x01;
 const CRTC_PROTECT = 0x80;
 const CRTC = { MAX_SCAN_LINE: 0x09, CURSOR_START: 0x0a, START_HIGH: 0x0c, CURSOR_HIGH: 0x0e, PROTECT: 0x11, DISPLAY_END: 0x12, OFFSET: 0x13 } as const;
@@ -206,7 +210,7 @@ export class Vga implements BusDevice, Persist<VgaState> {
       case 0x3c2: state.miscellaneous = value; return;
       case 0x3c3: state.enabled = value & 1; return;
       case 0x3c4: state.sequencerIndex = value & 7; return;
-      case 0x3c5: state.sequencer[state.sequencerIndex] = value; return;
+      case 0x3c5: state.sequencer[state.sequencerIndex] = value & SEQUENCER_BITS[state.sequencerIndex]; return;
       case 0x3c6: state.dacMask = value; return;
       case 0x3c7:
       case 0x3c8:
@@ -216,7 +220,7 @@ export class Vga implements BusDevice, Persist<VgaState> {
         return;
       case 0x3c9: this.#nextDac(value & 0x3f); return;
       case 0x3ce: state.graphicsIndex = value & 15; return;
-      case 0x3cf: state.graphics[state.graphicsIndex] = value; return;
+      case 0x3cf: state.graphics[state.graphicsIndex] = value & GRAPHICS_BITS[state.graphicsIndex]; return;
     }
     switch (this.#crtcPort(port)) {
       case 0x4: state.crtcIndex = value & 0x1f; return;
