@@ -61,6 +61,21 @@ put:
     call emit
     jmp show_cursor
 
+; Starts a new line unless one has just been started.
+fresh_line:
+    pushad
+    mov eax, [cursor]
+    xor edx, edx
+    mov ecx, COLUMNS
+    div ecx
+    test edx, edx
+    jz .end
+    mov al, 10
+    call put
+.end:
+    popad
+    ret
+
 ; The string at ESI, which ends with 0. Changes ESI.
 print:
     push eax

@@ -69,7 +69,8 @@ ${stubs}
 ; On the stack: vector, error code, EIP, CS, EFLAGS. Does not return to where it came from.
 exception:
     cld
-    say 10, "exception "
+    call fresh_line
+    say "exception "
     mov eax, [esp]
     call put_decimal
     mov ebx, [esp]

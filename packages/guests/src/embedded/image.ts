@@ -3,6 +3,7 @@
  * a string that is kept with all others behind the code, and the layout of the zeroed memory behind the image.
  */
 import * as x86 from "@doppel/x86";
+import { access } from "./access.ts";
 import { commands } from "./commands.ts";
 import { consoleOutput } from "./console.ts";
 import { descriptors } from "./descriptors.ts";
@@ -32,7 +33,7 @@ const symbols = Object.fromEntries(
 
 /** The kernel's source, all parts in one. */
 export function kernelSource(): string {
-  const parts = [start, descriptors, interrupts, consoleOutput, consoleInput, memory, processor, time, programs, power, commands].join("");
+  const parts = [start, descriptors, interrupts, consoleOutput, consoleInput, memory, access, processor, time, programs, power, commands].join("");
   const strings = new Map<string, string>();
   const code = parts.replace(/^ +say (.*)$/gm, (_, items: string) => {
     const label = strings.get(items) ?? `text_${strings.size}`;

@@ -14,7 +14,7 @@ SLP_EN equ 1 << 13                       ; with sleep type 0, which is soft off 
 RESET_CONTROL equ 0xcf9
 DEBUG_EXIT equ 0xf4
 
-; Asks the chip where its registers are, because firmware may place them anywhere.
+; Asks the chip where its registers are, because firmware may place them anywhere. The machine may need a moment to go off.
 command_poweroff:
     mov edx, PCI_CONFIG_ADDRESS
     mov eax, PIIX4_PM | PMBA
@@ -28,6 +28,8 @@ command_poweroff:
     lea edx, [eax + PM1_CONTROL]
     mov eax, SLP_EN
     out dx, ax
+    call wait_tick
+    call wait_tick
 .absent:
     say "power cannot be switched off here", 10
     clc
@@ -46,6 +48,8 @@ command_exit:
     call parse_number
     jc .usage
     out DEBUG_EXIT, eax
+    call wait_tick
+    call wait_tick
     say "there is no debug exit port here", 10
     clc
 .usage:

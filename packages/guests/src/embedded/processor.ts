@@ -6,6 +6,7 @@ import * as x86 from "@doppel/x86";
 /** A table of feature words: the bit masks of one CPUID register, each with a name, ended by a zero mask. */
 function featureTable(label: string, prefix: string): string {
   const entries = Object.entries(x86).filter((entry): entry is [string, number] => entry[0].startsWith(prefix) && typeof entry[1] === "number");
+  entries.sort(([, left], [, right]) => (left >>> 0) - (right >>> 0));
   const rows = entries.map(([name, bit]) => `    dd ${bit >>> 0}\n    db "${name.slice(prefix.length).toLowerCase()}", 0`);
   return `${label}:\n${rows.join("\n")}\n    dd 0\n`;
 }
