@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { createVm } from "./index.ts";
+
+test("the README's example: boot, wait for the prompt, type, power off", async () => {
+  const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
+  const end = vm.run();
+  await vm.console.waitFor("doppel> ");
+  vm.console.type("sum 1000\n");
+  expect(await vm.console.waitFor("doppel> ")).toContain("500500");
+  vm.console.type("poweroff\n");
+  expect((await end).kind).toBe("power-off");
+});
+
+test("the keyboard types as well, and the screen shows it", async () => {
+  const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
+  const end = vm.run();
+  await vm.console.waitFor("doppel> ");
+  for (const key of ["e", "c", "h", "o", "spc", "h", "i", "enter"]) expect(vm.sendKey(key)).toBe(true);
+  await vm.console.waitFor(/hi\r?\n/);
+  await vm.console.waitFor("doppel> ");
+  expect(vm.screen()).toContain("doppel> echo hi");
+  vm.stop();
+  expect((await end).kind).toBe("stopped");
+});
+
+test("two deterministic runs have the same state, and one across a save and restore has it too", async () => {
+  const make = () => createVm({ guest: "embedded", memory: 16 << 20, deterministic: true });
+  const [a, b, c] = [await make(), await make(), await make()];
+  a.machine.runExactly(3_000_000);
+  b.machine.runExactly(3_000_000);
+  expect(a.stateHash()).toBe(b.stateHash());
+  c.machine.runExactly(1_234_567);
+  const d = await createVm({ restore: await c.save() });
+  // The one that saved goes on as the restored one does.
+  for (const vm of [c, d]) vm.machine.runExactly(3_000_000 - 1_234_567);
+  expect(c.stateHash()).toBe(d.stateHash());
+});
+
+test("a machine is saved while it runs and goes on in another", async () => {
+  const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
+  const end = vm.run();
+  await vm.console.waitFor("doppel> ");
+  vm.console.type("echo abc");
+  await vm.console.waitFor("abc");
+  const saved = await vm.save();
+  vm.stop();
+  await end;
+  const other = await createVm({ restore: saved });
+  const otherEnd = other.run();
+  other.console.type("def\n");
+  await other.console.waitFor("abcdef");
+  other.console.type("poweroff\n");
+  expect((await otherEnd).kind).toBe("power-off");
+});
+
+test("bad options say what to do", async () => {
+  await expect(createVm({})).rejects.toThrow(/exactly one thing to boot/);
+  await expect(createVm({ guest: "embedded", memory: 12345 })).rejects.toThrow(/multiple of 4 KiB/);
+  await expect(createVm({ kernel: { kernel: new Uint8Array(100) } })).rejects.toThrow();
+  await expect(createVm({ restore: new Uint8Array(100) })).rejects.toThrow();
+});

@@ -1,0 +1,241 @@
+/**
+ * The API that most people import: a machine from options, its serial lines, its end as a promise. Everything is
+ * asynchronous, so that a machine in a worker can be used alike.
+ */
+import { disassemble } from "@doppel/x86";
+import { embeddedGuest } from "@doppel/guests";
+import { DoppelError } from "@doppel/persist";
+import { type BootSource, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+import { Console } from "./console.ts";
+import { SerialPort } from "./serial-port.ts";
+
+/** An option of `createVm` that cannot be used. */
+export class OptionError extends DoppelError {}
+
+/** What to build and what to boot on it. */
+export interface VmOptions extends BootSource {
+  /** RAM in bytes; 256 MiB when absent. */
+  readonly memory?: number;
+  /** A kernel of our own that needs no file. */
+  readonly guest?: "embedded";
+  readonly engine?: "interpreter";
+  readonly cpu?: "i686";
+  /** Time is the instruction count: two runs are identical to the last bit. */
+  readonly deterministic?: boolean;
+  /** A machine saved by `save`; goes on where that one stopped, and decides memory and determinism. */
+  readonly restore?: Uint8Array;
+  /** The `isa-debug-exit` port F4h. */
+  readonly debugExit?: boolean;
+  /** A reset or triple fault ends the run instead of starting the machine anew. */
+  readonly noReboot?: boolean;
+}
+
+const MIB = 1 << 20;
+const DEFAULT_MEMORY = 256 * MIB;
+const SMALLEST = 2 * MIB;
+const LARGEST = 3584 * MIB;
+const REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"] as const;
+const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
+/** Names that people use for keys, and the W3C names behind them. */
+const KEY_NAMES: Record<string, string> = {
+  ctrl: "ControlLeft", alt: "AltLeft", shift: "ShiftLeft", meta: "MetaLeft", delete: "Delete", del: "Delete", enter: "Enter", ret: "Enter",
+  esc: "Escape", tab: "Tab", spc: "Space", space: "Space", backspace: "Backspace", up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft",
+  right: "ArrowRight", home: "Home", end: "End", pgup: "PageUp", pgdn: "PageDown", insert: "Insert", minus: "Minus", dot: "Period",
+  comma: "Comma", slash: "Slash", semicolon: "Semicolon", equal: "Equal",
+};
+
+function keyName(text: string): string {
+  const lower = text.toLowerCase();
+  if (/^[a-z]$/.test(lower)) return `Key${lower.toUpperCase()}`;
+  if (/^[0-9]$/.test(lower)) return `Digit${lower}`;
+  if (/^f[0-9]+$/.test(lower)) return lower.toUpperCase();
+  return KEY_NAMES[lower] ?? text;
+}
+
+/** A running or paused machine. */
+export class Vm {
+  /** The machine underneath, for plugins, tools and tests. */
+  readonly machine: VirtualMachine;
+  /** COM1 to COM4. */
+  readonly serial: readonly SerialPort[];
+  /** The conversation on COM1. */
+  readonly console: Console;
+  private paused: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  private stopped = false;
+  private idle: (() => void)[] = [];
+
+  constructor(options: VmOptions) {
+    const saved = options.restore === undefined ? undefined : VirtualMachine.optionsOf(options.restore);
+    const memory = saved?.memory ?? options.memory ?? DEFAULT_MEMORY;
+    if (!Number.isSafeInteger(memory) || memory < SMALLEST || memory > LARGEST || memory % 4096 !== 0) {
+      throw new OptionError("OPTION_MEMORY", `memory of ${memory} bytes cannot be had; choose a multiple of 4 KiB from ${SMALLEST / MIB} to ${LARGEST / MIB} MiB`);
+    }
+    const sources = [options.kernel, options.multiboot, options.bios, options.guest, options.restore].filter((source) => source !== undefined);
+    if (sources.length !== 1) {
+      throw new OptionError("OPTION_BOOT", "name exactly one thing to boot: kernel, multiboot, bios, guest or restore");
+    }
+    this.serial = Array.from({ length: 4 }, () => new SerialPort(() => this.machine.wake()));
+    this.console = new Console(this.serial[0]!);
+    const { kernel, multiboot, bios } = options;
+    this.machine = new VirtualMachine({
+      memory, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
+      ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }),
+      ...(options.guest === "embedded" ? { multiboot: { image: embeddedGuest().image } } : multiboot === undefined ? {} : { multiboot }),
+    });
+    for (const [n, port] of this.serial.entries()) port.uart = this.machine.chipset.serial[n];
+    if (options.restore !== undefined) this.machine.restore(options.restore);
+  }
+
+  /** Runs until the guest or the host ends it. Never rejects. */
+  async run(): Promise<Stop> {
+    this.stopped = false;
+    for (;;) {
+      if (this.paused !== undefined) {
+        for (const tell of this.idle.splice(0)) tell();
+        await this.paused.promise;
+      }
+      if (this.stopped) return { kind: "stopped" };
+      const stop = await this.machine.run();
+      for (const port of this.serial) port.flush();
+      if (stop.kind === "stopped" && this.paused !== undefined && !this.stopped) continue;
+      return stop;
+    }
+  }
+
+  /** Ends `run` with "stopped". */
+  stop(): void {
+    this.stopped = true;
+    this.machine.requestStop();
+    this.resume();
+  }
+
+  /** Stops the guest's time; resolves when it stands still. */
+  async pause(): Promise<void> {
+    if (this.paused !== undefined) return;
+    let resolve: () => void = () => {};
+    const promise = new Promise<void>((done) => (resolve = done));
+    this.paused = { promise, resolve };
+    if (this.machine.isRunning) {
+      const still = new Promise<void>((done) => this.idle.push(done));
+      this.machine.requestStop();
+      await still;
+    }
+    this.machine.clock.pause();
+  }
+
+  /** Lets the guest go on. */
+  resume(): void {
+    const paused = this.paused;
+    if (paused === undefined) return;
+    this.paused = undefined;
+    this.machine.clock.resume();
+    paused.resolve();
+  }
+
+  /** Calls `action` while the guest stands still. */
+  private async still<T>(action: () => T): Promise<T> {
+    const mine = this.paused === undefined;
+    if (mine) await this.pause();
+    try {
+      return action();
+    } finally {
+      if (mine) this.resume();
+    }
+  }
+
+  /** The whole machine as bytes, for `createVm({ restore })`. */
+  save(): Promise<Uint8Array> {
+    return this.still(() => this.machine.save());
+  }
+
+  /** Counters since the machine was made. */
+  stats(): Stats {
+    return this.machine.stats();
+  }
+
+  /** The text screen, a line per row, without the blanks at the ends. */
+  screen(): string {
+    return this.machine.chipset.screen().rows.map((row) => row.trimEnd()).join("\n");
+  }
+
+  /** Hash over architectural state, devices and RAM. */
+  stateHash(): string {
+    return this.machine.stateHash();
+  }
+
+  /** The CPU's registers by name. */
+  registers(): Record<string, number> {
+    const { cpu } = this.machine;
+    const { state } = cpu;
+    return {
+      ...Object.fromEntries(REGISTERS.map((name, n) => [name, state.gpr32(n) >>> 0])),
+      eip: state.rip, eflags: state.eflags,
+      ...Object.fromEntries(SEGMENTS.map((name, n) => [name, state.selector(n)])),
+      cr0: cpu.cr0 >>> 0, cr2: cpu.cr2 >>> 0, cr3: cpu.cr3 >>> 0, cr4: cpu.cr4 >>> 0,
+    };
+  }
+
+  /** Bytes at a linear address; undefined where nothing is mapped. */
+  readMemory(linear: number, length: number): Uint8Array | undefined {
+    const { cpu, memory } = this.machine;
+    const out = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const at = cpu.wrap(linear + done);
+      const physical = cpu.mmu.peek(at);
+      if (physical < 0) return undefined;
+      const run = Math.min(length - done, 4096 - (at & 0xfff));
+      memory.map.readBytes(physical, out.subarray(done, done + run));
+      done += run;
+    }
+    return out;
+  }
+
+  /** The instruction at a linear address as text. */
+  disassemble(linear: number): string {
+    const bytes = this.readMemory(linear, 15);
+    return bytes === undefined ? "(not mapped)" : disassemble(bytes, 0, this.machine.cpu.state.mode & 1 ? 4 : 2, linear).text;
+  }
+
+  /** Executes instructions while paused. */
+  step(count = 1): void {
+    for (let n = 0; n < count; n++) this.machine.step();
+    for (const port of this.serial) port.flush();
+  }
+
+  /** A line for each page in the TLB. */
+  tlb(): string[] {
+    const lines: string[] = [];
+    this.machine.cpu.mmu.tlb.forEach(({ view, linear, host, write, execute, global, pageShift }) => {
+      const flags = `${view === 0 ? "s" : "u"}${write ? "w" : "-"}${execute ? "x" : "-"}${global ? "g" : "-"}`;
+      lines.push(`${(linear >>> 0).toString(16).padStart(8, "0")} -> machine ${host.toString(16).padStart(8, "0")} ${flags} ${2 ** (pageShift - 10)}K`);
+    });
+    return lines;
+  }
+
+  /** Presses keys held together, such as `ctrl-alt-delete`; false when a name is unknown. */
+  sendKey(keys: string): boolean {
+    const names = keys.split("-").map(keyName);
+    const { keyboard } = this.machine.chipset;
+    const known = names.every((name) => keyboard.key(name, true));
+    for (const name of names.reverse()) keyboard.key(name, false);
+    this.machine.wake();
+    return known;
+  }
+}
+
+/**
+ * Makes a machine. It does not run before `run` is called.
+ *
+ * @throws {OptionError} when the options do not fit together, {@link FirmwareError} when what is to boot cannot be used,
+ * {@link MemoryError} when the host has not enough memory, {@link PersistError} or {@link MachineError} for a saved machine that is damaged.
+ * @example
+ * const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
+ * const end = vm.run();
+ * await vm.console.waitFor("doppel> ");
+ * vm.console.type("poweroff\n");
+ * (await end).kind; // "power-off"
+ */
+export function createVm(options: VmOptions): Promise<Vm> {
+  return Promise.resolve().then(() => new Vm(options));
+}
