@@ -35,6 +35,10 @@ describe("fw_cfg", () => {
     m.select(FW_CFG.SIGNATURE);
     expect(ascii(m.take(4))).toBe("QEMU");
     expect(m.take(2)).toEqual([0, 0]);
+    m.select(FW_CFG.SIGNATURE | 0x8000);
+    expect(m.take(2)).toEqual([0, 0]);
+    m.select(FW_CFG.SIGNATURE | 0x4000);
+    expect(m.take(2)).toEqual([0x51, 0x45]);
     m.select(FW_CFG.ID);
     expect(m.take(4)).toEqual([3, 0, 0, 0]);
     expect([m.ports.read(0x514, 4), m.ports.read(0x518, 4)]).toEqual([0x554d_4551, 0x4746_4320]);

@@ -18,6 +18,8 @@ export const FW_CFG = {
   CMDLINE_DATA: 0x15, SETUP_ADDR: 0x16, SETUP_SIZE: 0x17, SETUP_DATA: 0x18, FILE_DIR: 0x19,
 } as const;
 
+/** A selector without its write bit; bit 15 tells items of the architecture from those of all machines. */
+const KEY_BITS = 0xbfff;
 const FIRST_FILE = 0x20;
 const NAME_SIZE = 56;
 const ENTRY_SIZE = 64;
@@ -72,7 +74,7 @@ export class FwCfg implements BusDevice, Persist<FwCfgState> {
 
   /** Sets an item without a name, see `FW_CFG`. */
   setItem(key: number, data: Uint8Array): void {
-    this.#items.set(key & 0x3fff, data);
+    this.#items.set(key & KEY_BITS, data);
   }
 
   /**
@@ -127,7 +129,7 @@ export class FwCfg implements BusDevice, Persist<FwCfgState> {
   }
 
   #select(selector: number): void {
-    this.#selector = selector & 0x3fff;
+    this.#selector = selector & KEY_BITS;
     this.#position = 0;
   }
 
