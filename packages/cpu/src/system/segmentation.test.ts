@@ -113,7 +113,7 @@ describe("SDM volume 2: LAR, LSL, VERR, VERW, ARPL", () => {
     const m = new Machine().protect(3);
     const scratch = (): number[] => [m.cpu.state.scratch(0), m.cpu.state.scratch(2)];
     m.helpers.lar(CODE3);
-    expect(scratch()).toEqual([0x00cffa00, 1]);
+    expect(scratch()).toEqual([0x00c0fa00, 1]);
     m.helpers.lsl(DATA3);
     expect(scratch()).toEqual([0xffffffff, 1]);
     m.helpers.lar(DATA0);

@@ -6,7 +6,7 @@ import {
   APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { HALTED } from "../cpu.ts";
+import { HALTED, SHADOW_NONE } from "../cpu.ts";
 import { LDTR, STATUS_FAULT, STATUS_OK, TR } from "../state-layout.ts";
 import { fpuTrap, simdException } from "../float/fpu-trap.ts";
 import { EAX, ECX, EDX } from "./architecture.ts";
@@ -43,22 +43,22 @@ export class SystemHelpers {
   readonly probeWrite = (low: number, high: number, size: number): number => this.#status(this.#cpu.linear.probeWrite(low, high, size));
   readonly segmentCheck = (segment: number, low: number, high: number, size: number, write: number): number =>
     this.#status(segmentCheck(this.#cpu, segment, this.#number(low, high), size, write !== 0));
-  readonly loadSegment = (segment: number, selector: number): number => this.#status(loadSegment(this.#cpu, segment, selector));
+  readonly loadSegment = (segment: number, selector: number): number => this.#status(loadSegment(this.#pastShadow(), segment, selector));
 
   // ---- control transfer: RIP is the new address afterwards ----
 
   readonly farJump = (size: number, selector: number, low: number, high: number, nextLow: number, nextHigh: number): number =>
-    this.#status(farJump(this.#cpu, selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
+    this.#status(farJump(this.#pastShadow(), selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
   readonly farCall = (size: number, selector: number, low: number, high: number, nextLow: number, nextHigh: number): number =>
-    this.#status(farCall(this.#cpu, selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
-  readonly farReturn = (size: number, popBytes: number): number => this.#status(farReturn(this.#cpu, size, popBytes));
+    this.#status(farCall(this.#pastShadow(), selector, this.#number(low, high), size, this.#number(nextLow, nextHigh)));
+  readonly farReturn = (size: number, popBytes: number): number => this.#status(farReturn(this.#pastShadow(), size, popBytes));
   readonly iret = (size: number, nextLow: number, nextHigh: number): number =>
-    this.#status(interruptReturn(this.#cpu, size, this.#number(nextLow, nextHigh)));
+    this.#status(interruptReturn(this.#pastShadow(), size, this.#number(nextLow, nextHigh)));
   /** @param kind 0 INT n, 1 INT3, 2 INTO, 3 INT1 */
   readonly softInterrupt = (vector: number, kind: number, nextLow: number, nextHigh: number): number =>
-    this.#status(softInterrupt(this.#cpu, vector, this.#number(nextLow, nextHigh), INTERRUPT_KINDS[kind]));
-  readonly sysenter = (): number => this.#status(systemEnter(this.#cpu));
-  readonly sysexit = (_size: number): number => this.#status(systemExit(this.#cpu));
+    this.#status(softInterrupt(this.#pastShadow(), vector, this.#number(nextLow, nextHigh), INTERRUPT_KINDS[kind]));
+  readonly sysenter = (): number => this.#status(systemEnter(this.#pastShadow()));
+  readonly sysexit = (_size: number): number => this.#status(systemExit(this.#pastShadow()));
 
   // ---- tables and descriptors ----
 
@@ -80,9 +80,9 @@ export class SystemHelpers {
   // ---- control, debug and model-specific registers ----
 
   readonly readControl = (index: number): number => this.#status(readControl(this.#cpu, index));
-  readonly writeControl = (index: number, low: number, high: number): number => this.#status(writeControl(this.#cpu, index, low, high));
+  readonly writeControl = (index: number, low: number, high: number): number => this.#status(writeControl(this.#pastShadow(), index, low, high));
   readonly readDebug = (index: number): number => this.#status(readDebug(this.#cpu, index));
-  readonly writeDebug = (index: number, low: number, high: number): number => this.#status(writeDebug(this.#cpu, index, low, high));
+  readonly writeDebug = (index: number, low: number, high: number): number => this.#status(writeDebug(this.#pastShadow(), index, low, high));
   readonly lmsw = (value: number): number => this.#status(loadMachineStatus(this.#cpu, value));
   readonly smsw = (): number => this.#status(this.#give(this.#cpu.cr0));
   readonly clts = (): number => this.#status(clearTaskSwitched(this.#cpu));
@@ -101,7 +101,7 @@ export class SystemHelpers {
     return STATUS_OK;
   };
   readonly wrmsr = (): number => {
-    const cpu = this.#cpu;
+    const cpu = this.#pastShadow();
     const { state } = cpu;
     if (!requireSupervisor(cpu)) return STATUS_FAULT;
     return cpu.msr.write(state.gpr32(ECX), state.gpr32(EAX), state.gpr32(EDX)) ? STATUS_OK : cpu.raise(VECTOR_GP, 0);
@@ -138,9 +138,9 @@ export class SystemHelpers {
   // ---- flags, waiting, ports ----
 
   readonly cli = (): number => this.#status(clearInterruptFlag(this.#cpu));
-  readonly sti = (): number => this.#status(setInterruptFlag(this.#cpu));
+  readonly sti = (): number => this.#status(setInterruptFlag(this.#pastShadow()));
   readonly pushFlags = (size: number): number => this.#status(flagsToPush(this.#cpu, size));
-  readonly popFlags = (value: number, size: number): number => this.#status(popFlags(this.#cpu, value, size));
+  readonly popFlags = (value: number, size: number): number => this.#status(popFlags(this.#pastShadow(), value, size));
   readonly hlt = (): number => {
     if (!requireSupervisor(this.#cpu)) return STATUS_FAULT;
     return this.#halt();
@@ -180,6 +180,12 @@ export class SystemHelpers {
 
   readonly div128 = (low: number, high: number): number => this.#status(wideDivide(this.#cpu, low, high, false));
   readonly idiv128 = (low: number, high: number): number => this.#status(wideDivide(this.#cpu, low, high, true));
+
+  /** The shadow of an earlier instruction covered the boundary before this one, and has ended. */
+  #pastShadow(): Cpu {
+    this.#cpu.shadow = SHADOW_NONE;
+    return this.#cpu;
+  }
 
   #status(ok: boolean): number {
     return ok ? STATUS_OK : STATUS_FAULT;

@@ -75,7 +75,8 @@ export function loadAccessRights(cpu: Cpu, selector: number): boolean {
   const descriptor = new Descriptor();
   const visible = look(cpu, selector, descriptor);
   if (visible < 0) return false;
-  return answer(cpu, descriptor.high & 0x00ffff00, visible === 1 && (descriptor.isSegment || LAR_TYPES.includes(descriptor.type)));
+  // Bits 19:16, the limit's, are undefined in the result; here they are zero.
+  return answer(cpu, descriptor.high & 0x00f0ff00, visible === 1 && (descriptor.isSegment || LAR_TYPES.includes(descriptor.type)));
 }
 
 /** LSL: the limit in bytes to SCRATCH, and 1 behind it when the descriptor is visible. */

@@ -1,0 +1,86 @@
+/**
+ * The system ROM under the interpreter, against what QEMU 7.2 (`-cpu qemu32,+nx`, TCG) answered to the same image. Where QEMU
+ * and the manual differ the manual decides, and the list below says so. `DOPPEL_RECORD_QEMU=1` asks QEMU again.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bareMachine } from "@doppel/testkit";
+import { expect, test } from "vitest";
+import { SYSTEM_CASES, systemRom } from "./system-rom.ts";
+
+const RECORDED = new URL("system-rom.qemu.txt", import.meta.url);
+const RF = 0x10000;
+
+/** What the manual says where QEMU says something else. */
+const MANUAL: Record<string, { readonly begins: string; readonly why: string }> = {
+  "LTR: null": { begins: "d 0", why: "volume 2, LTR: a null selector is #GP(0); QEMU loads it" },
+  "LAR, LSL, VERR, VERW CODE0": { begins: "60 ffffffff", why: "volume 3, 3.4.5.1: the handler's gate set the accessed bit of CODE0; QEMU's gates do not" },
+  "#GP while delivering #UD": { begins: "d 33", why: "volume 3, 6.13: EXT is set when an earlier exception was being delivered" },
+  "task: T bit": { begins: "1 ffffffff", why: "volume 3, 7.2.1: #DB before the new task's first instruction; QEMU knows no T bit" },
+  "general detect": { begins: "1 ffffffff", why: "volume 3, 17.2.4: DR7.GD makes an access to a debug register #DB; QEMU does not" },
+};
+
+function runHere(rom: Uint8Array): string {
+  let text = "";
+  const machine = bareMachine({
+    bus: {
+      readPort: () => 0xff,
+      writePort: (port, _size, value) => void (port === 0xe9 && (text += String.fromCharCode(value))),
+      readMmio: () => 0xffffffff,
+      writeMmio: () => {},
+    },
+  });
+  machine.physical.load(0xf0000, rom);
+  machine.cpu.state.setSegmentBase(1, 0xf0000);
+  machine.cpu.updateMode();
+  expect(machine.engine.run(20_000_000).reason).toBe("halted");
+  return text;
+}
+
+function runQemu(rom: Uint8Array): string {
+  const folder = mkdtempSync(join(tmpdir(), "doppel-"));
+  writeFileSync(join(folder, "rom"), rom);
+  const options = "-cpu qemu32,+nx -m 16 -display none -serial none -monitor none -net none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04";
+  spawnSync("qemu-system-i386", [...options.split(" "), "-bios", join(folder, "rom"), "-debugcon", `file:${join(folder, "out")}`], { timeout: 60_000 });
+  const text = readFileSync(join(folder, "out"), "latin1");
+  rmSync(folder, { recursive: true });
+  return text;
+}
+
+/** One line a case: its name, and what the handler found. QEMU pushes RF as zero with every fault, so RF is left out. */
+function answers(text: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const at = line.lastIndexOf(":");
+    if (at < 0) continue;
+    const [frame, ...rest] = line.slice(at + 1).split("|").map((part) => part.trim());
+    const fields = frame.split(" ");
+    fields[4] = (Number.parseInt(fields[4] ?? "0", 16) & ~RF).toString(16);
+    found.set(line.slice(0, at), [fields.join(" "), ...rest].join(" | "));
+  }
+  return found;
+}
+
+test("every case answers as QEMU does, or as the manual says", () => {
+  const rom = systemRom();
+  if (process.env["DOPPEL_RECORD_QEMU"]) {
+    writeFileSync(RECORDED, runQemu(rom).split("\n").filter((line) => line !== "").map((line) => `${line.trimEnd()}\n`).join(""));
+  }
+  const ours = answers(runHere(rom));
+  const theirs = answers(readFileSync(RECORDED, "utf8"));
+  expect(ours.size).toBe(SYSTEM_CASES.length);
+  for (const { name } of SYSTEM_CASES) {
+    const manual = MANUAL[name];
+    if (manual === undefined) expect(`${name}: ${ours.get(name)}`).toBe(`${name}: ${theirs.get(name)}`);
+    else expect(ours.get(name)?.startsWith(manual.begins), `${name}: ${ours.get(name)}; ${manual.why}`).toBe(true);
+  }
+});
+
+test("faults push RF, traps and software interrupts do not (SDM volume 3, 17.3.1.1)", () => {
+  const lines = runHere(systemRom()).split("\n");
+  const flags = (name: string): number => Number.parseInt(lines.find((line) => line.startsWith(`${name}:`))?.split(":").at(-1)?.split(" ")[4] ?? "", 16);
+  expect(["DIV by zero", "UD2", "MOV DS: absent"].map((name) => flags(name) & RF)).toEqual([RF, RF, RF]);
+  expect(["INT3", "INT 0x30", "single step", "instruction breakpoint"].map((name) => flags(name) & RF)).toEqual([0, 0, 0, 0]);
+});

@@ -1,0 +1,577 @@
+/**
+ * A ROM image that tries one rule of the system architecture after another and prints what happened on port E9h: the
+ * vector, the error code and the frame that the handler found. The same image runs on other machines, so that their
+ * answers can stand beside the manual's.
+ *
+ *   F000:0000 the image   0x10000 its copy in RAM, where it runs   0x1000 GDT  0x1800 LDT  0x2000 IDT  0x3000 TSS
+ *   0x4000 second TSS (32-bit)  0x5000 third TSS (16-bit)  0x8000 page directory  0x9000 page table
+ *   0x1f000, 0x2f000 stacks of level 0 and 3, 0x2e000 of the second task
+ */
+import { assemble } from "@doppel/x86";
+
+/** Name and code of a case. It begins at level 0 in flat 32-bit segments, and ends with a fault or at its end. */
+export interface SystemCase {
+  readonly name: string;
+  readonly code: string;
+}
+
+const ORIGIN = 0x10000;
+
+/** Selectors of the ROM's GDT. */
+export const SELECTORS = `
+CODE0 equ 0x08
+DATA0 equ 0x10
+CODE3 equ 0x1b
+DATA3 equ 0x23
+TASK1 equ 0x28
+TASK2 equ 0x30
+TASK3 equ 0x38
+TABLE equ 0x40
+CODE16 equ 0x48
+DATA16 equ 0x50
+CONFORM equ 0x58
+EXECONLY equ 0x60
+READONLY equ 0x68
+ABSENT equ 0x70
+ABSENTCODE equ 0x78
+GATE32 equ 0x80
+GATE16 equ 0x88
+TASKGATE equ 0x90
+ABSENTGATE equ 0x98
+GATE0 equ 0xa0
+SMALL equ 0xa8
+CODE1 equ 0xb0
+DATA1 equ 0xb8
+DOWN equ 0xc0
+GATE1 equ 0xc8
+`;
+
+/** Switches to level 3; the code after it runs there. */
+const user = (flags = 2): string => `
+  push dword DATA3
+  push dword 0x2f000
+  push dword ${flags}
+  push dword CODE3
+  push dword $ + 6
+  iretd
+  push dword DATA3
+  pop ds`;
+
+/** Turns paging on with the identity mapping of the first 4 MiB, one page of it changed. */
+const paged = (page: number, entry: string): string => `
+  call make_tables
+  mov dword [0x9000 + ${page} * 4], ${entry}
+  mov eax, 0x8000
+  mov cr3, eax
+  mov eax, cr0
+  or eax, 0x80000000
+  mov cr0, eax`;
+
+/** The cases, grouped by what they try. */
+export const SYSTEM_CASES: readonly SystemCase[] = [
+  { name: "DIV by zero", code: "xor ecx, ecx\n div ecx" },
+  { name: "INT3", code: "int3" },
+  { name: "INTO", code: "mov al, 0x7f\n add al, 1\n into" },
+  { name: "BOUND", code: "mov eax, 9\n mov dword [0x7000], 1\n mov dword [0x7004], 5\n bound eax, [0x7000]" },
+  { name: "UD2", code: "ud2" },
+  { name: "INT 0x30", code: "int 0x30" },
+  { name: "INT past the table", code: "int 0x90" },
+  { name: "INT to an empty gate", code: "int 0x45" },
+  // Segment registers.
+  { name: "MOV DS: past the table", code: "mov ax, 0x400\n mov ds, ax" },
+  { name: "MOV DS: in the LDT that is not there", code: "mov ax, 0x0c\n mov ds, ax" },
+  { name: "MOV DS: execute-only code", code: "mov ax, EXECONLY\n mov ds, ax" },
+  { name: "MOV DS: absent", code: "mov ax, ABSENT\n mov ds, ax" },
+  { name: "MOV DS: a TSS", code: "mov ax, TASK2\n mov ds, ax" },
+  { name: "MOV DS: null", code: "xor eax, eax\n mov ds, ax" },
+  { name: "MOV FS: conforming code", code: "mov ax, CONFORM\n mov fs, ax" },
+  { name: "MOV SS: null", code: "xor eax, eax\n mov ss, ax" },
+  { name: "MOV SS: level 3", code: "mov ax, DATA3\n mov ss, ax" },
+  { name: "MOV SS: read-only", code: "mov ax, READONLY\n mov ss, ax" },
+  { name: "MOV SS: absent", code: "mov ax, ABSENT\n mov ss, ax" },
+  { name: "MOV SS: code", code: "mov ax, CODE0\n mov ss, ax" },
+  { name: "POP DS at level 3: level 0 data", code: `${user()}\n push dword DATA0\n pop ds` },
+  { name: "LES: absent", code: "mov dword [0x7000], 1\n mov word [0x7004], ABSENT\n les eax, [0x7000]" },
+  { name: "LDT: a segment in it", code: "mov ax, TABLE\n lldt ax\n mov ax, 0x0c\n mov fs, ax\n mov eax, [fs:0]" },
+  { name: "LLDT: not an LDT", code: "mov ax, TASK2\n lldt ax" },
+  { name: "LTR: busy", code: "mov ax, TASK1\n ltr ax" },
+  { name: "LTR: not a TSS", code: "mov ax, CODE0\n ltr ax" },
+  { name: "LTR: null", code: "xor eax, eax\n ltr ax" },
+  // Asking about descriptors.
+  ...["CODE0", "DATA3", "TASK1", "GATE32", "TASKGATE", "ABSENT", "CONFORM", "EXECONLY", "0x400", "0", "TABLE"].flatMap((selector) => [
+    { name: `LAR, LSL, VERR, VERW ${selector}`, code: question(selector) },
+    { name: `LAR, LSL, VERR, VERW ${selector} at level 3`, code: `${user()}\n${question(selector)}` },
+  ]),
+  { name: "ARPL", code: "mov ax, 0x10\n mov bx, 3\n arpl ax, bx\n pushfd\n pop ecx\n and ecx, 0x40" },
+  // Far transfers.
+  { name: "JMP: null", code: "jmp dword 0:0" },
+  { name: "JMP: data", code: "jmp dword DATA0:0" },
+  { name: "JMP: level 3 code", code: "jmp dword CODE3:0" },
+  { name: "JMP: absent code", code: "jmp dword ABSENTCODE:0" },
+  { name: "JMP: past the limit", code: "jmp dword CODE16:0x20000" },
+  { name: "JMP: past the table", code: "jmp dword 0x408:0" },
+  { name: "JMP: conforming", code: "jmp dword CONFORM:.t\n .t:" },
+  { name: "JMP at level 3: level 0 code", code: `${user()}\n jmp dword CODE0:0` },
+  { name: "JMP at level 3: conforming", code: `${user()}\n jmp dword CONFORM:.t\n .t:` },
+  { name: "JMP at level 3: gate to level 0", code: `${user()}\n jmp dword GATE32:0` },
+  { name: "JMP: gate at the same level", code: "jmp dword GATE0:0" },
+  { name: "CALL: gate at the same level", code: "call dword GATE0:0" },
+  { name: "CALL at level 3: gate with parameters", code: `${user()}\n push dword 0x11111111\n push dword 0x22222222\n call dword GATE32:0` },
+  { name: "CALL at level 3: 16-bit gate", code: `${user()}\n push dword 0x11112222\n call dword GATE16:0` },
+  { name: "CALL at level 3: gate of level 0", code: `${user()}\n call dword GATE0:0` },
+  { name: "CALL at level 3: absent gate", code: `${user()}\n call dword ABSENTGATE:0` },
+  { name: "CALL at level 3: new SS null", code: `mov dword [0x3010], 0\n${user()}\n call dword GATE1:0` },
+  { name: "CALL at level 3: new SS of level 3", code: `mov dword [0x3010], DATA3\n${user()}\n call dword GATE1:0` },
+  { name: "CALL at level 3: new SS absent", code: `mov dword [0x3010], ABSENT + 1\n${user()}\n call dword GATE1:0` },
+  { name: "CALL at level 3: new SS past the table", code: `mov dword [0x3010], 0x500\n${user()}\n call dword GATE1:0` },
+  { name: "RETF to level 3", code: "push dword DATA3\n push dword 0x2f000\n push dword CODE3\n push dword .t\n retf\n .t:" },
+  { name: "RETF n to level 3", code: "push dword DATA3\n push dword 0x2f000\n push dword 0x99\n push dword 0x98\n push dword CODE3\n push dword .t\n retf 8\n .t:" },
+  { name: "RETF to level 3, SS of level 0", code: "push dword DATA0\n push dword 0x2f000\n push dword CODE3\n push dword 0\n retf" },
+  { name: "RETF to level 3, SS null", code: "push dword 0\n push dword 0x2f000\n push dword CODE3\n push dword 0\n retf" },
+  { name: "RETF to level 1", code: "push dword DATA1 + 1\n push dword 0x2f000\n push dword CODE1 + 1\n push dword .t\n retf\n .t:" },
+  { name: "RETF inwards", code: `${user()}\n push dword CODE0\n push dword 0\n retf` },
+  { name: "RETF: data", code: "push dword DATA0\n push dword 0\n retf" },
+  { name: "RETF: absent", code: "push dword ABSENTCODE\n push dword 0\n retf" },
+  { name: "IRET: null", code: "push dword 2\n push dword 0\n push dword 0\n iretd" },
+  { name: "IRET to level 3, SS absent", code: "push dword ABSENT + 3\n push dword 0x2f000\n push dword 2\n push dword CODE3\n push dword 0\n iretd" },
+  { name: "IRET at level 3 keeps IF and IOPL", code: `${user()}\n push dword 0x3202\n push dword CODE3\n push dword .t\n iretd\n .t: pushfd\n pop eax` },
+  { name: "IRET loads RF, NT, AC, ID", code: "push dword 0x254046\n push dword CODE0\n push dword .t\n iretd\n .t: pushfd\n pop eax\n push dword 2\n popfd" },
+  { name: "IRET 16-bit", code: "push word 0x46\n push word CODE16\n push word 0x9000\n mov word [0x19000], 0x30cd\n iret" },
+  { name: "INT at level 3", code: `${user()}\n int 0x30` },
+  { name: "INT at level 3: gate of level 0", code: `${user()}\n int 0x31` },
+  { name: "INT3 at level 3", code: `${user()}\n int3` },
+  { name: "CALL at level 3: gate to level 1", code: `${user()}\n call dword GATE1:0` },
+  { name: "INT at level 3: new SS null", code: `mov dword [0x3010], 0\n${user()}\n int 0x37` },
+  { name: "INT at level 3: new SS of level 3", code: `mov dword [0x3010], DATA3\n${user()}\n int 0x37` },
+  { name: "INT at level 3: TSS too short", code: `mov word [0x1000 + TASK1], 0x10\n and byte [0x1000 + TASK1 + 5], 0xfd\n mov ax, TASK1\n ltr ax\n${user()}\n int 0x37` },
+  { name: "INT to a 16-bit gate", code: "int 0x32" },
+  { name: "INT to an absent gate", code: "int 0x33" },
+  { name: "INT to a data segment", code: "int 0x34" },
+  { name: "INT to a task gate", code: "int 0x35" },
+  { name: "INT to code of level 3", code: "int 0x36" },
+  { name: "#GP while delivering #NP", code: "mov dword [0x2000 + 11 * 8 + 4], 0\n mov ax, ABSENT\n mov ds, ax" },
+  { name: "#GP while delivering #UD", code: "mov dword [0x2000 + 6 * 8 + 4], 0\n ud2" },
+  // Privileged instructions.
+  ...["hlt", "cli", "sti", "mov eax, cr0", "mov dr0, eax", "lgdt [0x7000]", "lidt [0x7000]", "lldt ax", "ltr ax", "invlpg [0]", "wbinvd", "clts", "lmsw ax", "in al, 0x80", "out 0x80, al", "rdmsr", "wrmsr"].map(
+    (code) => ({ name: `${code} at level 3`, code: `mov ecx, 0x174\n${user()}\n mov ecx, 0x174\n${code}` }),
+  ),
+  { name: "IN at level 3: allowed by the bitmap", code: `mov byte [0x3068 + 16], 0xfe\n${user()}\n in al, 0x80\n xor eax, eax` },
+  { name: "IN at level 3: the second byte is not allowed", code: `mov byte [0x3068 + 16], 0xfe\n${user()}\n in ax, 0x80` },
+  { name: "PUSHF, POPF at level 3", code: `${user()}\n push dword 0x3ed7\n popfd\n pushfd\n pop eax` },
+  { name: "PUSHF, POPF at level 3 with IOPL 3", code: `${user(0x3002)}\n push dword 0x1ed7\n popfd\n pushfd\n pop eax\n cli` },
+  { name: "SGDT, SIDT, SLDT, STR, SMSW", code: "sgdt [0x7000]\n sidt [0x7008]\n mov eax, [0x7000]\n mov ebx, [0x7004]\n mov ecx, [0x7008]\n sldt edx\n str esi\n smsw edi" },
+  // Tasks.
+  { name: "JMP to a TSS", code: "mov eax, 0xaaaa\n jmp dword TASK2:0" },
+  { name: "CALL to a TSS", code: "mov eax, 0xaaaa\n call dword TASK2:0" },
+  { name: "CALL through a task gate, and back", code: "mov dword [0x4020], .t\n mov ebx, 0xbbbb\n call dword TASKGATE:0\n mov ecx, [0x4020]\n mov edx, [0x3038]\n int 0x30\n .t: iretd" },
+  { name: "JMP to a 16-bit TSS", code: "mov eax, 0xaaaabbbb\n jmp dword TASK3:0" },
+  { name: "CALL to a 16-bit TSS, and back", code: "mov dword [0x1a000], 0xcf\n mov word [0x500e], 0xa000\n mov eax, 0xaaaabbbb\n call dword TASK3:0\n mov ecx, [0x5000]\n mov edx, [0x500e]" },
+  { name: "JMP to a busy TSS", code: "jmp dword TASK1:0" },
+  { name: "JMP to a TSS at level 3", code: `${user()}\n jmp dword TASK2:0` },
+  { name: "JMP to a TSS that is too short", code: "mov word [0x1000 + TASK2], 0x66\n jmp dword TASK2:0" },
+  { name: "JMP to an absent TSS", code: "and byte [0x1000 + TASK2 + 5], 0x7f\n jmp dword TASK2:0" },
+  { name: "task: DS absent", code: "mov word [0x4054], ABSENT\n jmp dword TASK2:0" },
+  { name: "task: ES past the table", code: "mov word [0x4048], 0x400\n jmp dword TASK2:0" },
+  { name: "task: T bit", code: "mov byte [0x4064], 1\n jmp dword TASK2:0" },
+  { name: "task at level 3", code: "mov dword [0x4004], 0x1f000\n mov dword [0x4008], DATA0\n mov dword [0x4024], 2\n mov word [0x404c], CODE3\n mov word [0x4050], DATA3\n mov dword [0x4038], 0x2f000\n mov word [0x4048], DATA3\n mov word [0x4054], DATA3\n mov word [0x4058], DATA3\n mov word [0x405c], DATA3\n jmp dword TASK2:0" },
+  { name: "IRET with NT: the link is not a busy TSS", code: "mov word [0x3000], TASK2\n push dword 0x4002\n popfd\n iretd" },
+  // Paging.
+  { name: "page: not present, read", code: `${paged(0x40, "0")}\n mov eax, [0x40123]` },
+  { name: "page: not present, write", code: `${paged(0x40, "0")}\n mov [0x40123], eax` },
+  { name: "page: crossing into one that is not present", code: `${paged(0x41, "0")}\n mov dword [0x40ffe], 0x12345678` },
+  { name: "page: level 3 reads a supervisor page", code: `${paged(0x40, "0x40003")}\n${user()}\n mov eax, [0x40000]` },
+  { name: "page: level 3 writes a read-only page", code: `${paged(0x40, "0x40005")}\n${user()}\n mov [0x40000], eax` },
+  { name: "page: level 0 writes a read-only page", code: `${paged(0x40, "0x40005")}\n mov [0x40000], eax\n mov ebx, [0x9100]` },
+  { name: "page: level 0 writes a read-only page with WP", code: `${paged(0x40, "0x40005")}\n mov eax, cr0\n or eax, 0x10000\n mov cr0, eax\n mov [0x40000], eax` },
+  { name: "page: accessed and dirty", code: `${paged(0x40, "0x40007")}\n mov eax, [0x40000]\n mov ebx, [0x9100]\n mov [0x40000], eax\n mov ecx, [0x9100]\n mov edx, [0x8000]` },
+  { name: "page: fetch from one that is not present", code: `${paged(0x40, "0")}\n mov eax, 0x40000\n jmp eax` },
+  { name: "page: stack of level 1 not present", code: `${paged(0x1d, "0")}\n${user()}\n int 0x37` },
+  { name: "page: PSE", code: "mov eax, cr4\n or eax, 0x10\n mov cr4, eax\n mov dword [0x8000], 0x83\n mov eax, 0x8000\n mov cr3, eax\n mov eax, cr0\n or eax, 0x80000000\n mov cr0, eax\n mov [0x40000], eax\n mov ebx, [0x8000]" },
+  { name: "page: INVLPG", code: `${paged(0x40, "0x41007")}\n mov dword [0x41000], 0x4141\n mov dword [0x42000], 0x4242\n mov eax, [0x40000]\n mov dword [0x9100], 0x42007\n invlpg [0x40000]\n mov ebx, [0x40000]` },
+  { name: "page: PAE with NX", code: "mov dword [0x8000], 0x9001\n mov dword [0x8004], 0\n mov dword [0x9000], 0xe3\n mov dword [0x9004], 0\n mov dword [0x9008], 0x2000e3\n mov dword [0x900c], 0x80000000\n mov ecx, 0xc0000080\n mov eax, 0x800\n xor edx, edx\n wrmsr\n mov eax, cr4\n or eax, 0x20\n mov cr4, eax\n mov eax, 0x8000\n mov cr3, eax\n mov eax, cr0\n or eax, 0x80000000\n mov cr0, eax\n mov eax, 0x200000\n jmp eax" },
+  // Debug.
+  { name: "single step", code: "push dword 0x102\n popfd\n nop\n nop" },
+  { name: "single step over MOV SS", code: "mov eax, ss\n push dword 0x102\n popfd\n mov ss, ax\n nop\n nop" },
+  { name: "instruction breakpoint", code: "mov eax, .t\n mov dr0, eax\n mov eax, 0x402\n mov dr7, eax\n nop\n .t: nop" },
+  { name: "write breakpoint", code: "mov eax, 0x7000\n mov dr1, eax\n mov eax, 0xd00408\n mov dr7, eax\n mov [0x7002], al\n nop" },
+  { name: "general detect", code: "mov eax, 0x2400\n mov dr7, eax\n mov eax, dr0" },
+  // Virtual-8086 mode: the program stands at 2000:0000.
+  ...([
+    ["INT 0x30", "cd 30", 3], ["INT 0x30 with IOPL 0", "cd 30", 0], ["INT3 with IOPL 0", "cc", 0], ["CLI with IOPL 0", "fa", 0],
+    ["PUSHF with IOPL 0", "9c", 0], ["HLT", "f4", 3], ["IN", "e4 80", 3], ["UD2", "0f 0b", 3], ["MOV EAX, CR0", "0f 20 c0", 3],
+    ["LLDT", "0f 00 d0", 3], ["segment load", "b8 34 12 8e d8 8e c0 cd 30", 3], ["far jump", "ea 00 01 00 20", 3], ["stack", "68 34 12 9c 58 5b cd 30", 3],
+    ["32-bit IRET with IOPL 0", "66 cf", 0],
+  ] as const).map(([name, bytes, iopl]) => ({ name: `v86: ${name}`, code: virtual(bytes, iopl) })),
+];
+
+function question(selector: string): string {
+  return `
+  mov eax, 0x55555555
+  mov ebx, eax
+  xor ecx, ecx
+  mov edx, ${selector}
+  lar eax, dx
+  setz cl
+  lsl ebx, dx
+  setz ch
+  verr dx
+  setz dl
+  verw dx
+  setz dh`;
+}
+
+function virtual(bytes: string, iopl: number): string {
+  const program = bytes.split(" ").map((byte, i) => `mov byte [0x20000 + ${i}], 0x${byte}`).join("\n");
+  return `
+  ${program}
+  mov dword [0x20100], 0x30cd
+  push dword 0x44
+  push dword 0x33
+  push dword 0x22
+  push dword 0x11
+  push dword 0x2800
+  push dword 0xfffe
+  push dword ${0x20002 | (iopl << 12)}
+  push dword 0x2000
+  push dword 0
+  iretd`;
+}
+
+const WITH_CODE = [8, 10, 11, 12, 13, 14, 17];
+const VECTORS = 0x61;
+
+function stubs(): string {
+  const lines: string[] = [];
+  for (let vector = 0; vector < VECTORS; vector += 1) {
+    lines.push(`stub${vector}:`, WITH_CODE.includes(vector) ? "" : "push dword 0xffffffff", `push dword ${vector}`, "jmp common");
+  }
+  return lines.join("\n");
+}
+
+/** The assembly source of the whole ROM. */
+export function systemRomSource(): string {
+  const cases = SYSTEM_CASES.map(({ code }, i) => `case${i}:\n${code}\n int 0x60\n align 4`).join("\n");
+  const names = SYSTEM_CASES.map(({ name }, i) => `name${i}: db "${name}", 0`).join("\n");
+  const table = SYSTEM_CASES.map((_, i) => `dd case${i}, name${i}`).join("\n");
+  return `${SELECTORS}
+  .bits 16
+start:
+  cli
+  cld
+  mov ax, 0xf000
+  mov ds, ax
+  mov ax, 0x1000
+  mov es, ax
+  xor si, si
+  xor di, di
+  mov cx, 0x4000
+  rep movsd
+  jmp 0x1000:entry - ${ORIGIN}
+entry:
+  mov ax, 0x1000
+  mov ds, ax
+  lgdt [first_gdtr - ${ORIGIN}]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp dword CODE0:flat
+  .bits 32
+flat:
+  mov ax, DATA0
+  mov ds, ax
+  mov dword [0x6f00], 0
+next:
+  ; Every case begins with fresh tables and registers.
+  mov esp, 0x1f000
+  mov eax, cr0
+  and eax, 0x7ffefff1
+  mov cr0, eax
+  xor eax, eax
+  mov cr3, eax
+  mov cr4, eax
+  mov cr2, eax
+  mov dr7, eax
+  mov dr6, eax
+  mov ax, DATA0
+  mov es, ax
+  mov esi, gdt
+  mov edi, 0x1000
+  mov ecx, 0x200 / 4
+  rep movsd
+  mov edi, 0x1800
+  mov esi, ldt
+  mov ecx, 4
+  rep movsd
+  lgdt [gdtr]
+  lidt [idtr]
+  mov edi, 0x3000
+  mov ecx, 0x3000 / 4
+  xor eax, eax
+  rep stosd
+  mov dword [0x3004], 0x1f000
+  mov dword [0x3008], DATA0
+  mov dword [0x300c], 0x1e000
+  mov dword [0x3010], DATA1 + 1
+  mov dword [0x3066], 0x68
+  mov edi, 0x3068
+  mov ecx, 0x20
+  mov eax, 0xffffffff
+  rep stosd
+  mov esi, task2
+  mov edi, 0x4020
+  mov ecx, 18
+  rep movsd
+  mov esi, task3
+  mov edi, 0x500e
+  mov ecx, 15
+  rep movsw
+  call make_idt
+  mov ax, DATA0
+  mov ss, ax
+  mov fs, ax
+  mov gs, ax
+  xor eax, eax
+  lldt ax
+  mov ax, TASK1
+  ltr ax
+  mov eax, [0x6f00]
+  cmp eax, ${SYSTEM_CASES.length}
+  jae done
+  mov ecx, eax
+  inc dword [0x6f00]
+  mov esi, [table + ecx * 8 + 4]
+.print: lodsb
+  test al, al
+  jz .named
+  out 0xe9, al
+  jmp .print
+.named:
+  mov al, ':'
+  out 0xe9, al
+  mov edi, [table + ecx * 8]
+  push dword 2
+  popfd
+  mov eax, 0
+  mov ebx, 0
+  mov ecx, 0
+  mov edx, 0
+  mov esi, 0
+  mov ebp, 0
+  push edi
+  mov edi, 0
+  ret
+done:
+  mov al, 10
+  out 0xe9, al
+  mov al, 0
+  mov dx, 0xf4
+  out dx, al
+  hlt
+
+make_tables:
+  mov dword [0x8000], 0x9007
+  mov eax, 7
+  mov edi, 0x9000
+.fill: stosd
+  add eax, 0x1000
+  cmp edi, 0xa000
+  jb .fill
+  ret
+
+make_idt:
+  mov edi, 0x2000
+  xor ecx, ecx
+.gate:
+  mov eax, [stub_table + ecx * 4]
+  mov [edi], ax
+  mov word [edi + 2], CODE0
+  mov word [edi + 4], 0x8e00
+  shr eax, 16
+  mov [edi + 6], ax
+  add edi, 8
+  inc ecx
+  cmp ecx, ${VECTORS}
+  jb .gate
+  mov dword [0x2000 + 0x45 * 8], 0
+  mov dword [0x2000 + 0x45 * 8 + 4], 0
+  mov word [0x2000 + 3 * 8 + 4], 0xee00
+  mov word [0x2000 + 0x30 * 8 + 4], 0xef00
+  mov word [0x2000 + 0x60 * 8 + 4], 0xef00
+  ; 0x32: a 16-bit gate to 16-bit code at 0x9000; 0x33 absent; 0x34 data; 0x35 a task; 0x36 code of level 3, 0x37 of level 1
+  mov dword [0x2000 + 0x32 * 8], (CODE16 << 16) + 0x9000
+  mov dword [0x2000 + 0x32 * 8 + 4], 0x8600
+  mov dword [0x19000], 0x90906067
+  mov word [0x19000], 0x30cd
+  mov byte [0x2000 + 0x33 * 8 + 5], 0x0e
+  mov word [0x2000 + 0x34 * 8 + 2], DATA0
+  mov dword [0x2000 + 0x35 * 8], TASK2 << 16
+  mov dword [0x2000 + 0x35 * 8 + 4], 0x8500
+  mov word [0x2000 + 0x36 * 8 + 2], CODE3
+  mov word [0x2000 + 0x37 * 8 + 2], CODE1
+  mov byte [0x2000 + 0x37 * 8 + 5], 0xee
+  ret
+
+; What the handler found: vector, code, frame, registers.
+common:
+  pushad
+  mov ebp, esp
+  mov ax, ss
+  cmp ax, DATA16
+  jne .flat
+  movzx ebp, bp
+  add ebp, 0x10000
+.flat:
+  mov ax, DATA0
+  mov ss, ax
+  mov esp, 0x1d000
+  push ds
+  push es
+  push fs
+  push gs
+  mov ax, DATA0
+  mov ds, ax
+  mov es, ax
+  cld
+  mov eax, [ebp + 32]
+  call hex
+  mov eax, [ebp + 36]
+  call hex
+  lea esi, [ebp + 40]
+  mov ecx, 3
+  test dword [ebp + 48], 0x20000
+  jnz .virtual
+  test byte [ebp + 44], 3
+  jz .frame
+  mov ecx, 5
+  jmp .frame
+.virtual:
+  mov ecx, 9
+.frame:
+  lodsd
+  call hex
+  loop .frame
+  mov al, '|'
+  out 0xe9, al
+  lea esi, [ebp + 28]
+  mov ecx, 8
+.registers:
+  std
+  lodsd
+  cld
+  call hex
+  loop .registers
+  mov al, '|'
+  out 0xe9, al
+  lea esi, [esp + 12]
+  mov ecx, 4
+.segments:
+  std
+  lodsd
+  cld
+  and eax, 0xffff
+  call hex
+  loop .segments
+  mov al, '|'
+  out 0xe9, al
+  mov eax, cr2
+  call hex
+  mov eax, dr6
+  call hex
+  mov eax, cr0
+  call hex
+  xor eax, eax
+  str ax
+  call hex
+  mov eax, [0x1000 + TASK1 + 4]
+  call hex
+  mov eax, [0x1000 + TASK2 + 4]
+  call hex
+  mov al, 10
+  out 0xe9, al
+  jmp next
+
+hex:
+  mov edx, eax
+  mov bl, 0
+  mov edi, 8
+.digit:
+  rol edx, 4
+  mov al, dl
+  and al, 15
+  jnz .show
+  cmp edi, 1
+  je .show
+  test bl, bl
+  jz .skip
+.show:
+  mov bl, 1
+  add al, '0'
+  cmp al, '9'
+  jbe .put
+  add al, 39
+.put:
+  out 0xe9, al
+.skip:
+  dec edi
+  jnz .digit
+  mov al, ' '
+  out 0xe9, al
+  ret
+
+${stubs()}
+
+${cases}
+  align 8
+first_gdtr: dw 0x1ff
+  dd gdt
+gdtr: dw 0x1ff
+  dd 0x1000
+idtr: dw ${VECTORS * 8 - 1}
+  dd 0x2000
+  align 8
+gdt: dq 0
+  dq 0x00cf9a000000ffff, 0x00cf92000000ffff
+  dq 0x00cffa000000ffff, 0x00cff2000000ffff
+  dq 0x00008900300000ff
+  dq 0x0000890040000067
+  dq 0x000081005000002b
+  dq 0x000082001800000f
+  dq 0x00009a010000ffff, 0x000092010000ffff
+  dq 0x00cf9e000000ffff
+  dq 0x00cf98000000ffff
+  dq 0x00cf90000000ffff
+  dq 0x00cf12000000ffff
+  dq 0x00cf1a000000ffff
+  dw gate_target & 0xffff, CODE0, 0xec02, gate_target >> 16
+  dw 0x9000, CODE16, 0xe401, 0
+  dw 0, TASK2, 0xe500, 0
+  dw 0, CODE0, 0x6c00, 0
+  dw gate_target & 0xffff, CODE0, 0x8c00, gate_target >> 16
+  dq 0x0040920000000fff
+  dq 0x00cfba000000ffff, 0x00cfb2000000ffff
+  dq 0x0040960000000fff
+  dw gate_target & 0xffff, CODE1, 0xec00, gate_target >> 16
+  times 512 - ($ - gdt) db 0
+ldt: dq 0, 0x00cf92000000ffff
+  align 4
+task2: dd case_task, 2, 1, 2, 3, 4, 0x2e000, 6, 7, 8, DATA0, CODE0, DATA0, DATA0, 0, 0, 0, 0
+task3: dw 0x9000, 2, 1, 2, 3, 4, 0x8000, 6, 7, 8, DATA16, CODE16, DATA16, DATA16, 0
+  align 4
+case_task:
+  int 0x30
+gate_target:
+  int 0x30
+stub_table: dd ${Array.from({ length: VECTORS }, (_, i) => `stub${i}`).join(", ")}
+table: ${table}
+${names}
+`;
+}
+
+/** The ROM: 64 KiB, to stand at F0000h and below 4 GiB; it begins with a far jump at its reset vector. */
+export function systemRom(): Uint8Array {
+  const body = assemble(systemRomSource(), { origin: ORIGIN, bits: 16 });
+  const image = new Uint8Array(0x10000).fill(0x90);
+  image.set(body);
+  image.set([0xea, 0, 0, 0, 0xf0], 0xfff0);
+  return image;
+}
