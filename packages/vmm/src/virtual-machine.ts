@@ -305,7 +305,7 @@ export class VirtualMachine {
       format: FORMAT, version: VERSION, memory, deterministic: deterministic === true, debugExit: debugExit === true,
       serial: (this.options.serial ?? []).map((backend) => backend !== undefined),
       retired: this.engine.retired, nmiPending: this.engine.nmiPending,
-      clock: this.clock.save(), cpu: this.cpu.save() as unknown as PersistValue, chipset: this.chipset.save() as unknown as PersistValue,
+      clock: { now: this.clock.now(), paused: false }, cpu: this.cpu.save() as unknown as PersistValue, chipset: this.chipset.save() as unknown as PersistValue,
     };
   }
 
