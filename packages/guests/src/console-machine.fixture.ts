@@ -19,6 +19,8 @@ export interface ConsoleMachine extends BareMachine {
   readonly sent: () => string;
   /** Runs until `text` has been sent since the last call, and gives what was sent up to there. Gives up after some virtual seconds. */
   readonly waitFor: (text: string) => string;
+  /** Types on COM1, as fast as the guest reads. */
+  readonly type: (text: string) => void;
   /** Types a line, and gives what the guest says to it, up to the next prompt. */
   readonly ask: (line: string) => string;
   /** Runs until the guest has ended the machine, and says how. */
@@ -60,6 +62,9 @@ export function consoleMachine(commandLine = ""): ConsoleMachine {
       interrupt: () => {}, cpuEvents: () => ({ nmi() {}, init() {}, smi() {}, sipi() {} }),
     },
   });
+  // A bare machine has no clock, and so a time stamp that stands still.
+  (cpu as { timestamp: () => number }).timestamp = () => clock.now();
+  for (let page = 0xa0; page < 0xc0; page++) physical.unmap(page);
   chipset.presetAsFirmware();
   cpu.mmu.setA20(true);
   enter(machine, loadMultiboot({ image: embeddedGuest().image, memorySize: RAM, commandLine, write: (at, bytes) => physical.load(at, bytes) }));
@@ -81,14 +86,17 @@ export function consoleMachine(commandLine = ""): ConsoleMachine {
     read = at + text.length;
     return before;
   };
-  const ask = (line: string): string => {
-    typed.push(...new TextEncoder().encode(`${line}\r`));
+  const type = (text: string): void => {
+    typed.push(...new TextEncoder().encode(text));
     feed();
+  };
+  const ask = (line: string): string => {
+    type(`${line}\r`);
     waitFor(`${line}\n`);
     return waitFor(embeddedGuest().prompt);
   };
   const untilEnd = (): string => (runUntil(() => false, 10_000), ended);
-  return { ...machine, chipset, sent: () => output, waitFor, ask, untilEnd, runFor: (milliseconds) => runUntil(() => false, milliseconds) };
+  return { ...machine, chipset, sent: () => output, waitFor, type, ask, untilEnd, runFor: (milliseconds) => runUntil(() => false, milliseconds) };
 }
 
 function enter({ cpu }: BareMachine, entry: EntryState): void {

@@ -13,6 +13,7 @@ import { memory } from "./memory.ts";
 import { power } from "./power.ts";
 import { processor } from "./processor.ts";
 import { programs } from "./programs.ts";
+import { script } from "./script.ts";
 import { start } from "./start.ts";
 import { time } from "./time.ts";
 
@@ -23,7 +24,7 @@ export const LOAD_ADDRESS = 0x100000;
 const BSS: readonly (readonly [name: string, size: number])[] = [
   ["page_directory", 4096], ["page_table", 4096], ["demo_page", 4096], ["stack", 16384], ["stack_top", 0],
   ["idt", 48 * 8], ["map", 32 * 20], ["map_count", 4], ["memory_top", 4], ["ticks", 4], ["tsc_rate", 4], ["cpu_features", 4], ["cursor", 4],
-  ["ring", 256], ["line", 128], ["text", 64], ["ring_head", 1], ["ring_tail", 1], ["shift", 1], ["last_key", 1],
+  ["script_rest", 4], ["script", 1024], ["ring", 256], ["line", 128], ["text", 64], ["ring_head", 1], ["ring_tail", 1], ["shift", 1], ["last_key", 1],
 ];
 
 /** The manual's constants by their names, for the assembly source. */
@@ -33,7 +34,7 @@ const symbols = Object.fromEntries(
 
 /** The kernel's source, all parts in one. */
 export function kernelSource(): string {
-  const parts = [start, descriptors, interrupts, consoleOutput, consoleInput, memory, access, processor, time, programs, power, commands].join("");
+  const parts = [start, descriptors, interrupts, consoleOutput, consoleInput, memory, access, processor, time, programs, power, script, commands].join("");
   const strings = new Map<string, string>();
   const code = parts.replace(/^ +say (.*)$/gm, (_, items: string) => {
     const label = strings.get(items) ?? `text_${strings.size}`;

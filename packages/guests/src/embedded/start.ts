@@ -33,6 +33,7 @@ entry:
     xor ebx, ebx
 .loaded:
     call copy_memory_map
+    call find_script
     call start_interrupts
     call start_keyboard
     sti
@@ -47,7 +48,10 @@ prompt:
     mov esp, stack_top
     sti
     say "doppel> "
+    call next_of_script
+    jnc .obey
     call read_line
+.obey:
     call obey
     jmp prompt
 `;
