@@ -19,6 +19,12 @@ const MANUAL: Record<string, { readonly begins: string; readonly why: string }> 
   "LAR, LSL, VERR, VERW CODE0": { begins: "60 ffffffff", why: "volume 3, 3.4.5.1: the handler's gate set the accessed bit of CODE0; QEMU's gates do not" },
   "#GP while delivering #UD": { begins: "d 33", why: "volume 3, 6.13: EXT is set when an earlier exception was being delivered" },
   "task: T bit": { begins: "1 ffffffff", why: "volume 3, 7.2.1: #DB before the new task's first instruction; QEMU knows no T bit" },
+  ...Object.fromEntries(
+    ["limit: past the last byte", "limit: a write past it", "limit: expand-down", "limit: a string instruction", "type: a write to read-only data",
+      "type: a read of execute-only code", "null: a read"].map((name) => [name, { begins: "d 0", why: "volume 3, 5.3 to 5.5; QEMU checks neither limits nor types" }]),
+  ),
+  "near JMP past the limit of CS": { begins: "d 0", why: "volume 3, 5.3; QEMU does not check the limit of CS" },
+  "alignment check at level 3": { begins: "11 0", why: "volume 3, 6.15, interrupt 17; QEMU does not check alignment" },
   "general detect": { begins: "1 ffffffff", why: "volume 3, 17.2.4: DR7.GD makes an access to a debug register #DB; QEMU does not" },
 };
 

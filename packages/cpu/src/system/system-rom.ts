@@ -160,6 +160,18 @@ export const SYSTEM_CASES: readonly SystemCase[] = [
   { name: "PUSHF, POPF at level 3", code: `${user()}\n push dword 0x3ed7\n popfd\n pushfd\n pop eax` },
   { name: "PUSHF, POPF at level 3 with IOPL 3", code: `${user(0x3002)}\n push dword 0x1ed7\n popfd\n pushfd\n pop eax\n cli` },
   { name: "SGDT, SIDT, SLDT, STR, SMSW", code: "sgdt [0x7000]\n sidt [0x7008]\n mov eax, [0x7000]\n mov ebx, [0x7004]\n mov ecx, [0x7008]\n sldt edx\n str esi\n smsw edi" },
+  // Limits and types of data segments.
+  { name: "limit: past the last byte", code: "mov ax, SMALL\n mov es, ax\n mov eax, [es:0xffc]\n mov eax, [es:0xffd]" },
+  { name: "limit: a write past it", code: "mov ax, SMALL\n mov es, ax\n mov byte [es:0xfff], 1\n mov [es:0x1000], al" },
+  { name: "limit: expand-down", code: "mov ax, DOWN\n mov es, ax\n mov eax, [es:0x1000]\n mov al, [es:0xfff]" },
+  { name: "limit: a string instruction", code: "mov ax, SMALL\n mov es, ax\n mov edi, 0xff8\n mov ecx, 4\n rep stosd" },
+  { name: "type: a write to read-only data", code: "mov ax, READONLY\n mov es, ax\n mov eax, [es:0x7000]\n mov [es:0x7000], eax" },
+  { name: "type: a read of execute-only code", code: "jmp dword EXECONLY:.t\n .t: mov eax, [cs:0x7000]" },
+  { name: "null: a read", code: "xor eax, eax\n mov es, ax\n mov eax, [es:0x7000]" },
+  { name: "null: LEA does not read", code: "xor eax, eax\n mov ds, ax\n lea eax, [0x7000]" },
+  { name: "near JMP past the limit of CS", code: "mov dword [0x19000], 0x9000ebea\n mov word [0x19000], 0xe966\n mov dword [0x19002], 0x20000\n jmp dword CODE16:0x9000" },
+  { name: "alignment check at level 3", code: `mov eax, cr0\n or eax, 0x40000\n mov cr0, eax\n${user(0x40002)}\n mov eax, [0x7004]\n mov ax, [0x7001]` },
+  { name: "alignment check: not at level 0", code: "mov eax, cr0\n or eax, 0x40000\n mov cr0, eax\n push dword 0x40002\n popfd\n mov eax, [0x7001]" },
   // Tasks.
   { name: "JMP to a TSS", code: "mov eax, 0xaaaa\n jmp dword TASK2:0" },
   { name: "CALL to a TSS", code: "mov eax, 0xaaaa\n call dword TASK2:0" },
