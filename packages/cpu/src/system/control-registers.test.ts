@@ -130,6 +130,12 @@ describe("SDM volume 4: model-specific registers", () => {
     expect(m.fault(m.helpers.rdtscp())).toBe("6");
     expect(m.fault(m.helpers.mwait())).toBe("6");
   });
+  test("memory types as a BIOS leaves them", () => {
+    const m = new Machine();
+    m.cpu.msr.presetMemoryTypes();
+    expect([0x250, 0x259, 0x268, 0x2ff, 0x200, 0x201].map((n) => rd(m, n)))
+      .toEqual(["6060606:6060606", "0:0", "5050505:5050505", "0:c06", "0:e0000000", "f:e0000800"]);
+  });
   test("a register of another part", () => {
     const m = new Machine();
     let value = 3;
@@ -150,13 +156,15 @@ describe("SDM volume 2: CPUID", () => {
   test("features: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, SSE3, NX", () => {
     expect(cpuidLeaf(MODEL_I686, 1, 0, true)[3] >>> 0).toBe(0x078bfbff);
     expect(cpuidLeaf(MODEL_I686, 1, 0, false)[3] >>> 0).toBe(0x078bf9ff);
-    expect(cpuidLeaf(MODEL_I686, 1, 0, true)[2]).toBe(1);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, true)[2] >>> 0).toBe(0x80000001);
     expect(cpuidLeaf(MODEL_I686, 0x80000001, 0, true)[3]).toBe(1 << 20);
     const { cpu } = new Machine();
     expect(["", "SSE3", "SSSE3", "LM", "BMI1"].map((name) => cpu.hasFeature(name))).toEqual([true, true, false, false, false]);
   });
   test("leaves above the highest give the highest basic one", () => {
-    expect(cpuidLeaf(MODEL_I686, 0x40000000, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 4, 1, true));
+    const [highest, ...name] = cpuidLeaf(MODEL_I686, 0x40000000, 0, true);
+    expect([highest, text(...name)]).toEqual([0x40000000, "DoppelDoppel"]);
+    expect(cpuidLeaf(MODEL_I686, 0x40000001, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 4, 1, true));
     expect(cpuidLeaf(MODEL_I686, 0xffffffff, 9, true)).toEqual([0, 0, 0, 0]);
   });
 });

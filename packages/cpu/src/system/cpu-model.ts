@@ -38,13 +38,18 @@ export const MODEL_I686: CpuModel = {
   physicalBits: 36,
   linearBits: 32,
   level: 4,
-  features: { edx: I686_EDX, ecx: x86.CPUID_1_ECX_SSE3, extendedEdx: x86.CPUID_80000001_EDX_NX, extendedEcx: 0 },
+  // The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode.
+  features: { edx: I686_EDX, ecx: x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: x86.CPUID_80000001_EDX_NX, extendedEcx: 0 },
   cr4: x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
     | x86.CR4_PCE | x86.CR4_OSFXSR | x86.CR4_OSXMMEXCPT,
 };
 
 /** EAX, EBX, ECX and EDX of a leaf. */
 export type CpuidResult = readonly [number, number, number, number];
+
+/** The leaf that names a hypervisor, and the name. */
+const HYPERVISOR_LEAF = 0x40000000;
+const HYPERVISOR = "DoppelDoppel";
 
 /** Highest extended leaf. */
 const EXTENDED_LEVEL = 0x80000008;
@@ -69,6 +74,9 @@ const CACHES: readonly CpuidResult[] = [cache(1, 1, 8, 64), cache(2, 1, 8, 64), 
  */
 export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, apic: boolean): CpuidResult {
   leaf >>>= 0;
+  if (leaf === HYPERVISOR_LEAF && model.features.ecx & x86.CPUID_1_ECX_HYPERVISOR) {
+    return [HYPERVISOR_LEAF, word(HYPERVISOR, 0), word(HYPERVISOR, 4), word(HYPERVISOR, 8)];
+  }
   const extended = leaf >= 0x80000000;
   if (extended ? leaf > EXTENDED_LEVEL : leaf > model.level) leaf = model.level;
   switch (leaf) {

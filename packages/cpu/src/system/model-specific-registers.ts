@@ -76,6 +76,22 @@ export class ModelSpecificRegisters {
     if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
   }
 
+  /**
+   * What a BIOS leaves in the MTRRs: memory is write-back, A0000h to BFFFFh and the last 512 MiB below 4 GiB are
+   * uncacheable, C0000h to FFFFFh is write-protected. For machines that boot a kernel without a BIOS.
+   */
+  presetMemoryTypes(): void {
+    const back = 0x06060606;
+    const protect = 0x05050505;
+    this.set(IA32_MTRR_FIX64K_00000, back, back);
+    this.set(IA32_MTRR_FIX16K_80000, back, back);
+    this.set(IA32_MTRR_FIX16K_A0000, 0, 0);
+    for (let i = IA32_MTRR_FIX4K_C0000; i <= IA32_MTRR_FIX4K_F8000; i += 1) this.set(i, protect, protect);
+    this.set(IA32_MTRR_PHYSBASE0, 0xe0000000, 0);
+    this.set(IA32_MTRR_PHYSBASE0 + 1, 0xe0000800, 2 ** (this.#cpu.model.physicalBits - 32) - 1);
+    this.set(IA32_MTRR_DEF_TYPE, 0xc06, 0);
+  }
+
   get #long(): boolean {
     return (this.#cpu.model.features.extendedEdx & CPUID_80000001_EDX_LM) !== 0;
   }
