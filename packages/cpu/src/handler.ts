@@ -158,7 +158,7 @@ abstract class RecordTarget implements Target {
       return STATE + place.at;
     }
     this.f.get(this.record).memory(OP.i32_load16_u, place.field === "reg" ? R_REG : R_RM);
-    return STATE;
+    return STATE + (place.plus ?? 0);
   }
 
   readPlace(place: Place, size: Size): void {

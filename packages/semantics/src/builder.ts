@@ -4,6 +4,7 @@
  * faulting instruction changed nothing.
  */
 import { DoppelError } from "@doppel/persist";
+import { FLOAT_SCRATCH } from "./layout.ts";
 import type { Address, Block, FlagUpdate, Field, IrFunction, IrType, Place, SegmentRef, Size, Statement, Value, Variable } from "./ir.ts";
 
 /** A definition breaks a rule of the IR; a mistake in Doppel, never in a guest. */
@@ -255,9 +256,9 @@ export class Builder {
   state(op: string, offset: number, base?: Value): Value {
     return this.make(resultType(op), "state", base === undefined ? [] : [base], { op, offset }, "read");
   }
-  /** Writes hot state by a store opcode's name. */
+  /** Writes hot state by a store opcode's name. Soft float's scratch area is no commit. */
   setState(op: string, offset: number, value: Value, base?: Value): void {
-    this.commit();
+    if (base !== undefined || offset < FLOAT_SCRATCH) this.commit();
     if (base === undefined) this.statement({ kind: "setState", op, base, offset, value }, value);
     else this.statement({ kind: "setState", op, base, offset, value }, base, value);
   }

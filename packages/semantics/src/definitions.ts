@@ -9,11 +9,14 @@ import type { Definition } from "./instruction.ts";
 import { MOVES } from "./moves.ts";
 import { SHIFTS } from "./shifts.ts";
 import { STRINGS } from "./strings.ts";
+import { SSE_FLOAT } from "./sse-float.ts";
+import { SSE_MOVES } from "./sse-moves.ts";
+import { SSE_PACKED } from "./sse-packed.ts";
 import { SYSTEM } from "./system.ts";
 import { X87_CONTROL } from "./x87-control.ts";
 import { X87 } from "./x87.ts";
 
 /** Definitions by mnemonic, in the spelling of the opcode tables. */
 export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
-  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL, X87].flatMap((family) => Object.entries(family)),
+  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL, X87, SSE_MOVES, SSE_PACKED, SSE_FLOAT].flatMap((family) => Object.entries(family)),
 );

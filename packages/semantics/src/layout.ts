@@ -23,6 +23,8 @@ export const FPU_CS = 0x3a0;
 export const FPU_DS = 0x3a4;
 export const XMM = 0x400;
 export const MXCSR = 0x500;
+/** From here to the end of the hot state: what soft float hands back (`float/scratch.ts`); not architectural. */
+export const FLOAT_SCRATCH = 0x520;
 
 export const RAX = 0;
 export const RCX = 1;

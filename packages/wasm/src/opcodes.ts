@@ -71,6 +71,8 @@ export const OP = {
   i64x2_extend_low_i32x4_s: FD | 199, i64x2_extend_high_i32x4_s: FD | 200, i64x2_extend_low_i32x4_u: FD | 201, i64x2_extend_high_i32x4_u: FD | 202,
   i64x2_shl: FD | 203, i64x2_shr_s: FD | 204, i64x2_shr_u: FD | 205, i64x2_add: FD | 206, i64x2_sub: FD | 209, i64x2_mul: FD | 213,
   i64x2_eq: FD | 214, i64x2_gt_s: FD | 217,
+  f32x4_sqrt: FD | 227, f32x4_add: FD | 228, f32x4_sub: FD | 229, f32x4_mul: FD | 230, f32x4_div: FD | 231,
+  f64x2_sqrt: FD | 239, f64x2_add: FD | 240, f64x2_sub: FD | 241, f64x2_mul: FD | 242, f64x2_div: FD | 243,
   i64x2_extmul_low_i32x4_s: FD | 220, i64x2_extmul_high_i32x4_s: FD | 221, i64x2_extmul_low_i32x4_u: FD | 222, i64x2_extmul_high_i32x4_u: FD | 223,
 } as const;
 

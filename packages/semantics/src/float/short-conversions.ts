@@ -102,14 +102,14 @@ function extreme(format: Format, name: "min" | "max"): IrFunction {
     const zero = (negative: Value): Value => packBits(b, format, negative, b.i32(0), b.i64(0));
     const x = take(b, format, xBits, control);
     const y = take(b, format, yBits, control);
-    b.if(b.or(x.nan, y.nan), () => {
-      raiseOnly(b, IE);
-      b.return(yBits);
-    });
-    b.if(b.or(x.denormal, y.denormal), () => raise(b, DE));
     // Under DAZ a denormal is replaced by a zero of its sign, also as the result.
     const u = b.select(x.zero, zero(x.negative), xBits);
     const v = b.select(y.zero, zero(y.negative), yBits);
+    b.if(b.or(x.nan, y.nan), () => {
+      raiseOnly(b, IE);
+      b.return(v);
+    });
+    b.if(b.or(x.denormal, y.denormal), () => raise(b, DE));
     b.if(b.and(x.zero, y.zero), () => b.return(v));
     const [p, q] = [orderKey(b, format, u), orderKey(b, format, v)];
     b.return(b.select(name === "min" ? b.ltS(p, q) : b.gtS(p, q), u, v));
