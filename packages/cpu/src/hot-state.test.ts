@@ -1,9 +1,11 @@
 /** The hot state's accessors: lazy flags give back every combination (SDM volume 1, 3.4.3), and saves are complete. */
+import { decode, encode, type Persist } from "@doppel/persist";
 import { describe, expect, test } from "vitest";
 import { HotState } from "./hot-state.ts";
 import { FLAG_AUX, FLAG_RESULT } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import { Machine } from "./system/fixture.ts";
+import type { CpuImage } from "./system/save-image.ts";
 
 describe("EFLAGS", () => {
   const state = new HotState(new ArrayBuffer(0x2000));
@@ -66,6 +68,17 @@ describe("save and restore", () => {
     b.cpu.state.eflags = 0x46;
     b.cpu.state.setWord(FLAG_AUX, 3 << 8);
     expect(a.cpu.save().hot).toEqual(b.cpu.save().hot);
+  });
+  test("the image goes through the codec of @doppel/persist", () => {
+    const part: Persist<CpuImage> = new Machine().protect(3).cpu;
+    const image = part.save();
+    expect(decode(encode(image))).toEqual(image);
+  });
+  test("an image of something else is refused, and nothing changes", () => {
+    const { cpu } = new Machine().protect(3);
+    const before = cpu.save();
+    expect(() => cpu.restore({ ...before, dr: [] } as unknown as CpuImage)).toThrow(expect.objectContaining({ code: "PERSIST_SHAPE" }));
+    expect(cpu.save()).toEqual(before);
   });
   test("reset is the state after power-on", () => {
     const m = new Machine().protect(3);

@@ -1,6 +1,6 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = 0x100000;

@@ -1,4 +1,5 @@
 /** A vCPU as a plain object: what `@doppel/persist` writes. Caches (the TLB, derived lengths) are made anew. */
+import { conform } from "@doppel/persist";
 import type { Cpu } from "../cpu.ts";
 import { BUDGET, CPL, FAULT_ADDRESS, FAULT_VECTOR, MODE, SCRATCH, SEGMENT, STACK_MASK } from "../state-layout.ts";
 import { applyBreakpoints } from "./debug-registers.ts";
@@ -56,8 +57,13 @@ export function saveCpu(cpu: Cpu): CpuImage {
   };
 }
 
-/** Takes every register from an image. The time stamp goes on from where it was. */
-export function restoreCpu(cpu: Cpu, image: CpuImage): void {
+/**
+ * Takes every register from an image. The time stamp goes on from where it was.
+ *
+ * @throws {PersistError} `PERSIST_SHAPE` for what no `save` of such a processor made; nothing has changed then
+ */
+export function restoreCpu(cpu: Cpu, from: CpuImage): void {
+  const image = conform(from, saveCpu(cpu));
   cpu.state.load(image.hot);
   Object.assign(cpu, image.control);
   Object.assign(cpu.gdtr, image.gdtr);
