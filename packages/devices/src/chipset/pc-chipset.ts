@@ -3,10 +3,8 @@
  * gives it a clock, a way into guest memory, and callbacks; it gives the CPUs two buses and their interrupts.
  */
 
-import type { Clock } from "@doppel/clock";
 import { PersistError } from "@doppel/persist";
 import type { Persist } from "@doppel/persist";
-import type { GuestMemory } from "../bus/bus-device.ts";
 import { MmioBus } from "../bus/mmio-bus.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import { DebugPorts } from "../debug/debug-ports.ts";
@@ -21,7 +19,7 @@ import type { Keyboard } from "../input/keyboard.ts";
 import type { Mouse } from "../input/mouse.ts";
 import { ApicBus } from "../interrupt/apic-bus.ts";
 import type { TscDeadline } from "../interrupt/apic-timer.ts";
-import type { CpuEvents, InterruptSource } from "../interrupt/interrupt-source.ts";
+import type { InterruptSource } from "../interrupt/interrupt-source.ts";
 import { IoApic } from "../interrupt/io-apic.ts";
 import type { IoApicState } from "../interrupt/io-apic.ts";
 import { LocalApic } from "../interrupt/local-apic.ts";
@@ -29,7 +27,6 @@ import type { LocalApicState } from "../interrupt/local-apic.ts";
 import { PicPair } from "../interrupt/pic-pair.ts";
 import type { PicPairState } from "../interrupt/pic-pair.ts";
 import { createI440fx } from "../pci/i440fx.ts";
-import type { ShadowRange } from "../pci/i440fx.ts";
 import { PciBus } from "../pci/pci-bus.ts";
 import type { PciBusState } from "../pci/pci-bus.ts";
 import type { PciFunction, PciFunctionState } from "../pci/pci-function.ts";
@@ -38,7 +35,7 @@ import type { Piix3State } from "../pci/piix3.ts";
 import { Piix4Pm } from "../power/piix4-pm.ts";
 import type { Piix4PmState } from "../power/piix4-pm.ts";
 import { Uart } from "../serial/uart.ts";
-import type { SerialBackend, UartState } from "../serial/uart.ts";
+import type { UartState } from "../serial/uart.ts";
 import { Pit } from "../timer/pit.ts";
 import type { PitState } from "../timer/pit.ts";
 import { Rtc } from "../timer/rtc.ts";
@@ -49,55 +46,9 @@ import { presetAsFirmware } from "./firmware-preset.ts";
 import { GLOBAL_INTERRUPTS, InterruptWiring } from "./interrupt-wiring.ts";
 import type { InterruptWiringState } from "./interrupt-wiring.ts";
 import { describeMemoryInCmos, describeMemoryInFwCfg } from "./memory-size.ts";
-import type { MemorySize } from "./memory-size.ts";
+import type { PcHost, PcOptions } from "./pc-options.ts";
 import { SystemPorts } from "./system-ports.ts";
 import type { SystemPortsState } from "./system-ports.ts";
-
-/** What a chipset asks of its machine. All of it may be called in the middle of a guest instruction, so the machine acts after it. */
-export interface PcHost {
-  /** The guest asked for a reset of the whole machine: `PcChipset.reset` and the CPUs' are the machine's to call. */
-  reset(): void;
-  /** The guest switched the machine off. */
-  powerOff(): void;
-  /** Address line 20 is driven from now on, or held at 0. */
-  setA20(open: boolean): void;
-  /** An interrupt has become pending for a CPU, so that it may leave its slice. */
-  interrupt(cpu: number): void;
-  /** NMI, INIT, start-up and SMI of a CPU. */
-  cpuEvents(cpu: number): CpuEvents;
-  /** A value was written to the debug exit port. */
-  debugExit?(value: number): void;
-  /** A byte was written to port E9h or 402h. */
-  debugOutput?(byte: number): void;
-  /** A byte was written to port 80h. */
-  postCode?(code: number): void;
-  /** The keyboard's LEDs changed, see `LED`. */
-  leds?(leds: number): void;
-  /** Where accesses to C0000h to FFFFFh go has changed. */
-  shadow?(ranges: ShadowRange[]): void;
-  /** Port F0h: numeric errors are to be held back. */
-  ignoreNumericError?(): void;
-}
-
-/** Configuration; a state can be restored only into a chipset of the same configuration. */
-export type PcOptions = {
-  readonly clock: Clock;
-  readonly memory: GuestMemory;
-  readonly memorySize: MemorySize;
-  readonly host: PcHost;
-  /** Seconds since 1970 (UTC) at time 0 of the clock; default 0. */
-  readonly wallClock?: number;
-  /** Number of CPUs, default 1. */
-  readonly cpus?: number;
-  /** Local and I/O APICs; default true. */
-  readonly apic?: boolean;
-  /** COM1 to COM4, each where a back end is given. */
-  readonly serial?: readonly (SerialBackend | undefined)[];
-  /** The `isa-debug-exit` port F4h; default false. */
-  readonly debugExit?: boolean;
-  /** When a CPU's time-stamp counter reaches a value; default: it counts the clock's nanoseconds. */
-  readonly tscDeadline?: TscDeadline;
-};
 
 /** State of everything. */
 export type PcChipsetState = {

@@ -2,7 +2,7 @@
 
 import { virtualTime } from "../bus/virtual-time.fixture.ts";
 import { PcChipset } from "./pc-chipset.ts";
-import type { PcOptions } from "./pc-chipset.ts";
+import type { PcOptions } from "./pc-options.ts";
 
 /** A chipset, its clock, and what it did. */
 export function pcMachine(options: Partial<PcOptions> = {}) {

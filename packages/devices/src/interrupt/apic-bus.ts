@@ -7,7 +7,8 @@ import type { BusDevice } from "../bus/bus-device.ts";
 import type { MmioBus } from "../bus/mmio-bus.ts";
 import { DELIVERY } from "./apic-message.ts";
 import type { ApicMessage } from "./apic-message.ts";
-import type { ApicNetwork, LocalApic } from "./local-apic.ts";
+import type { ApicNetwork, ApicReceiver } from "./apic-network.ts";
+import type { LocalApic } from "./local-apic.ts";
 
 const PAGE = 0x1000;
 
@@ -58,7 +59,7 @@ export class ApicBus implements ApicNetwork {
     return addressed.sort((a, b) => a.processorPriority - b.processorPriority).some((apic) => apic.accept(message));
   }
 
-  broadcast(message: ApicMessage, except: LocalApic | undefined): void {
+  broadcast(message: ApicMessage, except: ApicReceiver | undefined): void {
     for (const apic of this.#apics) if (apic !== except) apic.accept(message);
   }
 

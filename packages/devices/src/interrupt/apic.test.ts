@@ -193,7 +193,7 @@ describe("local APIC", () => {
     expect(m.apics.map((apic) => apic.pending())).toEqual([false, true, true]);
     m.apics[1].acknowledge();
     m.write(0x300, 0x4952);
-    expect(m.apics[2].save().irr[2]).toBe(0x6_0000);
+    expect(m.apics[2].save().vectors.irr[2]).toBe(0x6_0000);
   });
 
   test("goes on from a saved state", () => {

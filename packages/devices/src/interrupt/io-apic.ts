@@ -10,7 +10,7 @@ import type { Persist } from "@doppel/persist";
 import type { AccessSize, BusDevice } from "../bus/bus-device.ts";
 import type { MmioBus } from "../bus/mmio-bus.ts";
 import { DELIVERY } from "./apic-message.ts";
-import type { ApicNetwork } from "./local-apic.ts";
+import type { ApicNetwork } from "./apic-network.ts";
 
 /** Where the registers stand. */
 export const IO_APIC_BASE = 0xfec0_0000;

@@ -6,18 +6,19 @@
  *   300, 310 ICR  320 timer  330 thermal  340 performance  350 LINT0  360 LINT1  370 error  380, 390 count  3E0 divide
  */
 
-import type { Clock } from "@doppel/clock";
 import { conform, copy } from "@doppel/persist";
 import type { Persist } from "@doppel/persist";
 import type { AccessSize, BusDevice } from "../bus/bus-device.ts";
 import { DELIVERY } from "./apic-message.ts";
 import type { ApicMessage } from "./apic-message.ts";
+import type { LocalApicOptions } from "./apic-network.ts";
 import { ApicTimer } from "./apic-timer.ts";
-import type { ApicTimerState, TscDeadline } from "./apic-timer.ts";
-import type { CpuEvents, InterruptSource } from "./interrupt-source.ts";
+import type { ApicTimerState } from "./apic-timer.ts";
+import { InterruptAcceptance } from "./interrupt-acceptance.ts";
+import type { InterruptAcceptanceState } from "./interrupt-acceptance.ts";
+import { FIRST_LEGAL_VECTOR, ICR_WRITABLE, interruptCommand } from "./interrupt-command.ts";
+import type { InterruptSource } from "./interrupt-source.ts";
 import { LocalVectorTable, LVT } from "./local-vector-table.ts";
-import { emptyVectors, hasVector, highestVector, putVector } from "./vector-set.ts";
-import type { VectorSet } from "./vector-set.ts";
 
 /** Version 14h with entries 0 to 5 in the local vector table. */
 const VERSION = 0x0005_0014;
@@ -27,50 +28,26 @@ const BASE_ENABLE = 0x800;
 export const APIC_DEFAULT_BASE = 0xfee0_0000;
 
 const SVR_ENABLE = 0x100;
-const ICR_LOGICAL = 0x800;
-const ICR_ASSERT = 0x4000;
-const ICR_LEVEL = 0x8000;
-const ICR_WRITABLE = 0x000c_cfff;
-const SHORTHAND = { SELF: 1, ALL: 2, OTHERS: 3 } as const;
-
 const ESR_SEND_ILLEGAL = 0x20;
 const ESR_RECEIVE_ILLEGAL = 0x40;
 const ESR_ILLEGAL_REGISTER = 0x80;
-const FIRST_LEGAL_VECTOR = 16;
 
 /** Registers; `errors` have occurred since ESR was last written, `lint` are the levels of the two pins. */
 export type LocalApicState = {
   baseHigh: number; baseLow: number; id: number; tpr: number; ldr: number; dfr: number; svr: number; esr: number; errors: number;
-  icrHigh: number; icrLow: number; lvt: number[]; irr: VectorSet; isr: VectorSet; tmr: VectorSet; lint: boolean[]; timer: ApicTimerState;
+  icrHigh: number; icrLow: number; lint: boolean[]; lvt: number[]; vectors: InterruptAcceptanceState; timer: ApicTimerState;
 };
 
-/** What a local APIC sends to: the others, and the I/O APICs. */
-export interface ApicNetwork {
-  /** @returns whether any APIC took the message. */
-  deliver(message: ApicMessage): boolean;
-  /** Delivers to all APICs but, where it is given, one. */
-  broadcast(message: ApicMessage, except: LocalApic | undefined): void;
-  /** A level-triggered vector was ended. */
-  endOfInterrupt(vector: number): void;
-  /** Place or visibility of an APIC's page changed. */
-  moved(): void;
-}
-
-/** What a local APIC is given. */
-export type LocalApicOptions = {
-  readonly id: number; readonly clock: Clock; readonly network: ApicNetwork; readonly cpu: CpuEvents; readonly tscDeadline: TscDeadline;
-  /** The 8259 behind LINT0, on the boot processor only. */
-  readonly pic?: InterruptSource;
-  /** Called when `pending` has become true, so that a running CPU can leave its slice. */
-  readonly onPending: () => void;
-};
+/** Those of them that no part of the APIC keeps for itself. */
+type Registers = Omit<LocalApicState, "lvt" | "vectors" | "timer">;
 
 /** The interrupt controller inside a CPU. */
 export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicState> {
   readonly #options: LocalApicOptions;
   readonly #timer: ApicTimer;
   readonly #table: LocalVectorTable;
-  #state!: Omit<LocalApicState, "timer" | "lvt">;
+  readonly #vectors = new InterruptAcceptance();
+  #state!: Registers;
   #pending = false;
 
   constructor(options: LocalApicOptions) {
@@ -86,6 +63,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#state = { ...this.#fresh(), lint };
     this.#timer.reset();
     this.#table.reset();
+    this.#vectors.reset();
     this.#options.network.moved();
     this.#update();
   }
@@ -96,6 +74,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#state = { ...this.#fresh(), lint, baseHigh, baseLow, id };
     this.#timer.reset();
     this.#table.reset();
+    this.#vectors.reset();
     this.#update();
   }
 
@@ -156,8 +135,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   acknowledge(): number {
     const vector = this.#deliverable();
     if (vector >= 0) {
-      putVector(this.#state.irr, vector, false);
-      putVector(this.#state.isr, vector, true);
+      this.#vectors.take(vector);
       this.#update();
       return vector;
     }
@@ -215,9 +193,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
 
   /** Processor priority: what lowest-priority arbitration compares. */
   get processorPriority(): number {
-    const inService = highestVector(this.#state.isr);
-    const { tpr } = this.#state;
-    return tpr >> 4 >= inService >> 4 ? tpr : inService & 0xf0;
+    return this.#vectors.processorPriority(this.#state.tpr);
   }
 
   read(offset: number, size: AccessSize): number {
@@ -234,13 +210,14 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
   }
 
   save(): LocalApicState {
-    return { ...copy(this.#state), lvt: this.#table.save(), timer: this.#timer.save() };
+    return { ...copy(this.#state), lvt: this.#table.save(), vectors: this.#vectors.save(), timer: this.#timer.save() };
   }
 
   restore(state: LocalApicState): void {
-    const { timer, lvt, ...own } = conform(state, this.save());
+    const { timer, vectors, lvt, ...own } = conform(state, this.save());
     this.#state = own;
     this.#table.restore(lvt);
+    this.#vectors.restore(vectors);
     this.#timer.restore(timer);
     this.#options.network.moved();
     this.#pending = this.#deliverable() >= 0 || this.#picPasses();
@@ -251,12 +228,12 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#pending = this.#deliverable() >= 0 || this.#picPasses();
   }
 
-  #fresh(): Omit<LocalApicState, "timer" | "lvt"> {
+  #fresh(): Registers {
     const isBoot = this.#options.pic !== undefined;
     return {
       baseHigh: 0, baseLow: (APIC_DEFAULT_BASE | BASE_ENABLE | (isBoot ? BASE_BSP : 0)) >>> 0, id: this.#options.id,
       tpr: 0, ldr: 0, dfr: 0xffff_ffff, svr: 0xff, esr: 0, errors: 0, icrHigh: 0, icrLow: 0,
-      irr: emptyVectors(), isr: emptyVectors(), tmr: emptyVectors(), lint: [false, false],
+      lint: [false, false],
     };
   }
 
@@ -268,9 +245,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
 
   /** The requested vector that the processor priority lets through, or -1. */
   #deliverable(): number {
-    if (!this.isEnabled) return -1;
-    const vector = highestVector(this.#state.irr);
-    return vector >= 0 && vector >> 4 > this.processorPriority >> 4 ? vector : -1;
+    return this.isEnabled ? this.#vectors.deliverable(this.#state.tpr) : -1;
   }
 
   #picPasses(): boolean {
@@ -284,8 +259,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
       this.#error(ESR_RECEIVE_ILLEGAL);
       return;
     }
-    putVector(this.#state.irr, vector, true);
-    putVector(this.#state.tmr, vector, level);
+    this.#vectors.request(vector, level);
     this.#update();
   }
 
@@ -310,13 +284,13 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
 
   #readRegister(register: number): number {
     const state = this.#state;
-    if (register >= 0x10 && register < 0x28) return (register < 0x18 ? state.isr : register < 0x20 ? state.tmr : state.irr)[register & 7];
+    if (register >= 0x10 && register < 0x28) return this.#vectors.read(register - 0x10);
     if (register >= 0x32 && register <= 0x37) return this.#table.read(register - 0x32);
     switch (register) {
       case 0x02: return (state.id << 24) >>> 0;
       case 0x03: return VERSION;
       case 0x08: return state.tpr;
-      case 0x09: return this.#arbitrationPriority();
+      case 0x09: return this.#vectors.arbitrationPriority(state.tpr);
       case 0x0a: return this.processorPriority;
       case 0x0d: return state.ldr;
       case 0x0e: return state.dfr;
@@ -375,42 +349,25 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     if (index === LVT.TIMER) this.#timer.setMode((value >> 17) & 3);
   }
 
-  #arbitrationPriority(): number {
-    const { tpr, irr } = this.#state;
-    const requested = highestVector(irr);
-    return tpr >> 4 >= requested >> 4 ? tpr : Math.max(this.processorPriority, requested & 0xf0);
-  }
-
   #endOfInterrupt(): void {
-    const state = this.#state;
-    const vector = highestVector(state.isr);
-    if (vector < 0) return;
-    putVector(state.isr, vector, false);
-    if (!hasVector(state.tmr, vector)) return;
-    this.#options.network.endOfInterrupt(vector);
+    const ended = this.#vectors.end();
+    if (ended?.level !== true) return;
+    this.#options.network.endOfInterrupt(ended.vector);
     ([LVT.LINT0, LVT.LINT1] as const).forEach((index, pin) => {
-      if (this.#table.endRemoteIrr(index, vector) && state.lint[pin]) this.#raise(index);
+      if (this.#table.endRemoteIrr(index, ended.vector) && this.#state.lint[pin]) this.#raise(index);
     });
   }
 
   #send(): void {
-    const { icrLow, icrHigh } = this.#state;
-    const delivery = (icrLow >> 8) & 7;
-    const level = (icrLow & ICR_LEVEL) !== 0;
-    // INIT level de-assert only synchronised arbitration IDs of old, and does nothing.
-    if (delivery === DELIVERY.INIT && level && (icrLow & ICR_ASSERT) === 0) return;
-    const vector = icrLow & 0xff;
-    if ((delivery === DELIVERY.FIXED || delivery === DELIVERY.LOWEST_PRIORITY) && vector < FIRST_LEGAL_VECTOR) {
-      this.#error(ESR_SEND_ILLEGAL);
-      return;
-    }
+    const command = interruptCommand(this.#state.icrHigh, this.#state.icrLow);
+    if (command.kind === "illegal-vector") this.#error(ESR_SEND_ILLEGAL);
+    if (command.kind !== "send") return;
     const { network } = this.#options;
-    const message: ApicMessage = { delivery, vector, level: false, destination: icrHigh >>> 24, logical: (icrLow & ICR_LOGICAL) !== 0 };
-    switch ((icrLow >> 18) & 3) {
-      case SHORTHAND.SELF: this.accept(message); return;
-      case SHORTHAND.ALL: network.broadcast(message, undefined); return;
-      case SHORTHAND.OTHERS: network.broadcast(message, this); return;
-      default: network.deliver(message);
+    switch (command.to) {
+      case "self": this.accept(command.message); return;
+      case "all": network.broadcast(command.message, undefined); return;
+      case "others": network.broadcast(command.message, this); return;
+      case "destination": network.deliver(command.message);
     }
   }
 }
