@@ -9,9 +9,9 @@ import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering, type Target } from "./lowering.ts";
 import {
-  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT,
+  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, RECORD_SIZE,
 } from "./record.ts";
-import { BUDGET, RIP, STATE } from "./state-layout.ts";
+import { BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** How a handler outside the dispatch function says what comes next. */
 export const NEXT = 0;
@@ -29,14 +29,15 @@ const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS
 /** The shape of an instruction's handler in the given kind of code. */
 export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
   const { form } = i;
-  const flatOperand = flat && (!i.memory || i.segment < 4);
+  // A store through CS is #GP(0) however flat the segment is.
+  const flatOperand = flat && (!i.memory || (i.segment < FS && (long || i.segment !== CS)));
   const sized = ADDRESS_SIZED.has(form.mnemonic);
   // In 16- and 32-bit code a checked operand's address size is a mask in the record.
   const addressSize = sized || (i.memory && (flatOperand || long)) ? i.addressSize : long ? 8 : 4;
   const rep = !REPEATABLE.has(form.mnemonic) ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
   return {
     form, operandSize: i.operandSize, addressSize, memory: i.memory, rep,
-    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand,
+    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand, indexed: i.index >= 0,
   };
 }
 
@@ -44,8 +45,8 @@ export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
 export function shapeKey(s: Shape): number {
   const size = (n: number): number => (n === 8 ? 2 : n >> 2);
   return (
-    (((((((((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize)) << 2) | (s.rep === "" ? 0 : s.rep === "rep" ? 1 : 2)) << 4) | s.condition) << 4) |
-    (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0)
+    ((((((((((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize)) << 2) | (s.rep === "" ? 0 : s.rep === "rep" ? 1 : 2)) << 4) | s.condition) << 4) |
+    (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0)) * 2 + (s.memory && !s.indexed ? 1 : 0)
   );
 }
 
@@ -134,8 +135,10 @@ abstract class RecordTarget implements Target {
     const { f, long } = this;
     const add = long ? OP.i64_add : OP.i32_add;
     f.get(this.record).memory(OP.i32_load16_u, R_BASE).memory(long ? OP.i64_load : OP.i32_load, STATE);
-    f.get(this.record).memory(OP.i32_load16_u, R_INDEX).memory(long ? OP.i64_load : OP.i32_load, STATE);
-    f.get(this.record).memory(long ? OP.i64_load8_u : OP.i32_load8_u, R_SCALE).op(long ? OP.i64_shl : OP.i32_shl).op(add);
+    if (this.shape.indexed) {
+      f.get(this.record).memory(OP.i32_load16_u, R_INDEX).memory(long ? OP.i64_load : OP.i32_load, STATE);
+      f.get(this.record).memory(long ? OP.i64_load8_u : OP.i32_load8_u, R_SCALE).op(long ? OP.i64_shl : OP.i32_shl).op(add);
+    }
     f.get(this.record).memory(long ? OP.i64_load32_s : OP.i32_load, R_DISPLACEMENT).op(add);
     if (!long && !this.shape.flatOperand) {
       this.addressMask();
@@ -197,6 +200,8 @@ abstract class RecordTarget implements Target {
   }
 
   abstract synchronize(): void;
+  abstract resynchronize(): void;
+  abstract tlbView(): void;
   abstract fault(): void;
   abstract jump(target: () => void, direct: boolean): void;
   abstract again(): void;
@@ -207,6 +212,10 @@ abstract class RecordTarget implements Target {
 class OutlineTarget extends RecordTarget {
   /** The dispatch function has stored the budget before the call. */
   synchronize(): void {}
+  resynchronize(): void {}
+  tlbView(): void {
+    this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW);
+  }
   fault(): void {
     this.f.i32(FAULT).op(OP.return);
   }
@@ -235,6 +244,8 @@ export interface DispatchFrame {
   readonly record: number;
   readonly delta: number;
   readonly budget: number;
+  /** Local of the TLB view's address, loaded at every look-up. */
+  readonly view: number;
   /** Local of the instruction pointer to look up. */
   readonly ip: number;
   /** Local of the record a direct jump came from, or 0. */
@@ -242,6 +253,9 @@ export interface DispatchFrame {
   readonly dispatch: Label;
   readonly lookUp: Label;
   readonly fault: Label;
+  /** The visit ends before the instruction that `record` names. */
+  readonly out: Label;
+  readonly next: Label;
 }
 
 /** A handler as an arm of the dispatch function. */
@@ -254,6 +268,12 @@ class InlineTarget extends RecordTarget {
   }
   synchronize(): void {
     this.f.i32(0).get(this.frame.budget).memory(OP.i32_store, STATE + BUDGET);
+  }
+  resynchronize(): void {
+    this.f.i32(0).memory(OP.i32_load, STATE + BUDGET).set(this.frame.budget);
+  }
+  tlbView(): void {
+    this.f.get(this.frame.view);
   }
   fault(): void {
     this.f.br(this.frame.fault);
@@ -293,6 +313,29 @@ function write(shape: Shape, target: Target): void {
 /** Writes a handler as an arm of the dispatch function. */
 export function writeInline(f: FunctionBuilder, shape: Shape, module: HandlerModule, frame: DispatchFrame): void {
   write(shape, new InlineTarget(f, shape, module, frame));
+}
+
+/**
+ * Writes the arm of a fused pair: an instruction that sets flags and the conditional jump behind it, as one. Both retire; when
+ * the budget holds only the first, the visit ends before it, and the run loop executes it alone.
+ */
+export function writeFused(f: FunctionBuilder, first: Shape, jump: Shape, module: HandlerModule, frame: DispatchFrame): void {
+  f.get(frame.budget).op(OP.i32_eqz).brIf(frame.out, false);
+  const b = new InstructionBuilder(first);
+  DEFINITIONS.get(first.form.mnemonic)!(b);
+  const lowering = new Lowering(new InlineTarget(f, first, module, frame), true);
+  lowering.lower(b.root);
+  f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
+  f.get(frame.record).i32(RECORD_SIZE).op(OP.i32_add).set(frame.record);
+  lowering.staticCondition(jump.condition);
+  f.if();
+  const target = new InlineTarget(f, jump, module, frame);
+  target.jump(() => {
+    target.nextIp();
+    f.get(frame.record).memory(OP.i32_load, R_IMMEDIATE).op(OP.i32_add);
+  }, true);
+  f.end();
+  lowering.release();
 }
 
 /** Compiles a handler as a function of its own; the module exports it as `handler`. */
