@@ -92,6 +92,8 @@ export class Cpu {
   nmiBlocked = false;
   /** The EXT bit of error codes: 1 while an external event or exception is being delivered. */
   external = 0;
+  /** EIP of the new task, when a task switch faulted past its commit point and the fault is not delivered yet. */
+  resumeAt: number | undefined;
   /** The bookkeeping between two instructions; see `debug-registers.ts`. */
   readonly debug = noDebugState();
   /** True when DR7 enables a data breakpoint: every access of the watched pages takes the slow path. */
@@ -135,6 +137,7 @@ export class Cpu {
     this.shadow = SHADOW_NONE;
     this.nmiBlocked = false;
     this.external = 0;
+    this.resumeAt = undefined;
     Object.assign(this.debug, noDebugState());
     state.eflags = 2;
     for (let segment = ES; segment <= TR; segment += 1) {

@@ -53,6 +53,8 @@ export function deliver(cpu: Cpu, vector: number, code: number, kind: number): D
     if (kind === EXCEPTION) cpu.debug.pending = 0;
     cpu.debug.trap = false;
     const { state } = cpu;
+    if (cpu.resumeAt !== undefined) state.rip = cpu.resumeAt;
+    cpu.resumeAt = undefined;
     const blocked = cpu.nmiBlocked;
     if (kind === NON_MASKABLE) cpu.nmiBlocked = true;
     // SDM 17.3.1.1: fault-class exceptions push RF set; #DB decides for itself.

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bareMachine } from "@doppel/testkit";
 import { expect, test } from "vitest";
-import { SYSTEM_CASES, systemRom } from "./system-rom.ts";
+import { SYSTEM_CASES, systemRom, taskAddress } from "./system-rom.ts";
 
 const RECORDED = new URL("system-rom.qemu.txt", import.meta.url);
 const RF = 0x10000;
@@ -25,6 +25,11 @@ const MANUAL: Record<string, { readonly begins: string; readonly why: string }> 
   ),
   "near JMP past the limit of CS": { begins: "d 0", why: "volume 3, 5.3; QEMU does not check the limit of CS" },
   "alignment check at level 3": { begins: "11 0", why: "volume 3, 6.15, interrupt 17; QEMU does not check alignment" },
+  ...Object.fromEntries(
+    ([["task: DS absent", "b 70"], ["task: ES past the table", "a 400"]] as const).map(([name, fault]) => [
+      name, { begins: `${fault} ${taskAddress().toString(16)} 8 `, why: "volume 3, 7.3: past the commit point the saved EIP is the new task's; QEMU pushes an address of neither" },
+    ]),
+  ),
   "general detect": { begins: "1 ffffffff", why: "volume 3, 17.2.4: DR7.GD makes an access to a debug register #DB; QEMU does not" },
 };
 

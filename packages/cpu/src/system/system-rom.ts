@@ -7,7 +7,7 @@
  *   0x4000 second TSS (32-bit)  0x5000 third TSS (16-bit)  0x8000 page directory  0x9000 page table
  *   0x1f000, 0x2f000 stacks of level 0 and 3, 0x2e000 of the second task
  */
-import { assemble } from "@doppel/x86";
+import { assemble, assembleProgram } from "@doppel/x86";
 
 /** Name and code of a case. It begins at level 0 in flat 32-bit segments, and ends with a fault or at its end. */
 export interface SystemCase {
@@ -44,6 +44,7 @@ CODE1 equ 0xb0
 DATA1 equ 0xb8
 DOWN equ 0xc0
 GATE1 equ 0xc8
+BASE equ 0x10000
 `;
 
 /** Switches to level 3; the code after it runs there. */
@@ -207,6 +208,20 @@ export const SYSTEM_CASES: readonly SystemCase[] = [
   { name: "instruction breakpoint", code: "mov eax, .t\n mov dr0, eax\n mov eax, 0x402\n mov dr7, eax\n nop\n .t: nop" },
   { name: "write breakpoint", code: "mov eax, 0x7000\n mov dr1, eax\n mov eax, 0xd00408\n mov dr7, eax\n mov [0x7002], al\n nop" },
   { name: "general detect", code: "mov eax, 0x2400\n mov dr7, eax\n mov eax, dr0" },
+  // Fast calls.
+  { name: "SYSENTER without a code segment", code: `${fast("0")}\n${user()}\n sysenter` },
+  { name: "SYSENTER", code: `${fast("CODE0")}\n${user(0x202)}\n sysenter` },
+  { name: "SYSEXIT", code: `${fast("CODE0")}\n mov ecx, 0x2f000\n mov edx, .out\n sysexit\n .out: mov eax, ss` },
+  { name: "SYSEXIT at level 3", code: `${fast("CODE0")}\n${user()}\n sysexit` },
+  // Real mode, and the way there and back.
+  { name: "real: INT and IRET", code: real("mov word [0x84], .h - BASE\n mov word [0x86], 0x1000\n stc\n int 0x21\n jmp .d\n .h: mov bp, sp\n mov ax, [bp]\n mov cx, [bp + 2]\n mov dx, [bp + 4]\n pushf\n pop si\n iret\n .d: mov di, sp") },
+  { name: "real: DIV by zero", code: real("mov word [0], .h - BASE\n mov word [2], 0x1000\n xor cx, cx\n div cx\n .h: mov bp, sp\n mov bx, [bp]\n sub bx, .h - BASE\n mov dx, sp") },
+  { name: "real: UD2", code: real("mov word [0x18], .h - BASE\n mov word [0x1a], 0x1000\n ud2\n .h: mov bp, sp\n mov bx, [bp]\n sub bx, .h - BASE\n mov dx, sp") },
+  { name: "real: LLDT is undefined", code: real("mov word [0x18], .h - BASE\n mov word [0x1a], 0x1000\n lldt ax\n .h: mov dx, sp") },
+  { name: "real: PUSHFD, POPFD, IRETD", code: real("push dword 0x257ed7\n popfd\n pushfd\n pop eax\n push dword 0x40003002\n push dword 0x1000\n push dword .t - BASE\n iretd\n .t: pushfd\n pop ebx\n push word 2\n popf\n mov dx, sp") },
+  { name: "real: far CALL and RETF n", code: real("push word 0x77\n push word 0x88\n call 0x1000:.f - BASE\n mov si, sp\n jmp .d\n .f: mov bp, sp\n mov ax, [bp]\n sub ax, .f - BASE\n mov bx, [bp + 2]\n mov cx, [bp + 4]\n retf 2\n .d:") },
+  { name: "real: unreal mode", code: real("mov ebx, 0x30000\n mov dword [ebx], 0x13572468\n mov ax, 0x3000\n mov es, ax\n mov ecx, [es:0]") },
+  { name: "real: SMSW, SGDT, MOV CR0", code: real("smsw ax\n sgdt [0x7000]\n mov ebx, [0x7002]\n mov ecx, cr0") },
   // Virtual-8086 mode: the program stands at 2000:0000.
   ...([
     ["INT 0x30", "cd 30", 3], ["INT 0x30 with IOPL 0", "cd 30", 0], ["INT3 with IOPL 0", "cc", 0], ["CLI with IOPL 0", "fa", 0],
@@ -230,6 +245,45 @@ function question(selector: string): string {
   setz dl
   verw dx
   setz dh`;
+}
+
+/** Writes the three MSRs of SYSENTER. */
+function fast(selector: string): string {
+  return [[0x174, selector], [0x175, "0x1ef00"], [0x176, "fast_entry"]].map(([register, value]) => `mov ecx, ${register}\n mov eax, ${value}\n xor edx, edx\n wrmsr`).join("\n");
+}
+
+/** Goes to real mode with DS and SS 0, SP 7F00h and IDTR 0, runs the code there, and comes back with its registers. */
+function real(code: string): string {
+  return `
+  jmp dword CODE16:.r - BASE
+  .bits 16
+.r: mov eax, cr0
+  and al, 0xfe
+  mov cr0, eax
+  jmp 0x1000:.s - BASE
+.s: xor ax, ax
+  mov ds, ax
+  mov ss, ax
+  mov esp, 0x7f00
+  lidt [cs:real_idtr - BASE]
+  ${code}
+  push eax
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp dword CODE0:.back
+  .bits 32
+.back:
+  pop eax
+  push ax
+  mov ax, DATA0
+  mov ds, ax
+  mov es, ax
+  mov ss, ax
+  mov esp, 0x7efe
+  pop ax
+  mov esp, 0x1f000
+  lidt [idtr]`;
 }
 
 function virtual(bytes: string, iopl: number): string {
@@ -569,6 +623,12 @@ ldt: dq 0, 0x00cf92000000ffff
 task2: dd case_task, 2, 1, 2, 3, 4, 0x2e000, 6, 7, 8, DATA0, CODE0, DATA0, DATA0, 0, 0, 0, 0
 task3: dw 0x9000, 2, 1, 2, 3, 4, 0x8000, 6, 7, 8, DATA16, CODE16, DATA16, DATA16, 0
   align 4
+real_idtr: dw 0x3ff
+  dd 0
+fast_entry:
+  pushfd
+  pop eax
+  mov ebx, ss
 case_task:
   int 0x30
 gate_target:
@@ -577,6 +637,11 @@ stub_table: dd ${Array.from({ length: VECTORS }, (_, i) => `stub${i}`).join(", "
 table: ${table}
 ${names}
 `;
+}
+
+/** Where the second task begins. */
+export function taskAddress(): number {
+  return assembleProgram(systemRomSource(), { origin: ORIGIN, bits: 16 }).labels.get("case_task") ?? 0;
 }
 
 /** The ROM: 64 KiB, to stand at F0000h and below 4 GiB; it begins with a far jump at its reset vector. */

@@ -125,6 +125,8 @@ function enterTask(cpu: Cpu, selector: number, task: Descriptor, image: Uint8Arr
   if (ok) ok = loadContext(cpu, selectors, table);
   cpu.updateMode();
   if (ok && get(0) > state.segmentLimit(CS)) ok = cpu.fault(VECTOR_GP, cpu.external);
+  // Generated code puts RIP back to its own instruction when a helper faults; this fault belongs to the new task.
+  cpu.resumeAt = ok ? undefined : get(0);
   return ok;
 }
 
