@@ -10,13 +10,13 @@ import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/
 import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
 import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
-import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_STACK32 } from "./mode.ts";
+import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { encodeRecord, R_HANDLER, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, STATE } from "./state-layout.ts";
 
 /** The part of the mode key that decides how bytes become records. */
-const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG;
+const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG | MODE_SINGLE;
 const MAX_INSTRUCTIONS = 64;
 const MAX_LENGTH = 15;
 
@@ -29,6 +29,8 @@ const ENDS = new Set([
 export interface HandlerTable {
   /** Number of the handler for a decoded instruction. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number;
+  /** Number of the handler for an instruction and a conditional jump behind it, or 0. */
+  fusedHandler(instruction: Instruction, condition: number, long: boolean, flat: boolean): number;
 }
 
 interface FrameCode {
@@ -64,7 +66,8 @@ export class CodeCache implements WriteObserver {
   private readonly bytes: Uint8Array;
   private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
   private readonly code = new Map<Frame, FrameCode>();
-  private readonly instruction = new Instruction();
+  private instruction = new Instruction();
+  private previous = new Instruction();
   private readonly window = new Uint8Array(2 * MAX_LENGTH);
   private readonly undefinedForm: Form;
 
@@ -88,7 +91,7 @@ export class CodeCache implements WriteObserver {
     if (host === FETCH_FAULT) return FETCH_FAULTED;
     const mode = cpu.state.mode & CODE_KEY;
     if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
-    const key = host * 128 + mode;
+    const key = host * 1024 + mode;
     const known = this.blocks.get(key);
     if (known !== undefined && this.stillFits(known, linear, mode)) {
       this.record = known.record;
@@ -120,11 +123,12 @@ export class CodeCache implements WriteObserver {
     const pageEnd = host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE;
     const room = flat ? Infinity : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
-    const { instruction } = this;
+    const single = (mode & MODE_SINGLE) !== 0;
     const first = this.next;
     let record = first;
     let at = host;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
+      const { instruction } = this;
       const status = decode(this.bytes, at, limit, codeSize, instruction);
       if (status === TRUNCATED) {
         if (n > 0) break;
@@ -138,10 +142,16 @@ export class CodeCache implements WriteObserver {
       }
       const form = this.available();
       encodeRecord(this.view, record, this.table.handler(instruction, long, flat), at & (PAGE_SIZE - 1), instruction);
+      if (n > 0 && !single && form.mnemonic === "Jcc" && instruction.operandSize === 4) {
+        const fused = this.table.fusedHandler(this.previous, instruction.condition, long, flat);
+        if (fused !== 0) this.view.setUint16(record - RECORD_SIZE + R_HANDLER, fused, true);
+      }
       record += RECORD_SIZE;
       at += instruction.length;
       this.decoded++;
-      if (ENDS.has(form.mnemonic)) break;
+      this.instruction = this.previous;
+      this.previous = instruction;
+      if (single || ENDS.has(form.mnemonic)) break;
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);

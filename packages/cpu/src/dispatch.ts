@@ -13,10 +13,16 @@
  */
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
-import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeInline } from "./handler.ts";
+import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT } from "./mode.ts";
-import { BUDGET, CS, FLOOR, GENERATION, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE } from "./state-layout.ts";
+import { BUDGET, CS, GENERATION, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
+
+/** A handler inside: of one instruction, or of one and the conditional jump behind it. */
+export interface HotShape {
+  readonly shape: Shape;
+  readonly jump: Shape | undefined;
+}
 
 /** What a visit ends with. */
 export const EXIT_BUDGET = 0;
@@ -33,11 +39,24 @@ export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
 export const CONTROL_FROM = RUN_CONTROL + 4;
 export const CONTROL_DELTA = RUN_CONTROL + 8;
 
+const compiled = new Map<string, WebAssembly.Module>();
+
+/** The module of the dispatch function, compiled once per process for each place of the jump cache. */
+export function compiledDispatch(hot: readonly HotShape[], jumpCache: number, long: boolean): WebAssembly.Module {
+  const key = `${jumpCache} ${long}`;
+  let module = compiled.get(key);
+  if (module === undefined) {
+    module = new WebAssembly.Module(dispatchModule(hot, jumpCache, long).module.encode());
+    compiled.set(key, module);
+  }
+  return module;
+}
+
 /**
  * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
  * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
  */
-export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: boolean): GeneratedModule {
+export function dispatchModule(hot: readonly HotShape[], jumpCache: number, long: boolean): GeneratedModule {
   const generated = new GeneratedModule();
   const { module } = generated;
   module.importTable("doppel", "table", 0);
@@ -52,6 +71,7 @@ export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: b
   const status = f.local("i32");
   const entry = f.local("i32");
   const linear = f.local(native);
+  const view = f.local("i32");
   const load = (offset: number): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + offset);
   const loadNative = (offset: number): FunctionBuilder => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + offset);
   const nativeAdd = long ? OP.i64_add : OP.i32_add;
@@ -80,18 +100,18 @@ export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: b
   const arms = [f.block()];
   for (let n = 0; n < hot.length; n++) arms.unshift(f.block());
   const end = f.block();
-  f.get(budget).i32(1).op(OP.i32_sub).tee(budget);
-  load(FLOOR).op(OP.i32_lt_s).brIf(out, false);
+  f.get(budget).i32(1).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).brIf(out, false);
   f.get(record).memory(OP.i32_load16_u).brTable([end, ...arms.slice(0, -1)], arms[arms.length - 1]!);
   f.end();
   // HANDLER_END: no instruction, so nothing counts.
   f.get(budget).i32(1).op(OP.i32_add).set(budget);
   currentIp();
   f.set(ip).i32(0).set(from).br(lookUp);
-  const frame: DispatchFrame = { record, delta, budget, ip, from, dispatch, lookUp, fault };
-  for (const shape of hot) {
+  const frame: DispatchFrame = { record, delta, budget, view, ip, from, dispatch, lookUp, fault, out, next };
+  for (const { shape, jump } of hot) {
     f.end();
-    writeInline(f, shape, generated, frame);
+    if (jump === undefined) writeInline(f, shape, generated, frame);
+    else writeFused(f, shape, jump, generated, frame);
     f.br(next);
   }
   f.end();
@@ -143,6 +163,7 @@ export function dispatchModule(hot: readonly Shape[], jumpCache: number, long: b
   }
   f.op(OP.i32_eqz).if(undefined, true);
   f.get(h).memory(OP.i32_load, jumpCache + 12).set(record);
+  load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.
   f.get(ip).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub).set(linear);
   f.get(from).if();

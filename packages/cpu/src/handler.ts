@@ -84,9 +84,17 @@ export class GeneratedModule implements HandlerModule {
     return this.functions.index(callee);
   }
 
-  instantiate(memory: WebAssembly.Memory, helpers: Record<string, (...args: number[]) => number>, extra: Record<string, unknown> = {}): WebAssembly.Instance {
-    return new WebAssembly.Instance(new WebAssembly.Module(this.module.encode()), { doppel: { memory, ...extra }, helpers } as WebAssembly.Imports);
+  instantiate(memory: WebAssembly.Memory, helpers: Helpers, extra: Record<string, unknown> = {}): WebAssembly.Instance {
+    return instantiate(new WebAssembly.Module(this.module.encode()), memory, helpers, extra);
   }
+}
+
+/** TypeScript functions that generated code calls, by name. */
+export type Helpers = Record<string, (...args: number[]) => number>;
+
+/** Instantiates a generated module for one machine. */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, helpers: Helpers, extra: Record<string, unknown> = {}): WebAssembly.Instance {
+  return new WebAssembly.Instance(module, { doppel: { memory, ...extra }, helpers } as WebAssembly.Imports);
 }
 
 /** Access to record fields and registers, common to handlers inside and outside the dispatch function. */
@@ -338,8 +346,20 @@ export function writeFused(f: FunctionBuilder, first: Shape, jump: Shape, module
   lowering.release();
 }
 
-/** Compiles a handler as a function of its own; the module exports it as `handler`. */
-export function outlineModule(shape: Shape): GeneratedModule {
+const outlined = new Map<number, WebAssembly.Module>();
+
+/** A handler as a function of its own, exported as `handler`. Compiled once per process, for every machine in it. */
+export function outlineModule(shape: Shape): WebAssembly.Module {
+  const key = shapeKey(shape);
+  let module = outlined.get(key);
+  if (module === undefined) {
+    module = new WebAssembly.Module(writeOutline(shape).module.encode());
+    outlined.set(key, module);
+  }
+  return module;
+}
+
+function writeOutline(shape: Shape): GeneratedModule {
   const generated = new GeneratedModule();
   const { builder: f } = generated.module.function({ parameters: ["i32", shape.long ? "i64" : "i32"], results: ["i32"] }, "handler");
   write(shape, new OutlineTarget(f, shape, generated, 0, 1));

@@ -5,6 +5,7 @@
  * operand through FS or GS, n no such operand; 2 means with 16-bit operands too.
  */
 import type { Shape } from "@doppel/semantics";
+import type { HotShape } from "./dispatch.ts";
 import { type Form, FORMS } from "@doppel/x86";
 
 const HOT = `
@@ -41,6 +42,16 @@ C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /5,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F
 A4,A5,AA,AB,AC n
 `;
 
+/** Instructions that are fused with a conditional jump behind them, and the conditions (pairs, code >> 1) that follow them in practice. */
+const FUSED = `
+38,3A,39,3B,80 /7,81 /7,83 /7 rm 0123467
+3C,3D n 0123467
+84,85,F6 /0,F7 /0 rm 2467
+A8,A9 n 24
+40+r,48+r n 24
+83 /0,83 /4,83 /5,01,03,29,2B,21,23,09,0B,31,33 r 124
+`;
+
 function shapesOf(form: Form, variants: string, long: boolean): Shape[] {
   const out: Shape[] = [];
   const sizes = variants.includes("2") ? ([2, 4] as const) : ([4] as const);
@@ -51,24 +62,40 @@ function shapesOf(form: Form, variants: string, long: boolean): Shape[] {
     for (const operandSize of sizes) {
       for (const condition of conditions) {
         const memory = variant === "m" || variant === "f" || string;
-        out.push({
-          form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition, long, flat: true, flatOperand: variant !== "f",
-        });
+        for (const indexed of memory && !string ? [true, false] : [false]) {
+          out.push({
+            form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition, long, flat: true, flatOperand: variant !== "f", indexed,
+          });
+        }
       }
     }
   }
   return out;
 }
 
-/** Hot shapes for 16- and 32-bit code, or for 64-bit code. */
-export function hotShapes(long: boolean): Shape[] {
+function* lines(text: string): Generator<{ forms: Form[]; words: string[] }> {
+  for (const line of text.trim().split("\n")) {
+    const opcodes: string[] = [];
+    // Opcodes are separated by commas and may hold spaces; what follows the last of them are single words.
+    const [, list, rest] = /^((?:[0-9A-F][^,]*,)*[0-9A-F]{2}(?: [0-9A-F]{2})?(?: \/\d)?(?:\+\w+)?) (\S.*)$/.exec(line)!;
+    opcodes.push(...list!.split(","));
+    yield { forms: FORMS.filter((form) => opcodes.includes(form.opcode) && form.feature !== "LM" && !form.only64), words: rest!.split(" ") };
+  }
+}
+
+/** Hot handlers for 16- and 32-bit code, or for 64-bit code. */
+export function hotShapes(long: boolean): HotShape[] {
   if (long) return [];
-  const out: Shape[] = [];
-  for (const line of HOT.trim().split("\n")) {
-    const at = line.lastIndexOf(" ");
-    for (const opcode of line.slice(0, at).split(",")) {
-      for (const form of FORMS) {
-        if (form.opcode === opcode && form.feature !== "LM" && !form.only64) out.push(...shapesOf(form, line.slice(at + 1), long));
+  const out: HotShape[] = [];
+  for (const { forms, words } of lines(HOT)) {
+    for (const form of forms) for (const shape of shapesOf(form, words[0]!, long)) out.push({ shape, jump: undefined });
+  }
+  const jumpForm = FORMS.find((form) => form.mnemonic === "Jcc")!;
+  for (const { forms, words } of lines(FUSED)) {
+    const jumps = [...words[1]!].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]);
+    for (const form of forms) {
+      for (const shape of shapesOf(form, words[0]!, long)) {
+        for (const condition of jumps) out.push({ shape, jump: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
       }
     }
   }

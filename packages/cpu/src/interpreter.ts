@@ -3,17 +3,16 @@
  * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
  */
 import type { Frames } from "@doppel/memory";
-import type { Shape } from "@doppel/semantics";
 import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN, type Cpu } from "./cpu.ts";
-import { CONTROL_FROM, dispatchModule, EXIT_FAULT, EXIT_LOOKUP, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE } from "./dispatch.ts";
+import { CONTROL_FROM, compiledDispatch, EXIT_FAULT, EXIT_LOOKUP, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE } from "./dispatch.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
-import { isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
+import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
-import { MODE_LONG, MODE_STEP } from "./mode.ts";
-import { BUDGET, CS, FLOOR, GENERATION, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
+import { BUDGET, CS, GENERATION, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
 import { SystemHelpers } from "./system/system-helpers.ts";
 
@@ -21,7 +20,7 @@ import { SystemHelpers } from "./system/system-helpers.ts";
 const RECORDS_SIZE = 48 * 1024 * 1024;
 /** The jump cache, and behind it the high halves of its addresses. */
 const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
-const EXIT_NOW = 0x7fff_ffff;
+const LONGEST_VISIT = 0x7fff_fffe;
 const TABLE_STEP = 1024;
 
 /** What an interpreter is made of. */
@@ -36,8 +35,6 @@ export interface InterpreterOptions {
   /** Functions that generated code calls beyond the processor's own, by name. */
   readonly helpers?: Record<string, (...args: number[]) => number>;
 }
-
-type Helpers = Record<string, (...args: number[]) => number>;
 
 /** Counters of a run, for statistics. */
 export interface InterpreterCounters {
@@ -67,7 +64,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly words: Int32Array;
   private readonly jumpCache: number;
   private readonly helpers: Helpers;
-  private readonly hot: { readonly shapes: readonly Shape[]; readonly numbers: Map<number, number> }[] = [];
+  private readonly hot: HotHandlers[] = [];
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
@@ -76,6 +73,8 @@ export class Interpreter implements Engine, HandlerTable {
   private shadowBudget = -1;
   private inside = false;
   private slice = 0;
+  /** What `endVisit` took from the budget. */
+  private forfeited = 0;
 
   constructor(options: InterpreterOptions) {
     const { cpu, frames } = options;
@@ -92,8 +91,7 @@ export class Interpreter implements Engine, HandlerTable {
     cpu.mmu.tlb.onFlush = () => this.code.outdate();
     cpu.onActivity = () => this.endVisit();
     for (const long of [false, true]) {
-      const shapes = hotShapes(long);
-      this.hot.push({ shapes, numbers: new Map(shapes.map((shape, n) => [shapeKey(shape), n + 1])) });
+      this.hot.push(hotHandlers(long));
     }
     this.helpers = this.makeHelpers(options.helpers ?? {});
   }
@@ -105,7 +103,7 @@ export class Interpreter implements Engine, HandlerTable {
       const helper = system[name]!;
       return (...args) => {
         const status = helper(...args);
-        if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.words[(STATE + BUDGET) >> 2]!;
+        if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.words[(STATE + BUDGET) >> 2]! + this.forfeited;
         if (this.wantsAttention()) this.endVisit();
         return status;
       };
@@ -135,27 +133,33 @@ export class Interpreter implements Engine, HandlerTable {
   /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
-    const key = shapeKey(shape);
     const { shapes, numbers } = this.hot[long ? 1 : 0]!;
-    const hot = numbers.get(key);
+    const hot = numbers.get(shapeKey(shape));
     if (hot !== undefined) return hot;
+    const general = { ...shape, indexed: true };
+    const key = shapeKey(general);
     let slot = this.outline.get(key);
     if (slot === undefined) {
       slot = this.outlined++;
       if (slot >= this.table.length) this.table.grow(TABLE_STEP);
-      const instance = outlineModule(shape).instantiate(this.memory, this.helpers);
+      const instance = instantiate(outlineModule(general), this.memory, this.helpers);
       this.table.set(slot, instance.exports["handler"] as () => void);
       this.outline.set(key, slot);
     }
     return shapes.length + 1 + slot;
   }
 
+  /** Number of the handler for an instruction and the conditional jump behind it, or 0 when that pair is not fused. */
+  fusedHandler(instruction: Instruction, condition: number, long: boolean, flat: boolean): number {
+    return this.hot[long ? 1 : 0]!.fused.get(shapeKey(shapeOf(instruction, long, flat || long)) * 16 + condition) ?? 0;
+  }
+
   private dispatcher(long: boolean): (budget: number) => number {
     const n = long ? 1 : 0;
     let run = this.dispatchers[n];
     if (run === undefined) {
-      const generated = dispatchModule(this.hot[n]!.shapes, this.jumpCache, long);
-      const instance = generated.instantiate(this.memory, this.helpers, { table: this.table });
+      const module = compiledDispatch(this.hot[n]!.shapes, this.jumpCache, long);
+      const instance = instantiate(module, this.memory, this.helpers, { table: this.table });
       run = instance.exports["run"] as (budget: number) => number;
       this.dispatchers[n] = run;
     }
@@ -164,7 +168,7 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
   get count(): number {
-    return this.inside ? this.retired + this.slice - this.words[(STATE + BUDGET) >> 2]! - 1 : this.retired;
+    return this.inside ? this.retired + this.slice - this.words[(STATE + BUDGET) >> 2]! - this.forfeited - 1 : this.retired;
   }
 
   /** Forgets all decoded code: memory or state was replaced under it. */
@@ -185,7 +189,9 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Ends the visit of generated code at the next instruction boundary. */
   private endVisit(): void {
-    if (this.inside) this.words[(STATE + FLOOR) >> 2] = EXIT_NOW;
+    if (!this.inside) return;
+    this.forfeited += this.words[(STATE + BUDGET) >> 2]!;
+    this.words[(STATE + BUDGET) >> 2] = 0;
   }
 
   run(budget: number): Exit {
@@ -213,10 +219,10 @@ export class Interpreter implements Engine, HandlerTable {
         if (!this.deliverFault()) return { reason: "shutdown" };
         continue;
       }
-      const slice = step || cpu.shadow !== SHADOW_NONE || this.breakpoints.size > 0 ? 1 : Math.min(left, EXIT_NOW - 1);
+      const slice = step || cpu.shadow !== SHADOW_NONE || this.breakpoints.size > 0 ? 1 : Math.min(left, LONGEST_VISIT);
       this.shadowBudget = -1;
       const faulted = this.visit(slice);
-      const rest = this.words[(STATE + BUDGET) >> 2]!;
+      const rest = this.words[(STATE + BUDGET) >> 2]! + this.forfeited;
       const done = slice - rest;
       left -= done;
       this.retired += done;
@@ -245,7 +251,10 @@ export class Interpreter implements Engine, HandlerTable {
   /** Executes up to `slice` instructions; BUDGET says what is left. True when a fault is recorded. */
   private visit(slice: number): boolean {
     const { cpu, words } = this;
-    words[(STATE + FLOOR) >> 2] = 0;
+    this.forfeited = 0;
+    const mode = (STATE + MODE) >> 2;
+    // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
+    if (slice === 1) words[mode]! |= MODE_SINGLE;
     words[(STATE + CONTROL_FROM) >> 2] = 0;
     words[(STATE + GENERATION) >> 2] = this.code.generation;
     this.inside = true;
@@ -259,7 +268,7 @@ export class Interpreter implements Engine, HandlerTable {
         if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT;
         rest = words[(STATE + BUDGET) >> 2]!;
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
-        if (rest <= words[(STATE + FLOOR) >> 2]! && (rest <= 0 || words[(STATE + FLOOR) >> 2] !== 0)) return false;
+        if (rest <= 0) return false;
         this.counters.lookups++;
         const linear = cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip);
         if (this.code.find(linear) === FETCH_FAULTED) return true;
@@ -267,6 +276,7 @@ export class Interpreter implements Engine, HandlerTable {
       }
     } finally {
       this.inside = false;
+      words[mode]! &= ~MODE_SINGLE;
     }
   }
 
@@ -281,6 +291,28 @@ export class Interpreter implements Engine, HandlerTable {
     words[(at >> 2) + 3] = this.code.record;
     words[(at + JUMP_CACHE_SIZE) >> 2] = Math.floor(linear / 0x1_0000_0000);
   }
+}
+
+interface HotHandlers {
+  readonly shapes: readonly HotShape[];
+  /** Handler numbers by shape, and of pairs by shape and condition. */
+  readonly numbers: Map<number, number>;
+  readonly fused: Map<number, number>;
+}
+
+const hotSets: (HotHandlers | undefined)[] = [];
+
+function hotHandlers(long: boolean): HotHandlers {
+  let made = hotSets[long ? 1 : 0];
+  if (made === undefined) {
+    made = { shapes: hotShapes(long), numbers: new Map(), fused: new Map() };
+    for (const [n, { shape, jump }] of made.shapes.entries()) {
+      if (jump === undefined) made.numbers.set(shapeKey(shape), n + 1);
+      else made.fused.set(shapeKey(shape) * 16 + jump.condition, n + 1);
+    }
+    hotSets[long ? 1 : 0] = made;
+  }
+  return made;
 }
 
 const UNDEFINED_FORM = FORMS.find((form) => form.mnemonic === "UD2")!;

@@ -19,7 +19,7 @@ function functionTarget(f: FunctionBuilder, callees: (callee: IrFunction) => num
   return {
     f, long: false, callee: callees,
     field: refuse, ip: refuse, nextIp: refuse, effectiveAddress: refuse, addressMask: refuse, readPlace: refuse, writePlace: refuse,
-    recordSegment: refuse, fault: refuse, jump: refuse, again: refuse, leave: refuse, bulk: refuse, helper: refuse, synchronize: refuse,
+    recordSegment: refuse, fault: refuse, jump: refuse, again: refuse, leave: refuse, bulk: refuse, helper: refuse, synchronize: refuse, resynchronize: refuse, tlbView: refuse,
   };
 }
 

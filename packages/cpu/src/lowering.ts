@@ -10,7 +10,7 @@ import { OP, type FunctionBuilder } from "@doppel/wasm";
 import type { Address, Block, FlagUpdate, IrFunction, IrType, Place, SegmentRef, Size, Statement, Value, Variable } from "@doppel/semantics";
 import {
   AUX_PFX_SHIFT, FAULT_CODE, FAULT_HAS_CODE, FAULT_VECTOR, FLAG_AUX, FLAG_RESULT, SCRATCH, SEGMENT, SEGMENT_STRIDE,
-  SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, TLB_VIEW,
+  SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE,
 } from "./state-layout.ts";
 
 /** TLB entry layout (package `mmu`): byte offsets of its fields. */
@@ -43,6 +43,10 @@ export interface Target {
   bulk(statement: Statement & { kind: "bulk" }): void;
   /** Called before a TypeScript helper: what it may look at (the budget) goes to the state. */
   synchronize(): void;
+  /** Called after a TypeScript helper, with its status on the stack: what it may have changed comes back. */
+  resynchronize(): void;
+  /** Pushes the address of the TLB view in use. */
+  tlbView(): void;
   /** Index of a TypeScript helper's import. */
   helper(name: string, parameters: number): number;
   /** Index of an IR function. */
@@ -66,16 +70,27 @@ export class Lowering {
   private readonly probes = new Map<Statement, { linear: number; host: number }>();
   private readonly owned: number[] = [];
   private loop = 0;
+  /** With `retain`: the operands of the last flag update, kept in locals until `release`. */
+  private kept: Kept | undefined;
+  private readonly retain: boolean;
   private loopExit: ReturnType<FunctionBuilder["block"]>[] = [];
 
-  constructor(target: Target) {
+  /** @param retain keeps the operands of the last flag update for `staticCondition`; call `release` afterwards */
+  constructor(target: Target, retain = false) {
     this.t = target;
     this.f = target.f;
+    this.retain = retain;
   }
 
   /** Lowers a whole instruction or function body; gives its locals back afterwards. */
   lower(block: Block): void {
     this.block(block);
+    if (!this.retain) this.release();
+  }
+
+  /** Gives all locals back. */
+  release(): void {
+    this.kept = undefined;
     for (const local of this.locals.values()) this.f.release(local);
     for (const local of this.variables.values()) this.f.release(local);
     for (const local of this.owned) this.f.release(local);
@@ -296,6 +311,7 @@ export class Lowering {
         t.synchronize();
         for (const arg of s.args) this.push(arg);
         f.call(t.helper(s.name, s.args.length));
+        t.resynchronize();
         this.faultOnStatus();
         return;
       case "if":
@@ -403,7 +419,7 @@ export class Lowering {
     if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(7).op(OP.i32_shr_u);
     f.i32(1023 * 32).op(OP.i32_and);
-    this.state("i32_load", TLB_VIEW);
+    t.tlbView();
     f.op(OP.i32_add).set(entry);
     f.get(linear).get(entry);
     if (t.long) f.memory(OP.i64_load, tag).op(OP.i64_sub);
@@ -428,6 +444,7 @@ export class Lowering {
     if (t.long) f.get(linear).op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(0);
     f.i32(size).call(t.helper(name, 3));
+    t.resynchronize();
     this.faultOnStatus();
   }
 
@@ -621,6 +638,54 @@ export class Lowering {
     f.memory(OP.i64_store, STATE + FLAG_RESULT);
   }
 
+  private keep(kept: Kept): void {
+    if (this.retain) this.kept = kept;
+  }
+
+  /**
+   * Pushes a condition, 0 or 1, from the operands of the flag update just lowered instead of the flags it stored: the
+   * static form of lazy flags (engine.md, item 1). Falls back on the stored flags where that is no shorter.
+   */
+  staticCondition(code: number): void {
+    const { f, kept } = this;
+    if (kept === undefined || kept.size === 8) return this.condition(code);
+    const shift = 32 - 8 * kept.size;
+    const signed = (push: () => void): void => {
+      push();
+      if (shift > 0) f.i32(shift).op(OP.i32_shl);
+    };
+    const negative = (): void => {
+      signed(kept.result);
+      f.i32(31).op(OP.i32_shr_u);
+    };
+    const zero = (): void => {
+      signed(kept.result);
+      f.op(OP.i32_eqz);
+    };
+    const compare = (op: number, extend: boolean): void => {
+      for (const push of [kept.a, kept.b]) {
+        if (extend) signed(push);
+        else push();
+      }
+      f.op(op);
+    };
+    switch (kept.rule === "sub" ? `sub${code >> 1}` : kept.rule === "logic" ? `logic${code >> 1}` : `${code >> 1}`) {
+      case "sub1": compare(OP.i32_lt_u, true); break;
+      case "sub2": compare(OP.i32_eq, true); break;
+      case "sub3": compare(OP.i32_le_u, true); break;
+      case "sub6": compare(OP.i32_lt_s, true); break;
+      case "sub7": compare(OP.i32_le_s, true); break;
+      case "sub4": case "logic4": case "logic6": case "4": negative(); break;
+      case "logic2": case "logic3": case "2": zero(); break;
+      case "logic7":
+        signed(kept.result);
+        f.i32(0).op(OP.i32_le_s);
+        break;
+      default: return this.condition(code);
+    }
+    if (code & 1) f.op(OP.i32_eqz);
+  }
+
   private flags(update: FlagUpdate): void {
     const { f } = this;
     const CARRIES = 0xc000_0000 | 0;
@@ -628,7 +693,8 @@ export class Lowering {
       case "logic": {
         const result = this.shared(update.result);
         this.storeResult(update.size, result.push);
-        result.done();
+        this.keep({ rule: "logic", size: update.size, result: result.push, a: result.push, b: result.push });
+        if (!this.retain) result.done();
         f.i32(0).i32(0).memory(OP.i32_store, STATE + FLAG_AUX);
         return;
       }
@@ -764,12 +830,23 @@ export class Lowering {
         f.release(top);
         f.release(vector);
         this.storeResult(update.size, result.push);
+        this.keep({ rule: update.rule, size: update.size, result: result.push, a: a.push, b: b.push });
+        if (this.retain) return;
         a.done();
         b.done();
         result.done();
       }
     }
   }
+}
+
+/** Operands of a flag update, as functions that push them. */
+interface Kept {
+  readonly rule: "add" | "sub" | "inc" | "dec" | "logic";
+  readonly size: Size;
+  readonly result: () => void;
+  readonly a: () => void;
+  readonly b: () => void;
 }
 
 const FLAG_READS = new Set(["flag", "condition", "arithmeticFlags"]);

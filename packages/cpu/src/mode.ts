@@ -21,3 +21,5 @@ export const MODE_FLAT = 1 << 6;
 export const MODE_STEP = 1 << 7;
 /** EFER.LMA: IA-32e mode, also in compatibility mode. */
 export const MODE_IA32E = 1 << 8;
+/** Set by the engine for visits of one instruction: blocks without fused pairs. */
+export const MODE_SINGLE = 1 << 9;

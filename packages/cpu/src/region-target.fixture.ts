@@ -9,7 +9,7 @@ import { Instruction, decode } from "@doppel/x86";
 import { GeneratedModule, shapeOf } from "./handler.ts";
 import { Lowering, type Target } from "./lowering.ts";
 import { fieldKinds, isGeneral } from "./record.ts";
-import { GPR, RIP, SEGMENT, SEGMENT_STRIDE, STATE, XMM, FPR } from "./state-layout.ts";
+import { GPR, RIP, SEGMENT, SEGMENT_STRIDE, STATE, TLB_VIEW, XMM, FPR } from "./state-layout.ts";
 
 /** Registers in locals for one straight run of instructions. */
 class RegionTarget implements Target {
@@ -155,6 +155,10 @@ class RegionTarget implements Target {
     this.f.i32(SEGMENT + SEGMENT_STRIDE * this.instruction.segment);
   }
   synchronize(): void {}
+  resynchronize(): void {}
+  tlbView(): void {
+    this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW);
+  }
   fault(): void {
     this.exit(() => this.ip(), this.index | 0x100);
   }

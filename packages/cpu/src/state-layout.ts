@@ -57,8 +57,6 @@ export const RUN_CONTROL = 0x0d0;
 export const STACK_MASK = 0x0e0;
 /** Linear address reported by the pending page fault (CR2 candidate), i64. */
 export const FAULT_ADDRESS = 0x0e8;
-/** The visit ends at the next dispatch while BUDGET is below this (i32): 0 in general, the greatest number to ask for an end. */
-export const FLOOR = 0x0f0;
 /** Counts what makes looked-up code stale: TLB flushes and invalidated code (i32). */
 export const GENERATION = 0x0f4;
 

@@ -26,6 +26,8 @@ export interface Shape {
   readonly flat: boolean;
   /** The memory operand itself needs no segment base or check: flat, and not through FS or GS. */
   readonly flatOperand: boolean;
+  /** The address of the memory operand may have an index register. */
+  readonly indexed: boolean;
 }
 
 /** Writes the IR of one instruction. */

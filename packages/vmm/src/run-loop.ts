@@ -23,6 +23,8 @@ const SHORTEST_SLICE = 500;
 const LONGEST_SLICE = 20_000_000;
 /** Instructions of a deterministic slice: bounds the time between two turns of the host, not the result. */
 const COUNTED_SLICE = 2_000_000;
+/** Timers in a row that do not wake the guest, after which an exact run gives up. */
+const IDLE_TIMERS = 100_000;
 /** The longest sleep: the host may have changed its clock. */
 const LONGEST_SLEEP_MS = 1000;
 
@@ -84,11 +86,20 @@ export class RunLoop {
     }
   }
 
-  /** Runs exactly `count` more instructions in deterministic time, timers included; ends early as `run` does. */
+  /**
+   * Runs exactly `count` more instructions in deterministic time, timers included; ends early as `run` does, and with "halted"
+   * when the guest has slept through so many timers that no instruction of it will come.
+   */
   runCounted(counted: CountTime, count: number): Exit {
+    this.ended = false;
     const goal = this.engine.retired + count;
-    for (;;) {
+    let before = this.engine.retired;
+    for (let idle = 0; ; idle++) {
       this.clock.runDue();
+      if (this.ended) return { reason: "requested" };
+      if (this.engine.retired !== before) idle = 0;
+      before = this.engine.retired;
+      if (idle > IDLE_TIMERS) return { reason: "halted" };
       const left = goal - this.engine.retired;
       if (left <= 0) return { reason: "budget" };
       const exit = this.countedSlice(counted, left);
