@@ -134,6 +134,8 @@ const enter: Definition = (i) => {
   const outer = i.register(RBP, size);
   const basePointer = i.register(RBP, width);
   i.allowEarlyCommit();
+  // Before the copies: the outer frame's display may lie where this is pushed.
+  i.store(top, size, outer);
   i.if(level, () => {
     const n = i.variable(i.i32(1));
     i.loop(() => {
@@ -146,7 +148,6 @@ const enter: Definition = (i) => {
     const distance = i.mul(native(level), size);
     i.store(i.stackAt(i.sub(frame, distance)), size, i.narrow(frame, size));
   });
-  i.store(top, size, outer);
   i.setRegister(RBP, size, i.narrow(frame, size));
   i.setStackPointer(bottom);
 };

@@ -97,10 +97,11 @@ function setZero(i: InstructionBuilder, zero: Value): void {
 
 const arpl: Definition = (i) => {
   i.helper("checkProtected");
-  const a = i.readForUpdate(0);
+  const a = i.read(0);
   const b = i.read(1);
   const lower = i.ltU(i.and(a, 3), i.and(b, 3));
-  i.write(0, i.select(lower, i.or(i.and(a, 0xfffc), i.and(b, 3)), a));
+  // The operand is written only when it changes: a read-only page does not fault otherwise.
+  i.if(lower, () => i.write(0, i.or(i.and(a, 0xfffc), i.and(b, 3))));
   setZero(i, lower);
 };
 
@@ -129,8 +130,9 @@ const popf: Definition = (i) => {
   i.leave("next");
 };
 
-const memoryImage = (helper: string): Definition => (i) => {
+const memoryImage = (helper: string, size: number, write: boolean): Definition => (i) => {
   const operand = i.memory();
+  i.checkSegment(operand, size, write);
   i.helper(helper, [...linear(i, operand), i.i32(i.operandSize)]);
 };
 
@@ -181,8 +183,8 @@ export const SYSTEM: Record<string, Definition> = {
   MONITOR: plain("monitor"),
   MWAIT: leaving("mwait"),
   CLFLUSH: (i) => void i.load(i.memory(), 1),
-  FXSAVE: memoryImage("fxsave"),
-  FXRSTOR: memoryImage("fxrstor"),
+  FXSAVE: memoryImage("fxsave", 512, true),
+  FXRSTOR: memoryImage("fxrstor", 512, false),
   RDTSCP: (i) => {
     i.helper("rdtscp");
     i.setRegister(RAX, 4, i.state("i32_load", SCRATCH));
