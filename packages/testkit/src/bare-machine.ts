@@ -13,6 +13,8 @@ export interface BareMachineOptions {
   readonly bus?: Bus;
   readonly recordsSize?: number;
   readonly interrupts?: InterpreterOptions["interrupts"];
+  /** Functions that take the place of the processor's own helpers, by name. */
+  readonly helpers?: InterpreterOptions["helpers"];
 }
 
 /** A CPU with RAM and nothing else. */
@@ -42,6 +44,9 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   const physical = new PhysicalMap(frames);
   physical.addRam(0, ram);
   const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus });
-  const engine = new Interpreter({ cpu, frames, recordsSize, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }) });
+  const engine = new Interpreter({
+    cpu, frames, recordsSize, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
+    ...(options.helpers === undefined ? {} : { helpers: options.helpers }),
+  });
   return { cpu, engine, physical, written };
 }

@@ -8,7 +8,7 @@ import {
 import type { Group } from "./host-vectors-groups.ts";
 import { BOUNDARIES, boundaryPairs, Random, randomBytes, randomValue } from "./host-vectors-random.ts";
 import {
-  BEHIND_READ_ONLY, type CaseRecord, CODE, CODE_ADDRESS, CODE_SELECTOR, DATA, DATA_SELECTOR, DATA_WINDOW, EFLAGS, EIP, FCW, LENGTH, MXCSR,
+  BEHIND_READ_ONLY, type CaseRecord, CODE, CODE_ADDRESS, DATA, DATA_SELECTOR, DATA_WINDOW, EFLAGS, EIP, FCW, LENGTH, MXCSR,
   READ_ONLY, SELECTORS, STACK, STACK_CEILING, STACK_FLOOR, STACK_WINDOW, UNMAPPED, VECTOR, WINDOW_SIZE,
 } from "./host-vectors-record.ts";
 
@@ -37,7 +37,7 @@ const DF = 0x400;
 const TF = 0x100;
 const RANDOM_CASES = 52;
 const FAULT_CASES = 8;
-const SELECTOR_VALUES = [0, 3, 0x2b, 0x2b, 0x28, 0x29, 0x23, 0x10, 0x18, 0x1b];
+const SELECTOR_VALUES = [0, 0, 0x2b, 0x2b, 0x28, 0x29, 0x23, 0x10, 0x18, 0x1b];
 const CODE_SELECTORS = [0x23, 0x23, 0x23, 0x23, 0x20, 0x2b, 0, 0x10, 0x13];
 const SHIFTS = new Set(["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD"]);
 const COUNTS = [...Array.from({ length: 35 }, (_, n) => n), 40, 63, 64, 65, 0x80, 0xe1, 0xff];
