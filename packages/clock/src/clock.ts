@@ -3,6 +3,7 @@
  * (the machine is paused), jump ahead (a halted processor in deterministic mode) and go on after a restore; the source only ticks.
  */
 
+import { conform } from "@doppel/persist";
 import type { Persist } from "@doppel/persist";
 import { TimerQueue } from "./timer-queue.ts";
 import type { QueuedTimer } from "./timer-queue.ts";
@@ -110,7 +111,8 @@ export class Clock implements TimeSource, Persist<ClockState> {
 
   /** Goes on from the saved time. Restore what the source counts (retired instructions) first, and the devices afterwards. */
   restore(state: ClockState): void {
-    this.#offset = state.now - this.#source.now();
-    this.#stoppedAt = state.paused ? state.now : undefined;
+    const { now, paused } = conform(state, this.save(), "clock");
+    this.#offset = now - this.#source.now();
+    this.#stoppedAt = paused ? now : undefined;
   }
 }

@@ -134,6 +134,6 @@ export class ApicTimer implements Persist<ApicTimerState> {
     }
     // Periods that went by while the host was late are dropped; the phase is kept.
     const earliest = period < MIN_PERIOD_NS ? now + MIN_PERIOD_NS : now + 1;
-    this.#alarm.set(start + Math.ceil((earliest - start) / period) * period);
+    this.#alarm.set(Math.max(earliest, start + Math.ceil((earliest - start) / period) * period));
   }
 }

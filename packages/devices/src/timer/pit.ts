@@ -125,6 +125,7 @@ export class Pit implements BusDevice, Persist<PitState> {
     const now = this.#now();
     this.#irq.set(this.#counters[0].output(now));
     const rise = this.#counters[0].nextRise(now);
-    this.#alarm.set(rise === Infinity ? Infinity : this.#rate.nsAt(rise));
+    // Never again at the present moment, whatever a damaged state says: the clock would not get past it.
+    this.#alarm.set(rise === Infinity ? Infinity : Math.max(this.#rate.nsAt(rise), this.#clock.now() + 1));
   }
 }
