@@ -350,7 +350,12 @@ export class Builder {
   address(segment: SegmentRef, offset: Value, checked = !this.flat): Address {
     return { segment, offset, checked };
   }
-  /** Linear address of a memory operand for a helper that checks and accesses memory itself. */
+  /** Checks an operand of any size against its segment, for a helper that then accesses memory by linear address. */
+  checkSegment(address: Address, size: number, write: boolean): void {
+    this.mayFault("checkSegment");
+    this.statement({ kind: "checkSegment", address, size, write }, address.offset);
+  }
+  /** Linear address of a memory operand for a helper that checks paging and accesses memory itself. */
   linearAddress(address: Address): Value {
     return this.make(this.long ? "i64" : "i32", "linear", [address.offset], address.segment, "read");
   }

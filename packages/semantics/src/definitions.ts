@@ -14,9 +14,10 @@ import { SSE_MOVES } from "./sse-moves.ts";
 import { SSE_PACKED } from "./sse-packed.ts";
 import { SYSTEM } from "./system.ts";
 import { X87_CONTROL } from "./x87-control.ts";
+import { X87_TRANSCENDENTAL } from "./x87-transcendental.ts";
 import { X87 } from "./x87.ts";
 
 /** Definitions by mnemonic, in the spelling of the opcode tables. */
 export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
-  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL, X87, SSE_MOVES, SSE_PACKED, SSE_FLOAT].flatMap((family) => Object.entries(family)),
+  [ARITHMETIC, SHIFTS, BITS, MOVES, CONTROL_FLOW, STRINGS, SYSTEM, X87_CONTROL, X87, X87_TRANSCENDENTAL, SSE_MOVES, SSE_PACKED, SSE_FLOAT].flatMap((family) => Object.entries(family)),
 );

@@ -73,6 +73,7 @@ export type Statement =
   | { readonly kind: "let"; readonly value: Value }
   | { readonly kind: "load"; readonly address: Address; readonly size: Size; readonly update: boolean; readonly value: Value }
   | { readonly kind: "probe"; readonly address: Address; readonly size: Size }
+  | { readonly kind: "checkSegment"; readonly address: Address; readonly size: number; readonly write: boolean }
   | { readonly kind: "store"; readonly address: Address; readonly size: Size; readonly value: Value }
   | { readonly kind: "setPlace"; readonly place: Place; readonly size: Size; readonly value: Value }
   | { readonly kind: "setState"; readonly op: string; readonly base: Value | undefined; readonly offset: number; readonly value: Value }

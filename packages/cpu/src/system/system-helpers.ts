@@ -6,8 +6,9 @@ import {
   APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { HALTED, SHADOW_NONE } from "../cpu.ts";
+import { HALTED, SHADOW_NONE } from "../activity.ts";
 import { LDTR, STATUS_FAULT, STATUS_OK, TR } from "../state-layout.ts";
+import { fpuTranscendental } from "../float/fpu-transcendental.ts";
 import { fpuTrap, simdException } from "../float/fpu-trap.ts";
 import { EAX, ECX, EDX } from "./architecture.ts";
 import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, writeControl } from "./control-registers.ts";
@@ -167,6 +168,11 @@ export class SystemHelpers {
   // ---- the FPU and its images ----
 
   readonly fpuTrap = (traps: number, waits: number): number => this.#status(fpuTrap(this.#cpu, traps, waits !== 0));
+  /** Operands and results stand in the float scratch area. */
+  readonly fpuTranscendental = (number: number): number => {
+    fpuTranscendental(this.#cpu.state, number);
+    return STATUS_OK;
+  };
   readonly simdException = (flags: number): number => this.#status(simdException(this.#cpu, flags));
 
   readonly fxsave = (low: number, high: number, _size: number): number => this.#status(saveExtended(this.#cpu, this.#linear(low, high)));

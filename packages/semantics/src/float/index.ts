@@ -13,7 +13,7 @@ import {
 } from "./short-conversions.ts";
 import { f32Arithmetic, f64Arithmetic } from "./short.ts";
 
-export { FLOAT_EXTRA, FLOAT_FLAGS, FLOAT_SE } from "./scratch.ts";
+export { FLOAT_EXTRA, FLOAT_FLAGS, FLOAT_LANES, FLOAT_SE } from "./scratch.ts";
 export { INCOMPLETE as FLOAT_INCOMPLETE } from "./remainder.ts";
 export { HOST as FLOAT_HOST } from "./short.ts";
 
