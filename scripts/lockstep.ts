@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { disassemble } from "@doppel/x86";
 import { getGuest } from "doppel/node";
-import { isOwnResult, undefinedAfter } from "./lockstep/differences.ts";
+import { differInPushedRf, isOwnResult, undefinedAfter } from "./lockstep/differences.ts";
 import { Doppel } from "./lockstep/doppel.ts";
 import { REGISTERS } from "./lockstep/gdb-client.ts";
 import { Qemu } from "./lockstep/qemu.ts";
@@ -21,6 +21,7 @@ import { Qemu } from "./lockstep/qemu.ts";
 const HISTORY = 12;
 const EIP = 8;
 const EFLAGS = 9;
+const IF = 1 << 9;
 
 const { values: options } = parseArgs({
   options: {
@@ -63,7 +64,7 @@ async function compare(): Promise<number> {
     const at = doppel.vm.cpu.state.rip;
     const codeSize = (doppel.vm.cpu.state.segmentAttributes(1) & 0x400000) !== 0 ? 4 : 2;
     const bytes = doppel.code();
-    const text = bytes.length > 0 ? disassemble(bytes, 0, codeSize, at).text : "(not mapped)";
+    const { text, length } = bytes.length > 0 ? disassemble(bytes, 0, codeSize, at) : { text: "(not mapped)", length: 0 };
     history.push(`${at.toString(16).padStart(8, "0")}  ${text}`);
     if (history.length > HISTORY) history.shift();
     if (text === "hlt") {
@@ -73,8 +74,7 @@ async function compare(): Promise<number> {
     const repeats = /^rep/.test(text);
     const deviceReads = doppel.vm.stats().exits.mmioReads;
     do doppel.vm.step(); while (repeats && doppel.vm.cpu.state.rip === at);
-    // A step is one iteration; many of them are left to a breakpoint at the place where ours ended, a fault handler included.
-    if (repeats && doppel.vm.cpu.state.rip !== at) await qemu.gdb.runTo(doppel.linearRip());
+    if (repeats) await finishRepeat(at, at + length);
     else await qemu.gdb.step();
     let theirs = await qemu.gdb.registers();
     let ours = doppel.registers();
@@ -85,6 +85,10 @@ async function compare(): Promise<number> {
     }
     if (ours[EIP] === theirs[EIP] && (isOwnResult(text) || doppel.vm.stats().exits.mmioReads !== deviceReads)) {
       doppel.take(theirs);
+      ours = doppel.registers();
+    }
+    if (REGISTERS.some((_, i) => i < EIP && differInPushedRf(ours[i]!, theirs[i]!)) && ours[EIP] === theirs[EIP]) {
+      doppel.take(theirs.map((value, i) => (differInPushedRf(ours[i]!, value) ? value : ours[i]!)));
       ours = doppel.registers();
     }
     const mayDiffer = undefinedAfter(text);
@@ -105,4 +109,14 @@ async function compare(): Promise<number> {
   }
   console.log(`${count} instructions agree`);
   return 0;
+}
+
+/**
+ * Lets QEMU finish a repeated instruction that ours has finished, or interrupted with a fault. A breakpoint behind it is much faster
+ * than a step for each iteration, but lets interrupts in where the guest allows them.
+ */
+async function finishRepeat(at: number, next: number): Promise<void> {
+  const interruptible = ((await qemu.gdb.registers())[EFLAGS]! & IF) !== 0;
+  if (doppel.vm.cpu.state.rip === next && !interruptible) return qemu.gdb.runTo(doppel.linearRip());
+  do await qemu.gdb.step(); while ((await qemu.gdb.registers())[EIP] === at);
 }

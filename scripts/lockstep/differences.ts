@@ -38,3 +38,14 @@ export function isOwnResult(text: string): boolean {
 export function undefinedAfter(text: string): number {
   return (undefinedFlags[mnemonic(text)] ?? 0) | RF;
 }
+
+/** Bits that an image of EFLAGS can have; bit 1 is always set. */
+const FLAGS_IMAGE = 0x003f7fd7;
+
+/**
+ * Whether two values are one image of EFLAGS with and without RF: a fault pushes RF set (SDM volume 3, 18.3.1.1), and QEMU pushes it
+ * as it was.
+ */
+export function differInPushedRf(ours: number, theirs: number): boolean {
+  return ((ours ^ theirs) >>> 0) === RF && (ours & ~FLAGS_IMAGE) === 0 && (ours & 2) !== 0;
+}

@@ -34,10 +34,10 @@ export class Doppel {
     Object.assign(cpu.gdtr, image.gdt);
     Object.assign(cpu.idtr, image.idt);
     const { values } = image;
-    cpu.cr0 = values["CR0"]!;
-    cpu.cr2 = values["CR2"]!;
-    cpu.cr3 = values["CR3"]!;
-    cpu.cr4 = values["CR4"]!;
+    cpu.cr0 = values["CR0"]! | 0;
+    cpu.cr2 = values["CR2"]! | 0;
+    cpu.cr3 = values["CR3"]! | 0;
+    cpu.cr4 = values["CR4"]! | 0;
     cpu.efer = values["EFER"] ?? 0;
     state.fpuControl = values["FCW"]!;
     state.fpuStatus = values["FSW"]!;
@@ -59,7 +59,9 @@ export class Doppel {
     ["EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"].forEach((name, i) => state.setGpr32(i, values[name]!));
     state.rip = values["EIP"]!;
     state.eflags = values["EFL"]!;
+    state.cpl = values["CPL"]!;
     cpu.applyPaging();
+    cpu.mmu.setRoot(cpu.cr3);
     cpu.deriveSegments();
     this.vm.cpu.mmu.setA20((values["A20"] ?? 1) !== 0);
     this.vm.cpu.mmu.tlb.flush();
@@ -101,7 +103,7 @@ export class Doppel {
   physical(linear: number): number | undefined {
     const { cpu } = this.vm;
     const read = (at: number): number => this.vm.memory.map.read32(at as never);
-    if (cpu.cr0 >= 0 && (cpu.cr0 & 0x80000000) === 0) return linear;
+    if ((cpu.cr0 & 0x80000000) === 0) return linear;
     if ((cpu.cr4 & 0x20) !== 0) {
       const pointer = read((cpu.cr3 & 0xffffffe0) + (linear >>> 30) * 8);
       const directory = read((pointer & 0xfffff000) + ((linear >>> 21) & 0x1ff) * 8);
