@@ -8,6 +8,7 @@ import {
 } from "@doppel/x86";
 import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
+import { ACTIVE, HALTED, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SHUTDOWN } from "./activity.ts";
 import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
@@ -24,20 +25,6 @@ import { ModelSpecificRegisters } from "./system/model-specific-registers.ts";
 import { restoreCpu, saveCpu } from "./system/save-image.ts";
 import type { CpuImage } from "./system/save-image.ts";
 import { deriveLengths } from "./system/segmentation.ts";
-
-/** The processor executes instructions. */
-export const ACTIVE = 0;
-/** HLT or MWAIT: an interrupt wakes it. */
-export const HALTED = 1;
-/** After a triple fault: only a reset helps. */
-export const SHUTDOWN = 2;
-
-/** No interrupt shadow. */
-export const SHADOW_NONE = 0;
-/** After STI: maskable interrupts wait for one instruction. */
-export const SHADOW_STI = 1;
-/** After MOV SS or POP SS: interrupts, NMI and debug traps wait for one instruction. */
-export const SHADOW_STACK = 2;
 
 const TWO_32 = 0x1_0000_0000;
 

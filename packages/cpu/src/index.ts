@@ -1,5 +1,6 @@
 export { type Bus } from "./bus.ts";
-export { ACTIVE, Cpu, HALTED, SHUTDOWN, type CpuOptions, type TableRegister } from "./cpu.ts";
+export { ACTIVE, HALTED, SHUTDOWN } from "./activity.ts";
+export { Cpu, type CpuOptions, type TableRegister } from "./cpu.ts";
 export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
 export { HotState } from "./hot-state.ts";
 export { Interpreter, type InterpreterCounters, type InterpreterOptions } from "./interpreter.ts";

@@ -244,7 +244,7 @@ export class Lowering {
       case "if": case "break": visit(statement.condition); break;
       case "jump": visit(statement.target); break;
     }
-    if (statement.kind === "load" || statement.kind === "store" || statement.kind === "probe") visit(statement.address.offset);
+    if ("address" in statement) visit(statement.address.offset);
     return out;
   }
 
@@ -275,6 +275,9 @@ export class Lowering {
         return this.probe(s);
       case "store":
         return this.store(s);
+      case "checkSegment":
+        this.linear(s.address, s.size, s.write);
+        return;
       case "setPlace":
         return t.writePlace(s.place, s.size, () => this.push(s.value));
       case "setState":
@@ -388,7 +391,7 @@ export class Lowering {
   }
 
   /** Leaves the linear address of an access in a local, after the segment's checks. */
-  private linear(address: Address, size: Size, write: boolean): number {
+  private linear(address: Address, size: number, write: boolean): number {
     const { f, t } = this;
     const type = t.long ? "i64" : "i32";
     this.push(address.offset);
@@ -861,7 +864,7 @@ function affects(statement: Statement, value: Value): boolean {
     case "setPlace":
     case "setState":
       return value.op !== "variable";
-    case "load": case "probe": case "store": case "call":
+    case "load": case "probe": case "store": case "checkSegment": case "call":
       return value.op === "state";
     case "jump": case "again": case "leave": case "break": case "return": case "fault":
       return false;

@@ -185,6 +185,7 @@ export class VirtualMachine {
     if (kernel !== undefined || multiboot !== undefined) {
       this.chipset.presetAsFirmware();
       this.cpu.mmu.setA20(true);
+      this.cpu.msr.presetMemoryTypes();
       const { rsdp } = installTables({ memorySize: memory, write });
       if (kernel !== undefined) {
         entry = loadLinux({

@@ -1,6 +1,6 @@
 /** Debug registers and what happens between instructions; expectations from SDM volume 3, chapter 17, and 6.8.3. */
 import { describe, expect, test } from "vitest";
-import { SHADOW_NONE } from "../cpu.ts";
+import { SHADOW_NONE } from "../activity.ts";
 import { MODE_STEP } from "../mode.ts";
 import { SS } from "../state-layout.ts";
 import { CODE0, DATA0, gate, IDT, Machine } from "./fixture.ts";

@@ -4,7 +4,7 @@
  */
 import { CR4_DE, DR6_BD, DR6_BS, DR7_GD, EFLAGS_RF, EFLAGS_TF, VECTOR_DB, VECTOR_GP, VECTOR_UD } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { SHADOW_NONE, SHADOW_STACK } from "../cpu.ts";
+import { SHADOW_NONE, SHADOW_STACK } from "../activity.ts";
 import { CS } from "../state-layout.ts";
 
 /** Bits of DR6 that read as one, and bits that read as zero. */

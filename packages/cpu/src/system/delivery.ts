@@ -8,7 +8,7 @@ import {
   VECTOR_PF, VECTOR_TS,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { ACTIVE, SHADOW_NONE, SHUTDOWN } from "../cpu.ts";
+import { ACTIVE, SHADOW_NONE, SHUTDOWN } from "../activity.ts";
 import { CS, DS, ES, FS, GS, SS } from "../state-layout.ts";
 import { Descriptor, isNull, markAccessed, readDescriptor, readEntry } from "./descriptor.ts";
 import { innerStack } from "./inner-stack.ts";

@@ -6,7 +6,7 @@ import {
   CR4_PVI, CR4_VME, EFLAGS_AC, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VIF, EFLAGS_VIP, EFLAGS_VM, VECTOR_GP,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { SHADOW_NONE, SHADOW_STI } from "../cpu.ts";
+import { SHADOW_NONE, SHADOW_STI } from "../activity.ts";
 
 /** Flags outside privilege that POPF always loads: the arithmetic ones, TF, DF, NT, and for four bytes AC and ID. */
 const POPF_ALWAYS = 0x4dd5 | EFLAGS_AC | (1 << 21);

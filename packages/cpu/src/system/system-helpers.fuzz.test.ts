@@ -1,6 +1,6 @@
 /** Any helper with any arguments over random tables: it never throws, and the same run gives the same state. */
 import { expect, test } from "vitest";
-import { SHUTDOWN } from "../cpu.ts";
+import { SHUTDOWN } from "../activity.ts";
 import { FPU_TRAP, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW, TR } from "../state-layout.ts";
 import { GDT, IDT, LDT, Machine, TSS } from "./fixture.ts";
 
