@@ -135,6 +135,8 @@ const convert = (callee: IrFunction, keep: boolean): Definition => (i) => {
   else writeVector(i, 0, result);
 };
 
+const UNARY = new Set(["SQRT", "RCP", "RSQRT"]);
+
 export const SSE_FLOAT: Record<string, Definition> = {
   HADDPS: horizontal(F32_FUNCTIONS.packed["ADD"]!, 4),
   HADDPD: horizontal(F64_FUNCTIONS.packed["ADD"]!, 8),
@@ -158,8 +160,7 @@ export const SSE_FLOAT: Record<string, Definition> = {
   CVTSD2SS: between(f64ToF32, 4),
 };
 for (const [suffix, functions] of [["S", F32_FUNCTIONS], ["D", F64_FUNCTIONS]] as const) {
-  for (const [name, callee] of Object.entries(functions.scalar)) SSE_FLOAT[`${name}S${suffix}`] = scalar(callee, /^(SQRT|RCP|RSQRT)$/.test(name));
+  for (const [name, callee] of Object.entries(functions.scalar)) SSE_FLOAT[`${name}S${suffix}`] = scalar(callee, UNARY.has(name));
   for (const [name, callee] of Object.entries(functions.packed)) SSE_FLOAT[`${name}P${suffix}`] = packed(callee);
 }
-for (const name of ["RCPSD", "RSQRTSD", "RCPPD", "RSQRTPD"]) delete SSE_FLOAT[name];
 for (const [mnemonic, callee] of Object.entries(PACKED_CONVERSION)) SSE_FLOAT[mnemonic] = convert(callee, mnemonic === "CVTPI2PS");

@@ -155,17 +155,21 @@ function functionsOf(format: Format): FormatFunctions {
   const arithmetic = format === F32 ? f32Arithmetic : f64Arithmetic;
   const [min, max] = format === F32 ? [f32Min, f32Max] : [f64Min, f64Max];
   const cmp = comparison(format);
+  const single = format === F32;
   return {
-    scalar: { ADD: arithmetic.add, SUB: arithmetic.sub, MUL: arithmetic.mul, DIV: arithmetic.div, MIN: min, MAX: max, SQRT: arithmetic.sqrt, RCP: reciprocal, RSQRT: reciprocalRoot },
+    scalar: {
+      ADD: arithmetic.add, SUB: arithmetic.sub, MUL: arithmetic.mul, DIV: arithmetic.div, MIN: min, MAX: max, SQRT: arithmetic.sqrt,
+      ...(single ? { RCP: reciprocal, RSQRT: reciprocalRoot } : {}),
+    },
     packed: {
       ADD: packedArithmetic(format, "add"), SUB: packedArithmetic(format, "sub"), MUL: packedArithmetic(format, "mul"), DIV: packedArithmetic(format, "div"),
       MIN: perLane(format, `${format.name}_min`, min, false), MAX: perLane(format, `${format.name}_max`, max, false),
       SQRT: perLane(format, `${format.name}_sqrt`, arithmetic.sqrt, true), ADDSUB: alternating(format),
-      RCP: perLane(F32, "f32_rcp", reciprocal, true), RSQRT: perLane(F32, "f32_rsqrt", reciprocalRoot, true),
+      ...(single ? { RCP: perLane(F32, "f32_rcp", reciprocal, true), RSQRT: perLane(F32, "f32_rsqrt", reciprocalRoot, true) } : {}),
     },
     compareScalar: cmp,
     comparePacked: packedComparison(format, cmp),
-    order: format === F32 ? f32Compare : f64Compare,
+    order: single ? f32Compare : f64Compare,
   };
 }
 export const F32_FUNCTIONS = functionsOf(F32);
