@@ -1,6 +1,7 @@
 /** Our machine in a lockstep run: takes over QEMU's state, steps, and shows the same registers. */
 import type { CpuImage } from "./qemu.ts";
 import { VirtualMachine } from "@doppel/vmm";
+import { IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
 
 /** Order of the general registers in gdb's description and in ours. */
 const SEGMENTS = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDT: 6, TR: 7 } as const;
@@ -79,6 +80,14 @@ export class Doppel {
     const { state } = this.vm.cpu;
     for (let i = 0; i < 8; i++) state.setGpr32(i, registers[i]!);
     state.eflags = registers[9]!;
+  }
+
+  /** Sets the SYSENTER registers to what led another machine to these values. */
+  learnSysenter(registers: Uint32Array): void {
+    const { msr } = this.vm.cpu;
+    msr.set(IA32_SYSENTER_CS, registers[10]!, 0);
+    msr.set(IA32_SYSENTER_ESP, registers[4]!, 0);
+    msr.set(IA32_SYSENTER_EIP, registers[8]!, 0);
   }
 
   /** Linear address of the next instruction. */

@@ -54,7 +54,7 @@ export class Qemu {
 
   stop(): void {
     this.gdb.close();
-    this.#process.kill();
+    this.#process.kill("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
