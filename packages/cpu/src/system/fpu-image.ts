@@ -10,6 +10,11 @@ const FXSAVE_SIZE = 512;
 const FXSAVE_WRITTEN = 416;
 const EXCEPTIONS = 0x3f;
 
+/** A control word as the register holds it: bits that do not exist are zero, bit 6 is one. */
+function controlWord(word: number): number {
+  return (word & 0x1f3f) | 0x40;
+}
+
 function top(status: number): number {
   return (status >>> 11) & 7;
 }
@@ -62,7 +67,7 @@ export function restoreExtended(cpu: Cpu, linear: number): boolean {
   const sse = (cpu.cr4 & CR4_OSFXSR) !== 0;
   const mxcsr = view.getUint32(24, true);
   if (sse && mxcsr & ~MXCSR_WRITABLE) return cpu.fault(VECTOR_GP, 0);
-  state.fpuControl = view.getUint16(0, true) | 0x40;
+  state.fpuControl = controlWord(view.getUint16(0, true));
   state.fpuStatus = withSummary(view.getUint16(2, true), state.fpuControl);
   state.fpuTags = view.getUint8(4);
   state.fpuOpcode = view.getUint16(6, true);
@@ -130,7 +135,7 @@ function loadEnvironment(cpu: Cpu, bytes: Uint8Array, size: number): void {
   const tags = half(2);
   let present = 0;
   for (let i = 0; i < 8; i += 1) if (((tags >>> (2 * i)) & 3) !== 3) present |= 1 << i;
-  state.fpuControl = half(0) | 0x40;
+  state.fpuControl = controlWord(half(0));
   state.fpuStatus = withSummary(half(1), state.fpuControl);
   state.fpuTags = present;
   if (cpu.protectedMode) {
