@@ -66,6 +66,8 @@ export class CodeCache implements WriteObserver {
   private readonly bytes: Uint8Array;
   private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
   private readonly code = new Map<Frame, FrameCode>();
+  /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
+  private stops: ReadonlySet<number> = new Set();
   private instruction = new Instruction();
   private previous = new Instruction();
   private readonly window = new Uint8Array(2 * MAX_LENGTH);
@@ -128,6 +130,7 @@ export class CodeCache implements WriteObserver {
     let record = first;
     let at = host;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
+      if (n > 0 && this.stops.size > 0 && this.stops.has(at & (PAGE_SIZE - 1))) break;
       const { instruction } = this;
       const status = decode(this.bytes, at, limit, codeSize, instruction);
       if (status === TRUNCATED) {
@@ -269,6 +272,26 @@ export class CodeCache implements WriteObserver {
     this.frames.unwatch(frame, this.observer);
     this.invalidated++;
     this.outdate();
+  }
+
+  /**
+   * Lets blocks begin at these offsets of every page, so that an arrival there is always looked up. A breakpoint is a linear address
+   * and a block is not, hence every page. Code that runs through a new offset, or may be linked to it, is dropped.
+   */
+  stopAt(offsets: ReadonlySet<number>): void {
+    const fresh = [...offsets].filter((offset) => !this.stops.has(offset));
+    this.stops = offsets;
+    if (fresh.length > 0) {
+      for (const [frame, code] of [...this.code]) if (this.reaches(code, new Set(fresh))) this.drop(frame, code);
+    }
+    this.outdate();
+  }
+
+  private reaches(code: FrameCode, offsets: ReadonlySet<number>): boolean {
+    return code.blocks.some(({ record, count }) => {
+      for (let n = 0; n < count; n++) if (offsets.has(this.view.getUint16(record + n * RECORD_SIZE + R_OFFSET, true))) return true;
+      return false;
+    });
   }
 
   /** Makes every entry of the jump cache stale. */

@@ -17,7 +17,8 @@ import { CS, DS, ES, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRI
 import { EDX } from "./system/architecture.ts";
 import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
-import { afterInstruction, beforeInstruction, noDebugState } from "./system/debug-registers.ts";
+import { afterInstruction, applyBreakpoints, beforeInstruction, noDebugState } from "./system/debug-registers.ts";
+import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { deliver, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts";
 import type { Delivery } from "./system/delivery.ts";
 import { LinearMemory } from "./system/linear-memory.ts";
@@ -83,8 +84,12 @@ export class Cpu {
   resumeAt: number | undefined;
   /** The bookkeeping between two instructions; see `debug-registers.ts`. */
   readonly debug = noDebugState();
-  /** True when DR7 enables a data breakpoint: every access of the watched pages takes the slow path. */
+  /** True when DR7 or the host watches data: every access of the watched pages takes the slow path. */
   dataBreakpoints = false;
+  /** What the host watches; change it through the engine. */
+  watchpoints: readonly HostWatchpoint[] = [];
+  /** Called when an access meets one of them; set by the engine. */
+  onWatch: ((point: HostWatchpoint) => void) | undefined;
   /** CR0.PE set and EFLAGS.VM clear. */
   protectedMode = false;
   /** 64-bit mode. */
@@ -140,8 +145,7 @@ export class Cpu {
     this.msr.reset();
     this.applyPaging();
     this.mmu.setRoot(0);
-    this.mmu.watch([]);
-    this.dataBreakpoints = false;
+    applyBreakpoints(this);
     this.deriveSegments();
   }
 

@@ -21,7 +21,7 @@ export type Exit =
   | { readonly reason: "shutdown" }
   /** `requestExit` was called from outside or by a device. */
   | { readonly reason: "requested" }
-  /** A host breakpoint stands at RIP; nothing of the instruction has been executed. */
+  /** A host breakpoint stands at RIP, and nothing of the instruction has been executed; or the last instruction met a watchpoint. */
   | { readonly reason: "breakpoint" };
 
 /** Executes instructions of one vCPU. */

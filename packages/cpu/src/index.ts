@@ -5,5 +5,6 @@ export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
 export { HotState } from "./hot-state.ts";
 export { Interpreter, type InterpreterCounters, type InterpreterOptions } from "./interpreter.ts";
 export { compileFunctions } from "./ir-functions.ts";
+export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
 export * as layout from "./state-layout.ts";

@@ -14,6 +14,8 @@ import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf 
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import { BUDGET, CS, GENERATION, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { applyBreakpoints } from "./system/debug-registers.ts";
+import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
 import { SystemHelpers } from "./system/system-helpers.ts";
 
@@ -23,6 +25,12 @@ const RECORDS_SIZE = 48 * 1024 * 1024;
 const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
 const LONGEST_VISIT = 0x7fff_fffe;
 const TABLE_STEP = 1024;
+/** What a visit of generated code ended with. */
+const RETIRED = 0;
+const FAULTED = 1;
+const STOPPED = 2;
+/** No linear address. */
+const NOWHERE = NaN;
 
 /** What an interpreter is made of. */
 export interface InterpreterOptions {
@@ -57,8 +65,8 @@ export class Interpreter implements Engine, HandlerTable {
   /** Set while an NMI waits to be delivered. */
   nmiPending = false;
   interrupts: InterruptSource | undefined;
-  /** Linear addresses at which the host wants to stop; the guest cannot see them. */
-  readonly breakpoints = new Set<number>();
+  /** The watchpoint that ended the last run, if one did. */
+  watchHit: HostWatchpoint | undefined;
   readonly counters: InterpreterCounters = { exceptions: new Float64Array(256), interrupts: new Float64Array(256), visits: 0, lookups: 0 };
   private readonly memory: WebAssembly.Memory;
   private readonly view: DataView;
@@ -74,6 +82,11 @@ export class Interpreter implements Engine, HandlerTable {
   private shadowBudget = -1;
   private inside = false;
   private slice = 0;
+  /** Linear addresses at which the host wants to stop; the guest cannot see them. */
+  private readonly stops = new Set<number>();
+  /** Where the last run stopped at a breakpoint: the next one begins with the instruction there. */
+  private stoppedAt = NOWHERE;
+  private stepping = false;
   /** What `endVisit` took from the budget. */
   private forfeited = 0;
 
@@ -91,6 +104,10 @@ export class Interpreter implements Engine, HandlerTable {
     this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHES_SIZE, whole - JUMP_CACHES_SIZE);
     cpu.mmu.tlb.onFlush = () => this.code.outdate();
     cpu.onActivity = () => this.endVisit();
+    cpu.onWatch = (point) => {
+      this.watchHit ??= point;
+      this.endVisit();
+    };
     for (const long of [false, true]) {
       this.hot.push(hotHandlers(long));
     }
@@ -195,11 +212,50 @@ export class Interpreter implements Engine, HandlerTable {
     this.words[(STATE + BUDGET) >> 2] = 0;
   }
 
+  /** Lets runs end with "breakpoint" before the instruction at a linear address. The rest of the code runs as fast as ever. */
+  addBreakpoint(linear: number): void {
+    this.stops.add(linear);
+    this.splitCode();
+  }
+
+  /** Takes a breakpoint away; one that is not there is let be. */
+  removeBreakpoint(linear: number): void {
+    if (this.stops.delete(linear)) this.splitCode();
+  }
+
+  private splitCode(): void {
+    this.code.stopAt(new Set([...this.stops].map((linear) => linear & 0xfff)));
+  }
+
+  /** Watches data: a run ends with "breakpoint" behind the instruction that accessed it, and `watchHit` says what it met. */
+  watch(points: readonly HostWatchpoint[]): void {
+    this.cpu.watchpoints = points;
+    applyBreakpoints(this.cpu);
+  }
+
+  /** Executes one instruction, also where a breakpoint stands; to deliver its fault, or an interrupt, counts as one. */
+  step(): Exit {
+    this.stepping = true;
+    this.stoppedAt = this.linearIp();
+    const exit = this.run(1);
+    this.stepping = false;
+    return exit;
+  }
+
+  private linearIp(): number {
+    const { cpu } = this;
+    return cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip);
+  }
+
   run(budget: number): Exit {
     const { cpu } = this;
     let left = budget;
     this.exitRequested = false;
+    this.watchHit = undefined;
+    let pass = this.stoppedAt;
+    this.stoppedAt = NOWHERE;
     for (;;) {
+      if (this.watchHit !== undefined) return { reason: "breakpoint" };
       if (cpu.activity !== ACTIVE) {
         if (cpu.activity === SHUTDOWN) return { reason: "shutdown" };
         if (!this.canWake()) return { reason: "halted" };
@@ -208,32 +264,47 @@ export class Interpreter implements Engine, HandlerTable {
       if (this.nmiPending && cpu.nmiDeliverable) {
         this.nmiPending = false;
         if (cpu.nmi() === "triple-fault") return { reason: "shutdown" };
+        if (this.stepping) left = 0;
       } else if (this.interrupts !== undefined && cpu.interruptible && this.interrupts.pending()) {
         const vector = this.interrupts.acknowledge();
         this.counters.interrupts[vector]!++;
         if (cpu.interrupt(vector) === "triple-fault") return { reason: "shutdown" };
+        if (this.stepping) left = 0;
       }
       if (this.exitRequested) return { reason: "requested" };
       if (left <= 0) return { reason: "budget" };
+      let passing = false;
+      if (this.stops.size > 0) {
+        const linear = this.linearIp();
+        passing = this.stops.has(linear);
+        if (passing && linear !== pass) return this.stopHere(linear);
+      }
+      pass = NOWHERE;
       const step = (cpu.state.mode & MODE_STEP) !== 0;
       if (step && !cpu.beforeInstruction()) {
         if (!this.deliverFault()) return { reason: "shutdown" };
+        if (this.stepping) left = 0;
         continue;
       }
-      const slice = step || cpu.shadow !== SHADOW_NONE || this.breakpoints.size > 0 ? 1 : Math.min(left, LONGEST_VISIT);
+      const slice = step || passing || cpu.shadow !== SHADOW_NONE ? 1 : Math.min(left, LONGEST_VISIT);
       this.shadowBudget = -1;
-      const faulted = this.visit(slice);
+      const end = this.visit(slice);
       const rest = this.words[(STATE + BUDGET) >> 2]! + this.forfeited;
       const done = slice - rest;
       left -= done;
       this.retired += done;
-      if (faulted) {
+      if (end === FAULTED) {
         if (!this.deliverFault()) return { reason: "shutdown" };
+        if (this.stepping) left = 0;
       } else if (step) {
         if (!cpu.afterInstruction() && !this.deliverFault()) return { reason: "shutdown" };
       } else if (cpu.shadow !== SHADOW_NONE && this.shadowBudget !== rest) cpu.shadow = SHADOW_NONE;
-      if (this.breakpoints.size > 0 && this.breakpoints.has(cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip))) return { reason: "breakpoint" };
     }
+  }
+
+  private stopHere(linear: number): Exit {
+    this.stoppedAt = linear;
+    return { reason: "breakpoint" };
   }
 
   private canWake(): boolean {
@@ -249,8 +320,8 @@ export class Interpreter implements Engine, HandlerTable {
     return cpu.deliverFault() === "ok";
   }
 
-  /** Executes up to `slice` instructions; BUDGET says what is left. True when a fault is recorded. */
-  private visit(slice: number): boolean {
+  /** Executes up to `slice` instructions; BUDGET says what is left. Ends early with a recorded fault, or before a breakpoint. */
+  private visit(slice: number): number {
     const { cpu, words } = this;
     this.forfeited = 0;
     const mode = (STATE + MODE) >> 2;
@@ -266,13 +337,15 @@ export class Interpreter implements Engine, HandlerTable {
       for (;;) {
         this.counters.visits++;
         const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0)(rest);
-        if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT;
+        if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT ? FAULTED : RETIRED;
         rest = words[(STATE + BUDGET) >> 2]!;
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
-        if (rest <= 0) return false;
+        if (rest <= 0) return RETIRED;
         this.counters.lookups++;
-        const linear = cpu.wrap(cpu.state.segmentBase(CS) + cpu.state.rip);
-        if (this.code.find(linear) === FETCH_FAULTED) return true;
+        const linear = this.linearIp();
+        // The address of a breakpoint never enters the jump cache of a long visit, so it is met here each time.
+        if (slice > 1 && this.stops.size > 0 && this.stops.has(linear)) return STOPPED;
+        if (this.code.find(linear) === FETCH_FAULTED) return FAULTED;
         this.remember(linear);
       }
     } finally {

@@ -6,6 +6,7 @@ import { CR4_DE, DR6_BD, DR6_BS, DR7_GD, EFLAGS_RF, EFLAGS_TF, VECTOR_DB, VECTOR
 import type { Cpu } from "../cpu.ts";
 import { SHADOW_NONE, SHADOW_STACK } from "../activity.ts";
 import { CS } from "../state-layout.ts";
+import { hostWatchedPages, noteHostAccess } from "./host-watchpoints.ts";
 
 /** Bits of DR6 that read as one, and bits that read as zero. */
 const DR6_ONES = 0xffff0ff0;
@@ -94,6 +95,7 @@ export function afterInstruction(cpu: Cpu): boolean {
 
 /** Notes data breakpoints that an access of `size` bytes hits. */
 export function noteDataAccess(cpu: Cpu, linear: number, size: number, write: boolean): void {
+  if (cpu.watchpoints.length > 0) noteHostAccess(cpu, linear, size, write);
   for (let i = 0; i < 4; i += 1) {
     const kind = condition(cpu, i);
     if (!enabled(cpu, i) || !(kind === ON_ACCESS || (kind === ON_WRITE && write))) continue;
@@ -154,7 +156,7 @@ export function writeDebug(cpu: Cpu, index: number, low: number, high: number): 
 
 /** Tells the MMU which pages may not be accessed inline, and recomputes the mode. */
 export function applyBreakpoints(cpu: Cpu): void {
-  const pages = new Set<number>();
+  const pages = new Set<number>(hostWatchedPages(cpu));
   for (let i = 0; i < 4; i += 1) {
     const kind = condition(cpu, i);
     if (enabled(cpu, i) && (kind === ON_WRITE || kind === ON_ACCESS)) pages.add(cpu.dr[i] - (cpu.dr[i] & 0xfff));
