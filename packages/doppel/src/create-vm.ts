@@ -3,6 +3,7 @@
  * asynchronous, so that a machine in a worker can be used alike.
  */
 import { disassemble } from "@doppel/x86";
+import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
 import { type BootSource, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
@@ -28,6 +29,12 @@ export interface VmOptions extends BootSource {
   readonly debugExit?: boolean;
   /** A reset or triple fault ends the run instead of starting the machine anew. */
   readonly noReboot?: boolean;
+}
+
+/** One end of a conversation with a debugger. */
+export interface DebuggerSession extends Disposable {
+  /** Takes bytes from the debugger. */
+  receive(bytes: Uint8Array): void;
 }
 
 const MIB = 1 << 20;
@@ -63,6 +70,7 @@ export class Vm {
   private paused: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   private stopped = false;
   private idle: (() => void)[] = [];
+  private debugger: GdbStub | undefined;
 
   constructor(options: VmOptions) {
     const saved = options.restore === undefined ? undefined : VirtualMachine.optionsOf(options.restore);
@@ -90,6 +98,13 @@ export class Vm {
   /** Runs until the guest or the host ends it. Never rejects. */
   async run(): Promise<Stop> {
     this.stopped = false;
+    const stop = await this.runToEnd();
+    for (const tell of this.idle.splice(0)) tell();
+    this.debugger?.exited(stop);
+    return stop;
+  }
+
+  private async runToEnd(): Promise<Stop> {
     for (;;) {
       if (this.paused !== undefined) {
         for (const tell of this.idle.splice(0)) tell();
@@ -98,8 +113,10 @@ export class Vm {
       if (this.stopped) return { kind: "stopped" };
       const stop = await this.machine.run();
       for (const port of this.serial) port.flush();
-      if (stop.kind === "stopped" && this.paused !== undefined && !this.stopped) continue;
-      return stop;
+      if (stop.kind === "breakpoint" && this.debugger !== undefined && !this.stopped) {
+        this.hold();
+        this.debugger.stopped();
+      } else if (stop.kind !== "stopped" || this.paused === undefined || this.stopped) return stop;
     }
   }
 
@@ -112,15 +129,20 @@ export class Vm {
 
   /** Stops the guest's time; resolves when it stands still. */
   async pause(): Promise<void> {
-    if (this.paused !== undefined) return;
-    let resolve: () => void = () => {};
-    const promise = new Promise<void>((done) => (resolve = done));
-    this.paused = { promise, resolve };
+    this.hold();
     if (this.machine.isRunning) {
       const still = new Promise<void>((done) => this.idle.push(done));
       this.machine.requestStop();
       await still;
     }
+  }
+
+  /** Stops time; `run` waits from its next turn on. */
+  private hold(): void {
+    if (this.paused !== undefined) return;
+    let resolve: () => void = () => {};
+    const promise = new Promise<void>((done) => (resolve = done));
+    this.paused = { promise, resolve };
     this.machine.clock.pause();
   }
 
@@ -201,6 +223,28 @@ export class Vm {
   step(count = 1): void {
     for (let n = 0; n < count; n++) this.machine.step();
     for (const port of this.serial) port.flush();
+  }
+
+  /**
+   * Lets a debugger speak gdb's remote serial protocol to this machine, which stops for it at once and goes on when the session is
+   * disposed of. Who carries the bytes is the caller's business.
+   *
+   * @param send takes bytes for the debugger
+   * @throws {OptionError} `OPTION_DEBUGGER` while another session lasts
+   * @example
+   * const session = vm.attachDebugger((bytes) => socket.write(bytes));
+   * socket.on("data", (bytes) => session.receive(bytes));
+   */
+  attachDebugger(send: (bytes: Uint8Array) => void): DebuggerSession {
+    if (this.debugger !== undefined) throw new OptionError("OPTION_DEBUGGER", "a debugger is attached already; let it detach first");
+    const stub = (this.debugger = new GdbStub(this, send));
+    return {
+      receive: (bytes) => stub.receive(bytes),
+      [Symbol.dispose]: () => {
+        stub[Symbol.dispose]();
+        if (this.debugger === stub) this.debugger = undefined;
+      },
+    };
   }
 
   /** A line for each page in the TLB. */

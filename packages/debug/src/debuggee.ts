@@ -1,0 +1,65 @@
+/** What a debugger needs of the machine's owner: to stop its time, to let it go on, and to end it. */
+import { HostPace, type VirtualMachine } from "@doppel/vmm";
+
+/** A machine that somebody runs. `Vm` of the package `doppel` is one. */
+export interface Debuggee {
+  readonly machine: VirtualMachine;
+  /** Stops the guest's time; resolves when it stands still, or has ended. */
+  pause(): Promise<void>;
+  /** Lets the guest go on. */
+  resume(): void;
+  /** Ends the machine. */
+  stop(): void;
+}
+
+/** The longest wait before a halted machine's timers are looked at again, in milliseconds. */
+const LONGEST_WAIT = 50;
+
+/** Executes single instructions of a machine that stands still. */
+export class Stepper {
+  private readonly machine: VirtualMachine;
+  private readonly pace = new HostPace();
+  private cancelled = false;
+
+  constructor(machine: VirtualMachine) {
+    this.machine = machine;
+  }
+
+  /**
+   * Executes one instruction, or enters the handler of its fault. In real time interrupts wait meanwhile, so that a user steps
+   * through the code in front of him; in deterministic time they come when they are due, so that stepping changes nothing. A halted
+   * machine waits for what wakes it, or for {@link cancel}.
+   */
+  async step(): Promise<void> {
+    const { machine } = this;
+    this.cancelled = false;
+    machine.clock.resume();
+    try {
+      if (!machine.isHalted && machine.options.deterministic !== true) return this.quietly();
+      for (;;) {
+        machine.clock.runDue();
+        machine.engine.step();
+        if (!machine.isHalted || this.cancelled) return;
+        const deadline = machine.clock.nextDeadline();
+        if (machine.options.deterministic === true && deadline < Infinity) machine.clock.advanceTo(deadline);
+        else await this.pace.sleep(Math.max(0, Math.min(LONGEST_WAIT, (deadline - machine.clock.now()) / 1e6)));
+      }
+    } finally {
+      machine.clock.pause();
+    }
+  }
+
+  /** Ends a wait. */
+  cancel(): void {
+    this.cancelled = true;
+    this.pace.wake();
+  }
+
+  private quietly(): void {
+    const { engine } = this.machine;
+    const { interrupts } = engine;
+    engine.interrupts = undefined;
+    engine.step();
+    engine.interrupts = interrupts;
+  }
+}
