@@ -1,10 +1,20 @@
 export { type Bus } from "./bus.ts";
-export { ACTIVE, HALTED, SHUTDOWN } from "./activity.ts";
+export { ACTIVE, HALTED, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SHUTDOWN } from "./activity.ts";
+export { CodeCache } from "./code-cache.ts";
 export { Cpu, type CpuOptions, type TableRegister } from "./cpu.ts";
 export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
+export { featuresOf } from "./features.ts";
+export { isDefined } from "./handler.ts";
+export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { HotState } from "./hot-state.ts";
 export { Interpreter, type InterpreterCounters, type InterpreterOptions } from "./interpreter.ts";
 export { compileFunctions } from "./ir-functions.ts";
-export { type HostWatchpoint } from "./system/host-watchpoints.ts";
-export { MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
+export {
+  MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86,
+} from "./mode.ts";
+export { cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
+export { type Delivery } from "./system/delivery.ts";
+export { type ForeignRegister } from "./system/model-specific-registers.ts";
+export { type CpuImage } from "./system/save-image.ts";
+export { SystemHelpers } from "./system/system-helpers.ts";
 export * as layout from "./state-layout.ts";

@@ -28,17 +28,17 @@ export class Arena {
 
   /**
    * @param bytes size of the whole arena, rounded up to 64 KiB; at most 4 GiB less 64 KiB.
-   * @throws {MemoryError} `memory.size` when the size is out of range, `memory.unavailable` when the host refuses it.
+   * @throws {MemoryError} `MEMORY_SIZE` when the size is out of range, `MEMORY_UNAVAILABLE` when the host refuses it.
    */
   constructor(bytes: number) {
     if (!(bytes > 0 && bytes <= MAX_BYTES)) {
-      throw new MemoryError("memory.size", `an arena of ${bytes} bytes cannot be made; choose at most ${MAX_BYTES} bytes`);
+      throw new MemoryError("MEMORY_SIZE", `an arena of ${bytes} bytes cannot be made; choose at most ${MAX_BYTES} bytes`);
     }
     const pages = Math.ceil(bytes / WASM_PAGE);
     try {
       this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     } catch {
-      throw new MemoryError("memory.unavailable", `this host refuses ${pages * WASM_PAGE} bytes of memory; choose a smaller machine`);
+      throw new MemoryError("MEMORY_UNAVAILABLE", `this host refuses ${pages * WASM_PAGE} bytes of memory; choose a smaller machine`);
     }
     this.buffer = this.memory.buffer as ArrayBuffer;
     this.u8 = new Uint8Array(this.buffer);
@@ -55,12 +55,12 @@ export class Arena {
 
   /**
    * Reserves a region at a fixed or at the next free address, page-aligned.
-   * @throws {MemoryError} `memory.full` when the arena has no room.
+   * @throws {MemoryError} `MEMORY_FULL` when the arena has no room.
    */
   reserve(bytes: number): MachineAddress {
     const base = this.top;
     this.top = base + Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
-    if (this.top > this.size) throw new MemoryError("memory.full", `the arena of ${this.size} bytes has no room for ${bytes} more`);
+    if (this.top > this.size) throw new MemoryError("MEMORY_FULL", `the arena of ${this.size} bytes has no room for ${bytes} more`);
     return base;
   }
 }

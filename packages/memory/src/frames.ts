@@ -40,11 +40,11 @@ export class Frames {
     return this.used;
   }
 
-  /** A frame with one reference, its bytes zero. @throws {MemoryError} `memory.frames` when none is free. */
+  /** A frame with one reference, its bytes zero. @throws {MemoryError} `MEMORY_FRAMES` when none is free. */
   allocate(): Frame {
     let frame = this.freeList.pop();
     if (frame === undefined) {
-      if (this.cursor >= this.references.length) throw new MemoryError("memory.frames", "every machine frame is in use; give the host more memory");
+      if (this.cursor >= this.references.length) throw new MemoryError("MEMORY_FRAMES", "every machine frame is in use; give the host more memory");
       frame = this.cursor++;
     } else this.arena.u8.fill(0, frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE);
     this.references[frame] = 1;
@@ -68,7 +68,7 @@ export class Frames {
 
   /** Adds an observer and returns its bit. At most eight. */
   addObserver(observer: WriteObserver): number {
-    if (this.observers.length === 8) throw new MemoryError("memory.observers", "a host has room for eight kinds of write observer");
+    if (this.observers.length === 8) throw new MemoryError("MEMORY_OBSERVERS", "a host has room for eight kinds of write observer");
     return 1 << (this.observers.push(observer) - 1);
   }
 

@@ -56,7 +56,7 @@ export class PhysicalMap {
     this.setEntry(page, 0);
   }
 
-  /** Allocates frames for a range of RAM. @throws {MemoryError} `memory.frames` when there are too few. */
+  /** Allocates frames for a range of RAM. @throws {MemoryError} `MEMORY_FRAMES` when there are too few. */
   addRam(from: PhysicalAddress, bytes: number): void {
     for (let page = from / PAGE_SIZE; page < (from + bytes) / PAGE_SIZE; page++) this.map(page, this.frames.allocate());
   }
