@@ -6,7 +6,7 @@
 import type { Builder } from "../builder.ts";
 import type { Value } from "../ir.ts";
 import { INTEGER_BIT } from "./scratch.ts";
-import { divideWide, multiplyWide, shiftRightJam } from "./wide.ts";
+import { divideWide, multiplyWide, shiftOutJam } from "./wide.ts";
 
 /** A normalized finite number. */
 export interface Magnitude {
@@ -27,7 +27,7 @@ export function addMagnitudes(b: Builder, x: Magnitude, y: Magnitude, finish: Fi
   const exponent = pick(y.exponent, x.exponent);
   const large = pick(y.significand, x.significand);
   const distance = b.sub(exponent, pick(x.exponent, y.exponent));
-  const small = shiftRightJam(b, pick(x.significand, y.significand), b.i64(0), distance);
+  const small = shiftOutJam(b, pick(x.significand, y.significand), distance);
   b.if(b.eq(x.negative, y.negative), () => {
     const sum = b.add(large, small.hi);
     const carry = b.ltU(sum, large);

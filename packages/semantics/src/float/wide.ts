@@ -47,6 +47,21 @@ export function divideWide(b: Builder, hi: Value, lo: Value, divisor: Value): { 
   return { quotient: b.or(b.shl(first.q, 32), second.q), remainder: second.rest };
 }
 
+/** x:0 >> n for x with its top bit set and any n of 0 or more; bits that fall out stay as a set lowest bit. */
+export function shiftOutJam(b: Builder, x: Value, n: Value): Wide {
+  const n64 = b.extendU(n);
+  const hi = b.variable(b.shrU(x, n64));
+  // `(x << 1) << (63 - n)` is right for n = 0 too.
+  const lo = b.variable(b.shl(b.shl(x, 1), b.sub(b.i64(63), n64)));
+  b.if(b.geU(n, 64), () => {
+    const far = b.extendU(b.select(b.ltU(n, 127), b.sub(n, 64), b.i32(63)));
+    const lost = b.ne(b.and(x, b.sub(b.shl(b.i64(1), far), 1)), 0);
+    b.setVariable(hi, b.i64(0));
+    b.setVariable(lo, b.or(b.shrU(x, far), b.extendU(lost)));
+  }, undefined, false);
+  return { hi: b.get(hi), lo: b.get(lo) };
+}
+
 /** hi:lo >> n for any n of 0 or more; bits that fall out stay as a set lowest bit. */
 export function shiftRightJam(b: Builder, hi: Value, lo: Value, n: Value): Wide {
   const n64 = b.extendU(n);
