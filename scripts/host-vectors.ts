@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib";
 import { casesOf } from "../packages/testkit/src/host-vectors-cases.ts";
 import { type GroupAnswers, hashRecord, VOID, writeVectorFile } from "../packages/testkit/src/host-vectors-file.ts";
 import { FAMILY_NAMES, type Family, type Group, groups } from "../packages/testkit/src/host-vectors-groups.ts";
-import { advance, CaseRecord, difference, forgetPointers, RECORD_SIZE, STRAY } from "../packages/testkit/src/host-vectors-record.ts";
+import { advance, CaseRecord, difference, forgetPointers, RECORD_SIZE, STRAY, toPhysical } from "../packages/testkit/src/host-vectors-record.ts";
 
 const BATCH = 16_384;
 const testkit = join(import.meta.dirname, "../packages/testkit");
@@ -41,6 +41,7 @@ function* answer(list: Iterable<Group>): Generator<GroupAnswers> {
       for (const input of inputs) {
         const output = outputs.subarray(at, (at += RECORD_SIZE));
         forgetPointers(output);
+        toPhysical(output);
         advance(input, expected);
         if (output[STRAY] !== 0) {
           heads.push(VOID);

@@ -56,7 +56,8 @@ export function chooseMemory(random: Random, addressSize: 2 | 4): MemoryChoice {
   if (index === 4 || index === base) index = -1;
   const none = mod === 0 && base === 5;
   const displacementBytes = none ? 4 : mod === 0 ? 0 : mod === 1 ? 1 : 4;
-  const displacement = none && index < 0 ? 0 : signedDisplacement(random, displacementBytes);
+  // A scaled index alone can make the address exact only when the displacement leaves a multiple of its scale.
+  const displacement = none ? (index < 0 ? 0 : signedDisplacement(random, displacementBytes) & ~15) : signedDisplacement(random, displacementBytes);
   return { addressSize, base: none ? -1 : base, index, scale: index < 0 ? 0 : scale, displacement, mod, rm: withSib ? 4 : base, displacementBytes };
 }
 

@@ -39,7 +39,7 @@ export const WITHOUT_VECTORS: ReadonlyMap<string, string> = new Map([
 
 const SIZED = new Set(["CBW", "CWD", "PUSHA", "POPA", "PUSHF", "POPF", "ENTER", "LEAVE", "RET", "RETF", "IRET", "JMPF", "CALLF"]);
 /** With 66 a jump or call would cut EIP; all targets lie below 64 KiB, so it does no harm. */
-const SIZES = new Set(["v", "z", "p", "a"]);
+const SIZES = new Set(["v", "z", "p", "a", "env", "save"]);
 
 function operandText(operand: Operand): string {
   return operand.kind + operand.size + (operand.register >= 0 ? String(operand.register) : "");

@@ -115,7 +115,7 @@ export class VectorMachine {
     }
   }
 
-  /** Executes the record's instruction; `output` becomes the state after it. */
+  /** Executes the record's instruction; `output` becomes the state after it, x87 registers in physical order. */
   run(input: CaseRecord, output: CaseRecord): void {
     const { cpu, engine, physical } = this.machine;
     const { state } = cpu;
@@ -162,12 +162,11 @@ export class VectorMachine {
     output.setU32(ADDRESS, this.vector === VECTOR_PF ? state.faultAddress : 0);
     for (const [n, segment] of SEGMENTS.entries()) output.setU16(SELECTOR_AT[n]!, state.selector(segment));
     output.setU16(FCW, state.fpuControl);
-    const status = state.fpuStatus;
-    output.setU16(FSW, status);
+    output.setU16(FSW, state.fpuStatus);
     output.bytes[FTW] = state.fpuTags;
     output.setU32(MXCSR, state.mxcsr);
     for (let n = 0; n < 8; n++) {
-      output.bytes.set(state.fpr(((status >> 11) + n) & 7), ST + 16 * n);
+      output.bytes.set(state.fpr(n), ST + 16 * n);
       output.bytes.set(state.xmm(n), XMM + 16 * n);
     }
     for (const [at, ram] of this.windows) output.bytes.set(ram, at);

@@ -94,6 +94,10 @@ export class CaseRecord {
       else if (at >= STACK_WINDOW && at < STACK_WINDOW + WINDOW_SIZE) this.bytes[STACK + at - STACK_WINDOW] = byte;
     }
   }
+  /** Where MMX register `n` stands: the image holds ST(i), and MM(n) is physical register n. */
+  mmxAt(n: number): number {
+    return ST + 16 * ((n - (this.u16(FSW) >> 11)) & 7);
+  }
   /** Copies bytes to a linear address within the data window. */
   pokeBytes(linear: number, from: Uint8Array): void {
     const at = linear - DATA_WINDOW;
@@ -108,9 +112,18 @@ export function forgetPointers(bytes: Uint8Array): void {
   for (let n = 0; n < 8; n++) bytes.fill(0, ST + 16 * n + 10, ST + 16 * n + 16);
 }
 
-/** What every completed instruction does: EIP moves behind it. */
+/** Reorders an image's ST(0..7) to physical registers R0..7: outcomes are compared and stored so, since a push moves no register. */
+export function toPhysical(bytes: Uint8Array): void {
+  const top = (bytes[FSW + 1]! >> 3) & 7;
+  if (top === 0) return;
+  const rotated = Uint8Array.from(bytes.subarray(ST, ST + 128)); // not slice: that of a Buffer copies nothing
+  for (let n = 0; n < 8; n++) bytes.set(rotated.subarray(16 * n, 16 * n + 16), ST + 16 * ((top + n) & 7));
+}
+
+/** What every completed instruction does: EIP moves behind it. The outcome has its x87 registers in physical order. */
 export function advance(input: Uint8Array, out: Uint8Array): void {
   out.set(input);
+  toPhysical(out);
   const view = new DataView(out.buffer, out.byteOffset);
   view.setUint32(EIP, view.getUint32(EIP, true) + out[LENGTH]!, true);
   view.setUint32(VECTOR, COMPLETED, true);

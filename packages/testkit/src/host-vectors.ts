@@ -37,7 +37,7 @@ function place(at: number): string {
   if (at >= STACK) return `[${(STACK_WINDOW + at - STACK).toString(16)}]`;
   if (at >= DATA) return `[${(DATA_WINDOW + at - DATA).toString(16)}]`;
   if (at >= XMM) return `xmm${(at - XMM) >> 4}.${(at - XMM) & 15}`;
-  if (at >= ST) return `st${(at - ST) >> 4}.${(at - ST) & 15}`;
+  if (at >= ST) return `r${(at - ST) >> 4}.${(at - ST) & 15}`;
   const names: readonly [number, string][] = [
     [MXCSR, "mxcsr"], [FTW, "tags"], [FSW, "fsw"], [FCW, "fcw"], [SELECTORS, "selectors"], [ADDRESS, "cr2"], [ERROR, "error"], [VECTOR, "vector"],
     [EIP, "eip"], [EFLAGS, "eflags"],
