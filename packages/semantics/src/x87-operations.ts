@@ -230,10 +230,12 @@ export const loadStack = irFunction("x87_load", ["i32"], "i32", (b, index) => {
   b.return(b.i32(0));
 });
 
-/** FSTPNCE ST(i) (D9 D8+i): copies and pops, and knows no exception. */
+/** FSTPNCE ST(i) (D9 D8+i): copies and pops, and knows no exception; an empty register is only popped. */
 export const storeStackSilently = irFunction("x87_store_silently", ["i32"], "i32", (b, destination) => {
-  const top = readStack(b, 0);
-  writeStack(b, destination, top.significand, top.se);
+  b.if(b.eqz(isEmpty(b, 0)), () => {
+    const top = readStack(b, 0);
+    writeStack(b, destination, top.significand, top.se);
+  });
   popStack(b, 1);
   b.return(b.i32(0));
 });
