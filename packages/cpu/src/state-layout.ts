@@ -15,6 +15,7 @@
  *   +0x380  FPU control
  *   +0x400  XMM[16]        16 bytes each
  *   +0x500  MXCSR
+ *   +0x520  what soft float hands back to definitions and helpers, not architectural (`float/scratch.ts` of `semantics`)
  *
  * Lazy flags. Two words hold all six arithmetic flags without knowing which operation made them:
  *   ZF = FLAG_RESULT == 0
