@@ -7,10 +7,11 @@ import { FLOAT_EXTRA } from "./float/scratch.ts";
 import type { Definition, InstructionBuilder } from "./instruction.ts";
 import type { Size, Value } from "./ir.ts";
 import {
-  changeSign, compareOperand, compareStack, compareToFlags, examine, exchange, extract, ieeeRemainder, loadStack, MEMORY_STORE, moveIf, OPERAND_OPERATION,
-  pop, remainder, roundToInteger, scale, squareRoot, STACK_OPERATION, storeExtended, storeStack, storeStackSilently,
+  changeSign, compareOperand, compareStack, compareToFlags, examine, exchange, extract, ieeeRemainder, loadStack, moveIf, OPERAND_OPERATION, remainder,
+  roundToInteger, scale, squareRoot, STACK_OPERATION, storeStack, storeStackSilently,
 } from "./x87-operations.ts";
 import { checkUnit, clearFloatFlags, control, notePointers, push, resultSe, TRAP_X87 } from "./x87-stack.ts";
+import { MEMORY_STORE, pop, storeExtended } from "./x87-stores.ts";
 
 /** Begins a data instruction without a memory operand. */
 function begin(i: InstructionBuilder): void {
