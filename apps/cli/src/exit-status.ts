@@ -23,6 +23,8 @@ export function exitStatus(stop: Stop, requested: number): number {
     case "debug-exit": return ((stop.value << 1) | 1) & 0xff;
     case "reset":
     case "triple-fault": return EXIT_RESET;
+    // A breakpoint without a debugger is nobody's: the run was stopped.
+    case "breakpoint":
     case "stopped": return requested;
     case "host-fault": return EXIT_INTERNAL;
   }
