@@ -33,7 +33,7 @@ const NEXT = 0x31000;
 export const CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, TSS1 = 0x28, TSS2 = 0x30, TSS3 = 0x38, TABLE_SELECTOR = 0x40;
 export const CODE16_0 = 0x48, DATA16_0 = 0x50, CODE16_3 = 0x5b, DATA16_3 = 0x63, SMALL0 = 0x68, SMALL3 = 0x73, DOWN0 = 0x78, DOWN3 = 0x83;
 export const DOWN16 = 0x88, CONFORMING = 0x90, EXECUTE_ONLY = 0x98, READ_ONLY = 0xa0, ABSENT = 0xa8, GATE32 = 0xb3, GATE16 = 0xbb;
-export const TASK_GATE = 0xc3, STACK16_3 = 0xcb, STACK16_0 = 0xd0, ODD_CODE3 = 0xdb, ODD_CODE0 = 0xe0, LDT_DATA = 0x0f;
+export const TASK_GATE = 0xc3, STACK16_3 = 0xcb, STACK16_0 = 0xd0, ODD_CODE3 = 0xdb, ODD_CODE0 = 0xe0, HANDLER_CODE = 0xe8, LDT_DATA = 0x0f;
 
 /** [selector, base, limit as the descriptor has it, access byte, flags]. Flags: 8 G, 4 D/B. */
 const SEGMENTS: readonly (readonly [number, number, number, number, number])[] = [
@@ -43,7 +43,7 @@ const SEGMENTS: readonly (readonly [number, number, number, number, number])[] =
   [SMALL0, DATA + 3, 0xffd, 0x92, 4], [SMALL3, DATA + 3, 0xffd, 0xf2, 4], [DOWN0, 0x10000, 0x4fff, 0x96, 4], [DOWN3, 0x10000, 0x4fff, 0xf6, 4],
   [DOWN16, 0x10000, 0x4fff, 0x96, 0], [CONFORMING, 0, 0xfffff, 0x9e, 0xc], [EXECUTE_ONLY, 0, 0xfffff, 0x98, 0xc], [READ_ONLY, 0, 0xfffff, 0xf0, 0xc],
   [ABSENT, 0, 0xfffff, 0x72, 0xc], [STACK16_3, 0x20000, 0xffff, 0xf2, 0], [STACK16_0, 0x10000, 0xffff, 0x92, 0],
-  [ODD_CODE3, 0xff03, 0x2fff, 0xfa, 4], [ODD_CODE0, 0xff03, 0x2fff, 0x9a, 4],
+  [HANDLER_CODE, HANDLERS, 0xfff, 0x9a, 4], [ODD_CODE3, 0xff03, 0x2fff, 0xfa, 4], [ODD_CODE0, 0xff03, 0x2fff, 0x9a, 4],
 ];
 
 /** Selectors for programs in protected mode, some of them of no use. */
@@ -118,7 +118,11 @@ export class FuzzImage {
   readonly bytes = new Uint8Array(RAM);
   private readonly view = new DataView(this.bytes.buffer);
 
-  /** @param paging layout of the tables at `DIRECTORY` @param noExecute whether some pages may not be executed */
+  /**
+   * @param paging layout of the tables at `DIRECTORY`
+   * @param noExecute whether some pages may not be executed
+   * @param codeOffset offset of the program in its code segment
+   */
   constructor(random: Random, paging: Paging, noExecute: boolean, codeOffset: number) {
     this.bytes.set(handlers.bytes, HANDLERS);
     for (const [selector, base, limit, access, flags] of SEGMENTS) this.descriptor(GDT + (selector & 0xfff8), base, limit, access, flags);
@@ -155,7 +159,7 @@ export class FuzzImage {
       const trap = random.oneIn(2) ? 1 : 0;
       const level = vector >= 0x80 || (fault && random.oneIn(2)) ? 0x80 : 0xe0;
       if (vector === 8 || vector === 0x48) this.gate(IDT + 8 * vector, TSS2, 0, 0xe5, 0);
-      else if (vector >= 0x40 && vector < 0x48) this.gate(IDT + 8 * vector, CODE0, label("return16") & 0xffff, 0, 0);
+      else if (vector >= 0x40 && vector < 0x48) this.gate(IDT + 8 * vector, HANDLER_CODE, label("return16") - HANDLERS, 0xe6 | trap, 0);
       else if (vector < 0xc0) this.gate(IDT + 8 * vector, CODE0, label(handler), level | 0x0e | trap, 0);
       const real = vector === 7 ? "real_restart" : fault ? "real_skip" : "real_return";
       this.word(4 * vector, (label(real) - HANDLERS) | ((HANDLERS >> 4) << 16));
@@ -179,7 +183,7 @@ export class FuzzImage {
   /** Rights of a page: tables and handlers are the supervisor's, some data pages are odd. */
   private page(random: Random, page: number): { frame: number; rights: number } {
     const data = page >= DATA >> 12 && page < 0x1d;
-    if (data && random.oneIn(6)) return { frame: random.pick([page, DATA >> 12, CODE >> 12, TABLE >> 12, page + 0x100000]), rights: random.below(8) };
+    if (data && random.oneIn(6)) return { frame: random.pick([page, DATA >> 12, CODE >> 12, TABLE >> 12, page + 0x40000]), rights: random.below(8) };
     return { frame: page, rights: page < 0xc || page >= 0x30 ? 3 : 7 };
   }
 

@@ -1,0 +1,248 @@
+/**
+ * The machine that fuzzed programs run on: a CPU, an interpreter, RAM, and devices whose answers depend on every access before,
+ * so that an access too many, too few or out of order shows in the state. A guest write to some ports raises an interrupt.
+ */
+import { ACTIVE, Cpu, Interpreter, layout } from "@doppel/cpu";
+import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
+import { TLB_SIZE } from "@doppel/mmu";
+import { encode, type PersistValue } from "@doppel/persist";
+import { EFER_NXE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
+import { Random, randomBytes } from "../host-vectors-random.ts";
+import { CODE, CODE0, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
+import type { FuzzProgram, Leg } from "./fuzz-program.ts";
+
+const RECORDS = 1 << 20;
+const MULTIPLIER = 0x9e3779b1;
+/** Faults in a row without an instruction that retires: the guest would take them for ever. */
+const MOST_FAULTS = 64;
+const TSC_START = 1000;
+const { CS, LDTR, TR } = layout;
+
+/** Everything about a machine that its guest could see. */
+export interface MachineImage {
+  readonly cpu: ReturnType<Cpu["save"]>;
+  readonly ram: Uint8Array;
+  readonly device: readonly [hash: number, line: number, nmi: number];
+}
+
+/** A machine for one program after another. */
+export class FuzzMachine {
+  readonly cpu: Cpu;
+  readonly engine: Interpreter;
+  readonly ram: Uint8Array;
+  private readonly physical: PhysicalMap;
+  private readonly words: Int32Array;
+  private device = 0;
+  private line = -1;
+  private streak = 0;
+  private streakAt = -1;
+  /** Faults delivered since construction. */
+  faults = 0;
+
+  constructor() {
+    const arena = new Arena(RAM + RECORDS + TLB_SIZE + (1 << 20));
+    arena.reserve(PAGE_SIZE); // the hot state, at STATE
+    const tlbBase = arena.reserve(TLB_SIZE);
+    const frames = new Frames(arena, RAM / PAGE_SIZE);
+    this.physical = new PhysicalMap(frames);
+    this.physical.addRam(0, RAM);
+    const base = this.physical.hostAddress(0);
+    for (let page = 1; page < RAM / PAGE_SIZE; page++) {
+      if (this.physical.hostAddress(page) !== base + page * PAGE_SIZE) throw new Error("the fuzzer's RAM is expected to lie in one piece");
+    }
+    this.ram = arena.u8.subarray(base, base + RAM);
+    this.words = arena.i32.subarray(base >> 2, (base + RAM) >> 2);
+    const cpu = new Cpu({
+      buffer: arena.buffer, tlbBase, physical: this.physical,
+      bus: {
+        readPort: (port, size) => this.answer(port, size, 1),
+        writePort: (port, size, value) => this.portWritten(port, size, value),
+        readMmio: (physical, size) => this.answer(physical, size, 3),
+        writeMmio: (physical, size, value) => void (this.note(physical, size + 4), this.note(value, 5)),
+      },
+      timestamp: () => TSC_START + (this.engine?.count ?? 0),
+    });
+    this.cpu = cpu;
+    const deliver = cpu.deliverFault.bind(cpu);
+    cpu.deliverFault = () => {
+      this.faults++;
+      if (this.streakAt !== this.engine.retired) this.streak = 0;
+      this.streakAt = this.engine.retired;
+      if (++this.streak >= MOST_FAULTS) this.engine.requestExit();
+      return deliver();
+    };
+    this.engine = new Interpreter({
+      cpu, frames, recordsSize: RECORDS,
+      interrupts: {
+        pending: () => this.line >= 0,
+        acknowledge: () => {
+          const vector = this.line;
+          this.line = -1;
+          return vector;
+        },
+      },
+    });
+  }
+
+  private note(value: number, kind: number): void {
+    this.device = (Math.imul(this.device ^ value ^ (kind << 24), MULTIPLIER) + kind) | 0;
+  }
+
+  private answer(place: number, size: number, kind: number): number {
+    this.note(place, kind + size);
+    const value = this.device ^ (this.device >>> 15);
+    return size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff;
+  }
+
+  private portWritten(port: number, size: number, value: number): void {
+    this.note(port, size);
+    this.note(value, 2);
+    if ((port & 15) === 0) this.line = 0x20 + (value & 0x1f);
+    else if ((port & 15) === 1) this.engine.nmiPending = true;
+    this.engine.attend();
+  }
+
+  /** Puts a program's image into RAM, whole, and forgets what ran before. */
+  load(program: FuzzProgram): void {
+    this.write(program.image, 0, RAM);
+    this.device = 0;
+    this.line = -1;
+    this.streak = 0;
+    this.streakAt = -1;
+  }
+
+  /** Writes the pages of a range that differ, as a device would. */
+  private write(image: Uint8Array, from: number, to: number): void {
+    const wanted = new Int32Array(image.buffer, image.byteOffset, image.byteLength >> 2);
+    for (let page = from; page < to; page += PAGE_SIZE) {
+      for (let at = page >> 2; at < (page + PAGE_SIZE) >> 2; at++) {
+        if (this.words[at] === wanted[at]) continue;
+        this.physical.load(page, image.subarray(page, page + PAGE_SIZE));
+        break;
+      }
+    }
+  }
+
+  /** Begins a leg: fresh tables, handlers and code, the leg's registers; data stays as the program left it. */
+  begin(program: FuzzProgram, leg: Leg): void {
+    const { cpu, engine } = this;
+    const { state } = cpu;
+    const { mode } = program;
+    this.write(program.image, 0, 0xc000);
+    this.write(program.image, 0x10000, 0x12000);
+    this.write(program.image, HANDLERS, HANDLERS + 0x5000);
+    cpu.reset();
+    engine.nmiPending = false;
+    cpu.mmu.mode.pdptes.fill(0);
+    cpu.cr0 = leg.cr0 | 0;
+    cpu.cr3 = program.paging === "none" ? 0 : DIRECTORY;
+    cpu.cr4 = leg.cr4;
+    cpu.efer = leg.efer & EFER_NXE;
+    Object.assign(cpu.gdtr, { base: GDT, limit: GDT_LIMIT });
+    const real = mode.kind === "real" || mode.kind === "unreal";
+    Object.assign(cpu.idtr, real ? { base: 0, limit: 0x3ff } : { base: IDT, limit: 0x7ff });
+    cpu.msr.set(IA32_SYSENTER_CS, CODE0, 0);
+    cpu.msr.set(IA32_SYSENTER_ESP, STACK0, 0);
+    cpu.msr.set(IA32_SYSENTER_EIP, CODE + leg.start, 0);
+    if (!real) {
+      this.segment(TR, TSS1);
+      state.setSegmentLimit(TR, TSS_LIMIT);
+      state.setSegmentBase(TR, TSS);
+      this.segment(LDTR, TABLE_SELECTOR);
+      state.setSegmentBase(LDTR, LDT);
+    }
+    for (const [segment, selector] of [[CS, mode.code] as const, ...leg.segments]) {
+      if (mode.kind === "protected") this.segment(segment, selector);
+      else {
+        state.setSelector(segment, selector);
+        state.setSegmentBase(segment, selector << 4);
+        state.setSegmentLimit(segment, mode.kind === "unreal" && segment !== CS ? 0xffffffff : 0xffff);
+        state.setSegmentAttributes(segment, mode.kind === "v86" ? 0xf300 : 0x9300);
+      }
+    }
+    for (const [n, value] of leg.gpr.entries()) state.setGpr32(n, value);
+    state.rip = mode.codeOffset + leg.start;
+    state.cpl = mode.level;
+    state.eflags = leg.eflags;
+    for (const [n, value] of leg.dr.entries()) cpu.dr[n] = value;
+    state.fpuControl = leg.fpuControl;
+    state.fpuTags = leg.fpuTags;
+    state.mxcsr = leg.mxcsr;
+    const random = new Random(`registers ${leg.vectors}`);
+    for (let n = 0; n < 8; n++) {
+      const fpr = state.fpr(n);
+      randomBytes(random, fpr, 0, 8);
+      fpr[7]! |= 0x80;
+      fpr[8] = random.below(256);
+      fpr[9] = random.pick([0x3f, 0x40, 0xbf, 0xc0, random.below(256)]);
+      randomBytes(random, state.xmm(n), 0, 16);
+    }
+    cpu.activity = ACTIVE;
+    if (program.paging === "PAE") cpu.mmu.loadPdptes(DIRECTORY);
+    cpu.restore(cpu.save());
+    this.streak = 0;
+  }
+
+  /** Loads a segment register from the image's tables without a check. */
+  private segment(segment: number, selector: number): void {
+    const { state } = this.cpu;
+    const at = ((selector & 4) !== 0 ? LDT : GDT) + (selector & 0xfff8);
+    const low = this.words[at >> 2]!;
+    const high = this.words[(at >> 2) + 1]!;
+    state.setSelector(segment, selector);
+    if ((selector & 0xfffc) === 0) {
+      state.setSegmentAttributes(segment, 1);
+      state.setSegmentLimit(segment, 0);
+      return;
+    }
+    const limit = (low & 0xffff) | (high & 0xf0000);
+    state.setSegmentBase(segment, ((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0);
+    state.setSegmentLimit(segment, (high & 0x800000) !== 0 ? ((limit << 12) | 0xfff) >>> 0 : limit);
+    state.setSegmentAttributes(segment, high & 0x00f0ff00);
+  }
+
+  /** The linear address of the next instruction. */
+  get linear(): number {
+    return this.cpu.wrap(this.cpu.state.segmentBase(CS) + this.cpu.state.rip);
+  }
+
+  /** Whether the next instruction is a fault handler's. */
+  get inHandler(): boolean {
+    const { linear } = this;
+    return linear >= HANDLERS && linear < HANDLERS + PAGE_SIZE;
+  }
+
+  save(): MachineImage {
+    return { cpu: this.cpu.save(), ram: this.ram.slice(), device: [this.device, this.line, this.engine.nmiPending ? 1 : 0] };
+  }
+
+  restore(image: MachineImage): void {
+    this.write(image.ram, 0, RAM);
+    this.cpu.restore(image.cpu);
+    [this.device, this.line] = image.device;
+    this.engine.nmiPending = image.device[2] === 1;
+    this.streak = 0;
+    this.streakAt = -1;
+  }
+
+  /** A number for everything that the guest could see, and one for each part. */
+  digest(): MachineDigest {
+    const bytes = encode(this.cpu.save() as unknown as PersistValue);
+    const padded = new Uint8Array((bytes.length + 3) & ~3);
+    padded.set(bytes);
+    return { cpu: hash(new Int32Array(padded.buffer)), ram: hash(this.words), device: hash(Int32Array.of(this.device, this.line, this.engine.nmiPending ? 1 : 0)) };
+  }
+}
+
+/** Hashes of a machine's parts. */
+export interface MachineDigest {
+  readonly cpu: number;
+  readonly ram: number;
+  readonly device: number;
+}
+
+function hash(words: Int32Array): number {
+  let h = 0x811c9dc5;
+  for (let n = 0; n < words.length; n++) h = Math.imul(h ^ words[n]! ^ (h >>> 15), MULTIPLIER);
+  return h >>> 0;
+}

@@ -1,0 +1,172 @@
+/**
+ * A fuzzed program: a mode of the processor, an image with random code in it, and the registers that each of its legs begins
+ * with. Everything follows from the seed. A leg ends when its budget is used up or when only a new start helps.
+ */
+import { layout } from "@doppel/cpu";
+import {
+  CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PGE, CR4_PSE,
+  CR4_TSD, CR4_VME, EFER_NXE, EFLAGS_AC, EFLAGS_ARITHMETIC, EFLAGS_DF, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_TF, EFLAGS_VM, type Form,
+} from "@doppel/x86";
+import { Random, randomValue } from "../host-vectors-random.ts";
+import {
+  CODE, CODE0, CODE16_0, CODE16_3, CODE3, CODE_BYTES, DATA, DATA0, DATA16_0, DATA16_3, DATA3, DOWN0, DOWN16, DOWN3, FuzzImage, ODD_CODE0, ODD_CODE3,
+  type Paging, SELECTORS, SMALL0, SMALL3, STACK0, STACK16_0, STACK16_3, STACK3,
+} from "./fuzz-image.ts";
+import { chooseForm, randomInstruction, type Surroundings } from "./random-instruction.ts";
+
+/** How the processor stands while a program runs. */
+export interface FuzzMode {
+  readonly name: string;
+  readonly kind: "real" | "unreal" | "protected" | "v86";
+  readonly codeSize: 2 | 4;
+  readonly level: 0 | 3;
+  /** Selectors, or segments in real and virtual-8086 mode; of the data segments one is chosen for each register. */
+  readonly code: number;
+  readonly stacks: readonly number[];
+  readonly data: readonly number[];
+  readonly codeOffset: number;
+}
+
+const FLAT_OFFSET = CODE;
+const SHORT_OFFSET = CODE - 0x10000;
+const ODD_OFFSET = CODE - 0xff03;
+const REAL_DATA = [DATA >> 4, 0x1800, 0x1004, 0];
+
+/** Every mode that programs run in. */
+export const FUZZ_MODES: readonly FuzzMode[] = [
+  { name: "real", kind: "real", codeSize: 2, level: 0, code: 0x1000, stacks: [0x1000, 0x0e00], data: REAL_DATA, codeOffset: SHORT_OFFSET },
+  { name: "unreal", kind: "unreal", codeSize: 2, level: 0, code: 0x1000, stacks: [0x1000], data: REAL_DATA, codeOffset: SHORT_OFFSET },
+  { name: "flat, level 0", kind: "protected", codeSize: 4, level: 0, code: CODE0, stacks: [DATA0], data: [DATA0], codeOffset: FLAT_OFFSET },
+  { name: "flat, level 3", kind: "protected", codeSize: 4, level: 3, code: CODE3, stacks: [DATA3], data: [DATA3], codeOffset: FLAT_OFFSET },
+  { name: "odd segments, level 0", kind: "protected", codeSize: 4, level: 0, code: ODD_CODE0, stacks: [DATA0, STACK16_0, DOWN0, DOWN16], data: [DATA0, SMALL0, DOWN0, DOWN16, CODE0, 0], codeOffset: ODD_OFFSET },
+  { name: "odd segments, level 3", kind: "protected", codeSize: 4, level: 3, code: ODD_CODE3, stacks: [DATA3, STACK16_3, DOWN3], data: [DATA3, SMALL3, DOWN3, CODE3, 0], codeOffset: ODD_OFFSET },
+  { name: "flat data, odd code", kind: "protected", codeSize: 4, level: 0, code: ODD_CODE0, stacks: [DATA0], data: [DATA0], codeOffset: ODD_OFFSET },
+  { name: "16-bit, level 0", kind: "protected", codeSize: 2, level: 0, code: CODE16_0, stacks: [DATA16_0, STACK16_0, DATA0], data: [DATA16_0, DATA0, SMALL0], codeOffset: SHORT_OFFSET },
+  { name: "16-bit, level 3", kind: "protected", codeSize: 2, level: 3, code: CODE16_3, stacks: [DATA16_3, STACK16_3], data: [DATA16_3, DATA3, SMALL3], codeOffset: SHORT_OFFSET },
+  { name: "virtual-8086", kind: "v86", codeSize: 2, level: 3, code: 0x1000, stacks: [0x2000], data: REAL_DATA, codeOffset: SHORT_OFFSET },
+];
+
+/** What the registers hold when a leg begins. */
+export interface Leg {
+  /** Offset in the program. */
+  readonly start: number;
+  readonly gpr: readonly number[];
+  readonly eflags: number;
+  /** ES, SS, DS, FS, GS. */
+  readonly segments: readonly (readonly [segment: number, selector: number])[];
+  readonly cr0: number;
+  readonly cr4: number;
+  readonly efer: number;
+  readonly dr: readonly number[];
+  readonly fpuControl: number;
+  readonly fpuTags: number;
+  readonly mxcsr: number;
+  /** Seed of the x87 and XMM registers. */
+  readonly vectors: number;
+}
+
+/** A program and everything that its runs begin with. */
+export interface FuzzProgram {
+  readonly seed: string;
+  readonly mode: FuzzMode;
+  readonly paging: Paging;
+  readonly image: Uint8Array;
+  readonly code: Uint8Array;
+  /** Offsets at which instructions begin. */
+  readonly starts: readonly number[];
+  readonly legs: readonly Leg[];
+}
+
+const LEGS = 24;
+const TAIL_JUMP = 5;
+
+function pointer(random: Random): number {
+  return DATA + random.below(0x8000);
+}
+
+/** Code that random forms alone would seldom be: a good pointer, a store into the program or a page table, plain noise. */
+function special(random: Random, around: Surroundings): number[] {
+  const wide = around.codeSize === 4;
+  const dword = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+  const address = (value: number): number[] => dword(value).slice(0, around.codeSize);
+  const mov = (register: number, value: number): number[] => [...(wide ? [] : [0x66]), 0xb8 + register, ...dword(value)];
+  switch (random.below(10)) {
+    case 0: return [...(wide ? [] : [0x2e]), 0xc6, wide ? 5 : 6, ...address(around.codeFrom + random.below(around.codeBytes)), random.below(256)];
+    case 1: return wide ? [0xc7, 5, ...dword(random.pick([0x9000, 0xb000]) + 4 * random.below(64)), ...dword((random.below(64) << 12) | random.below(256))] : mov(1, random.below(40));
+    case 2: case 3: return Array.from({ length: 1 + random.below(8) }, () => random.below(256));
+    case 4: return mov(1, random.below(64));
+    case 5: return [0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)];
+    default: return mov(random.pick([0, 2, 3, 5, 6, 7]), wide ? pointer(random) : random.below(0x2000));
+  }
+}
+
+function codeOf(random: Random, forms: readonly Form[], around: Surroundings): { code: Uint8Array; starts: number[] } {
+  const code = new Uint8Array(CODE_BYTES);
+  const starts: number[] = [];
+  let at = 0;
+  for (;;) {
+    const bytes = random.oneIn(8) ? special(random, around) : randomInstruction(random, chooseForm(random, forms), around);
+    if (at + bytes.length > CODE_BYTES - TAIL_JUMP) break;
+    starts.push(at);
+    code.set(bytes, at);
+    at += bytes.length;
+  }
+  starts.push(at);
+  const jump = around.codeSize === 4 ? [0xe9, ...[0, 8, 16, 24].map((shift) => (-(at + 5) >> shift) & 0xff)] : [0xe9, -(at + 3) & 0xff, (-(at + 3) >> 8) & 0xff];
+  code.set(jump, at);
+  return { code, starts };
+}
+
+function flagsOf(random: Random, mode: FuzzMode): number {
+  let flags = 2 | (random.next() & EFLAGS_ARITHMETIC);
+  if (random.oneIn(2)) flags |= EFLAGS_IF;
+  if (random.oneIn(6)) flags |= EFLAGS_DF;
+  if (random.oneIn(12)) flags |= EFLAGS_TF;
+  if (random.oneIn(3)) flags |= EFLAGS_AC;
+  if (random.oneIn(16)) flags |= EFLAGS_NT;
+  if (random.oneIn(2)) flags |= EFLAGS_IOPL;
+  return mode.kind === "v86" ? flags | EFLAGS_VM : flags;
+}
+
+function legOf(random: Random, mode: FuzzMode, paging: Paging, starts: readonly number[]): Leg {
+  const short = mode.codeSize === 2;
+  const gpr = Array.from({ length: 8 }, (_, n) => (n === 1 && random.oneIn(2) ? random.below(40) : random.oneIn(3) ? randomValue(random, 4) : short ? random.below(0x8000) : pointer(random)));
+  gpr[4] = (short ? 0xef00 : mode.level === 3 ? STACK3 : STACK0) + (random.oneIn(8) ? random.below(8) : 0);
+  const stack = random.pick(mode.stacks);
+  if (mode.codeSize === 4 && (stack === STACK16_0 || stack === STACK16_3)) gpr[4] = 0xef00;
+  const { ES, SS, DS, FS, GS } = layout;
+  const segments = [ES, DS, FS, GS].map((segment) => [segment, random.pick(mode.data)] as const);
+  let cr0 = CR0_ET | (random.oneIn(4) ? 0 : CR0_NE) | (random.oneIn(2) ? CR0_WP : 0) | (random.oneIn(2) ? CR0_AM : 0) | (random.oneIn(2) ? CR0_MP : 0) | (random.oneIn(20) ? CR0_CD : 0);
+  if (random.oneIn(10)) cr0 |= CR0_TS;
+  if (random.oneIn(30)) cr0 |= CR0_EM;
+  if (mode.kind === "protected" || mode.kind === "v86") cr0 |= CR0_PE;
+  if (paging !== "none") cr0 |= CR0_PG;
+  let cr4 = (random.oneIn(12) ? 0 : CR4_OSFXSR) | (random.oneIn(4) ? 0 : CR4_OSXMMEXCPT) | (random.oneIn(2) ? CR4_VME : 0) | (random.oneIn(3) ? CR4_DE : 0) | (random.oneIn(4) ? CR4_TSD : 0) | (random.oneIn(2) ? CR4_PGE : 0);
+  if (paging === "PSE") cr4 |= CR4_PSE;
+  if (paging === "PAE") cr4 |= CR4_PAE;
+  const debug = random.oneIn(8);
+  const watched = [0, 1, 2, 3].map(() => (random.oneIn(2) ? CODE + random.pick(starts) : pointer(random) & ~3));
+  return {
+    start: random.pick(starts), gpr, eflags: flagsOf(random, mode), segments: [[SS, stack], ...segments], cr0: cr0 >>> 0, cr4, efer: paging === "PAE" ? EFER_NXE : 0,
+    dr: debug ? [...watched, 0, 0, 0xffff0ff0, (0x400 | (random.next() & 0xffff00ff)) >>> 0] : [0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400],
+    fpuControl: random.oneIn(3) ? (random.next() & 0xf3f) | 0x40 : 0x37f, fpuTags: random.oneIn(3) ? random.below(256) : 0,
+    mxcsr: random.oneIn(3) ? random.next() & 0xffff : 0x1f80, vectors: random.next(),
+  };
+}
+
+/** The program of a seed. @param forms what its instructions are chosen from */
+export function fuzzProgram(seed: string, forms: readonly Form[]): FuzzProgram {
+  const random = new Random(seed);
+  const mode = random.pick(FUZZ_MODES);
+  const paging = mode.kind === "real" || mode.kind === "unreal" ? "none" : random.pick<Paging>(["none", "two-level", "PSE", "PAE"]);
+  const real = mode.kind === "real" || mode.kind === "unreal" || mode.kind === "v86";
+  const around: Surroundings = {
+    codeSize: mode.codeSize, codeFrom: mode.codeOffset, codeBytes: CODE_BYTES, selectors: real ? [0x1000, ...REAL_DATA] : SELECTORS,
+    addresses: mode.codeSize === 2 ? [0, 0x1000, 0x4000, mode.codeOffset] : [DATA, DATA + 0x3ff8, 0x1c000, mode.codeOffset, 0x9000, 0x8000, 0, 0x400000 + DATA],
+  };
+  const { code, starts } = codeOf(random, forms, around);
+  const image = new FuzzImage(random, paging, random.oneIn(2), mode.codeOffset);
+  image.program(code, starts, mode.codeOffset);
+  const legs = Array.from({ length: LEGS }, () => legOf(random, mode, paging, starts));
+  return { seed, mode, paging, image: image.bytes, code, starts, legs };
+}

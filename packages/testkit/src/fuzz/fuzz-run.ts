@@ -1,0 +1,196 @@
+/**
+ * Runs of a fuzzed program that must all end alike: instruction by instruction, in slices, in one piece, and from an image taken
+ * midway. The first of them also counts which forms retired and which faulted.
+ */
+import { type CodeSize, decode, type Form, Instruction, instructionText, OK, PREFIX_REP, PREFIX_REPNE, VECTOR_DB } from "@doppel/x86";
+import { layout } from "@doppel/cpu";
+import { Random } from "../host-vectors-random.ts";
+import { CODE, RAM } from "./fuzz-image.ts";
+import type { FuzzMachine, MachineDigest, MachineImage } from "./fuzz-machine.ts";
+import type { FuzzProgram } from "./fuzz-program.ts";
+
+/** Instructions of a program, and of one of its legs. */
+export const PROGRAM_BUDGET = 1500;
+const LEG_BUDGET = 160;
+const DEFAULT_BIG = 0x4000;
+const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
+
+/** How often each form was executed, and what the runs amount to. */
+export class Coverage {
+  /** By form number: retired outside fault handlers, a REP once; ended by a fault. */
+  readonly retired = new Float64Array(4096);
+  readonly faulted = new Float64Array(4096);
+  /** All forms together. */
+  instructions = 0;
+  /** Retired in whatever run, REP iterations and handlers included. */
+  executed = 0;
+  faults = 0;
+  programs = 0;
+  readonly modes = new Map<string, number>();
+}
+
+/** A point of a program at which a machine was saved. */
+export interface SavePoint {
+  readonly image: MachineImage;
+  readonly count: number;
+  readonly leg: number;
+  readonly legCount: number;
+}
+
+/** How a run is to be done. */
+export interface RunPlan {
+  /** Retired instructions after which the machine is saved, in place. */
+  readonly saveAt: number;
+  /** Instructions per call of the engine: one, some, or as many as there are. */
+  readonly slices: "one" | "some" | "whole";
+  readonly from?: SavePoint;
+  readonly coverage?: Coverage;
+  /** Called before each instruction of a run in slices of one. */
+  readonly trace?: (line: string) => void;
+  /** Ends the run after so many instructions; the whole program when absent. */
+  readonly budget?: number;
+}
+
+/** What a run ended with. */
+export interface RunResult {
+  readonly digest: MachineDigest;
+  readonly save: SavePoint | undefined;
+  readonly count: number;
+}
+
+/** A run that is not what it must be; the message says which program and how. */
+export class FuzzError extends Error {}
+
+const scratch = new Instruction();
+const window = new Uint8Array(15);
+const NO_INSTRUCTION = -1;
+
+/** The instruction that comes next, or undefined where it cannot be seen. */
+function upcoming(machine: FuzzMachine): { form: Form; repeated: boolean } | undefined {
+  const { cpu, linear, ram } = machine;
+  if (!fetch(machine, linear, ram)) return undefined;
+  const big = (cpu.state.segmentAttributes(layout.CS) & (DEFAULT_BIG << 8)) !== 0;
+  if (decode(window, 0, window.length, (big ? 4 : 2) as CodeSize, scratch) !== OK) return undefined;
+  let form: Form | undefined = scratch.form;
+  while (form !== undefined && !cpu.hasFeature(form.feature)) form = form.fallback;
+  if (form === undefined) return undefined;
+  return { form, repeated: STRINGS.has(form.mnemonic) && (scratch.prefixes & (PREFIX_REP | PREFIX_REPNE)) !== 0 };
+}
+
+function fetch({ cpu }: FuzzMachine, linear: number, ram: Uint8Array): boolean {
+  const at = cpu.mmu.peek(linear);
+  if (at < 0 || at >= RAM) return false;
+  const here = Math.min(window.length, 4096 - (linear & 0xfff));
+  window.fill(0);
+  window.set(ram.subarray(at, at + here));
+  if (here < window.length) {
+    const next = cpu.mmu.peek(cpu.wrap(linear + here));
+    if (next >= 0 && next < RAM) window.set(ram.subarray(next, next + window.length - here), here);
+  }
+  return true;
+}
+
+function describe(machine: FuzzMachine): string {
+  const { cpu, linear } = machine;
+  const { state } = cpu;
+  const found = upcoming(machine);
+  const text = found === undefined ? "(no instruction)" : instructionText(scratch, 4 as CodeSize, state.rip);
+  const registers = Array.from({ length: 8 }, (_, n) => (state.gpr32(n) >>> 0).toString(16)).join(" ");
+  return `${linear.toString(16)} mode ${state.mode.toString(16)} flags ${(state.eflags >>> 0).toString(16)} [${registers}] ${Array.from(window.subarray(0, found === undefined ? 8 : scratch.length), (b) => b.toString(16).padStart(2, "0")).join(" ")}  ${text}`;
+}
+
+/** Runs a program from its beginning or from an image, on a machine that may have run others before. */
+export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: RunPlan): RunResult {
+  const { engine, cpu } = machine;
+  const budget = plan.budget ?? PROGRAM_BUDGET;
+  const random = new Random(`slices ${program.seed}`);
+  const { coverage, from } = plan;
+  let count = from?.count ?? 0;
+  let legCount = from?.legCount ?? 0;
+  let save: SavePoint | undefined;
+  if (from === undefined) machine.load(program);
+  else machine.restore(from.image);
+  for (let leg = from?.leg ?? 0; leg < program.legs.length && count < budget; leg++) {
+    if (from === undefined || leg !== from.leg) {
+      legCount = 0;
+      machine.begin(program, program.legs[leg]!);
+    }
+    let last = NO_INSTRUCTION;
+    while (legCount < LEG_BUDGET && count < budget) {
+      if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount };
+      let limit = Math.min(LEG_BUDGET - legCount, budget - count);
+      if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
+      if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(9));
+      const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
+      const { linear } = machine;
+      const { faults } = machine;
+      const before = engine.retired;
+      plan.trace?.(describe(machine));
+      const exit = engine.run(limit);
+      const done = engine.retired - before;
+      count += done;
+      legCount += done;
+      if (coverage !== undefined) coverage.executed += done;
+      if (done > limit || (exit.reason === "budget" && done !== limit)) throw new FuzzError(`${program.seed}: asked for ${limit} instructions, ${done} retired (${exit.reason})`);
+      if (coverage !== undefined && traced !== undefined) {
+        const { form, repeated } = traced;
+        if (machine.faults === faults || (machine.faults === faults + 1 && done === 1 && cpu.state.faultVector === VECTOR_DB)) {
+          if (done === 1 && !(repeated && last === linear)) {
+            coverage.retired[form.id]!++;
+            coverage.instructions++;
+          }
+        } else coverage.faulted[form.id]!++;
+        last = linear;
+      } else last = NO_INSTRUCTION;
+      if (exit.reason !== "budget") break;
+    }
+  }
+  return { digest: machine.digest(), save, count };
+}
+
+function same(a: MachineDigest, b: MachineDigest): boolean {
+  return a.cpu === b.cpu && a.ram === b.ram && a.device === b.device;
+}
+
+/** What differs between two runs, in words. */
+function differences(a: RunResult, b: RunResult): string {
+  const parts = (["cpu", "ram", "device"] as const).filter((part) => a.digest[part] !== b.digest[part]);
+  return parts.concat(a.count === b.count ? [] : [`count (${a.count}, ${b.count})` as never]).join(", ");
+}
+
+/**
+ * Runs a program in every way and compares. Gives undefined when all agree, else the names of two runs that differ.
+ * @param machines two machines; which of them runs what makes no difference
+ */
+export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, coverage?: Coverage, budget: number = PROGRAM_BUDGET): string | undefined {
+  const [a, b] = machines;
+  const saveAt = new Random(`save ${program.seed}`).below(PROGRAM_BUDGET);
+  try {
+    const faultsBefore = a.faults;
+    const stepped = runProgram(a, program, { saveAt, slices: "one", budget, ...(coverage === undefined ? {} : { coverage }) });
+    if (coverage !== undefined) {
+      coverage.faults += a.faults - faultsBefore;
+      coverage.programs++;
+      const mode = `${program.mode.name}${program.paging === "none" ? "" : `, ${program.paging}`}`;
+      coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + 1);
+    }
+    const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
+    if (coverage !== undefined) coverage.executed += whole.count;
+    if (!same(stepped.digest, whole.digest) || stepped.count !== whole.count) {
+      const again = runProgram(b, program, { saveAt, slices: "whole", budget });
+      if (!same(again.digest, whole.digest)) return `two runs alike: ${differences(whole, again)}`;
+      return `one by one and in one piece: ${differences(stepped, whole)}`;
+    }
+    if (whole.save !== undefined) {
+      const restored = runProgram(a, program, { saveAt, slices: "some", from: whole.save, budget });
+      if (!same(restored.digest, whole.digest)) return `saved in place and restored: ${differences(whole, restored)}`;
+    }
+  } catch (error) {
+    if (error instanceof FuzzError) return error.message;
+    return `the host threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  }
+  return undefined;
+}
+
+/** Address of the program's first byte, for listings. */
+export const LISTING_BASE = CODE;
