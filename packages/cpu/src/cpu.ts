@@ -8,7 +8,7 @@ import {
 } from "@doppel/x86";
 import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
-import { ACTIVE, HALTED, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SHUTDOWN } from "./activity.ts";
+import { ACTIVE, SHADOW_NONE, SHADOW_STACK, SHUTDOWN } from "./activity.ts";
 import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";

@@ -104,6 +104,8 @@ export const FPU_DS = 0x3a4;
 export const XMM = 0x400;
 export const XMM_STRIDE = 16;
 export const MXCSR = 0x500;
+/** From here to the end of the hot state: what soft float hands from one function to the next; means nothing between two instructions. */
+export const FLOAT_SCRATCH = 0x520;
 
 /** FLAG_AUX bits. */
 export const AUX_CF = 1 << 31;

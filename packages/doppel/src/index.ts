@@ -1,4 +1,7 @@
 export { Console, ConsoleError } from "./console.ts";
-export { createVm, type DebuggerSession, OptionError, Vm, type VmOptions } from "./create-vm.ts";
+export { createVm, OptionError, Vm, type VmOptions } from "./create-vm.ts";
 export { SerialPort, type OutputListener } from "./serial-port.ts";
-export { type BootSource, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+export { FirmwareError } from "@doppel/firmware";
+export { MemoryError } from "@doppel/memory";
+export { DoppelError, PersistError } from "@doppel/persist";
+export { type BootSource, MachineError, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";

@@ -21,6 +21,8 @@ function summarize(i: InstructionBuilder, word: Value): Value {
 /** An image in memory that a helper of `cpu` reads or writes. */
 const image = (helper: string, waits: boolean): Definition => (i) => {
   checkUnit(i, TRAP_X87, waits);
+  const environment = i.operandSize === 2 ? 14 : 28;
+  i.checkSegment(i.memory(), environment + (/^F(NSAVE|RSTOR)$/.test(i.mnemonic) ? 80 : 0), i.mnemonic.startsWith("FN"));
   const linear = i.linearAddress(i.memory());
   const halves = i.long ? [i.wrap(linear), i.wrap(i.shrU(linear, 32))] : [linear, i.i32(0)];
   i.helper(helper, [...halves, i.i32(i.operandSize)]);

@@ -34,6 +34,13 @@ const STRINGS = new Set(["MOVS", "CMPS", "SCAS", "LODS", "STOS", "INS", "OUTS"])
 
 const instruction = new Instruction();
 
+/** Offset of the memory operand of the instruction just decoded. */
+function effectiveAddress(test: MooTest): number {
+  const { registers } = test.initial;
+  const value = (n: number): number => (n < 0 ? 0 : registers[(["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"] as const)[n]!]!);
+  return (value(instruction.base) + value(instruction.index) + instruction.displacement) & 0xffff;
+}
+
 /** The rule that excludes a test, or undefined. */
 function exclusion(test: MooTest): string | undefined {
   const { bytes } = test;
@@ -53,6 +60,9 @@ function exclusion(test: MooTest): string | undefined {
     if (opcode === 0x8f) return "the 286 has moved SP when POP to memory overruns a segment";
     if (instruction.segment === 2 && instruction.memory) return "an overrun of the stack segment is #GP on the 286, #SS from the 386 on";
     if (STACK_USERS.has(instruction.form.mnemonic)) return "an overrun of the stack segment is #GP on the 286, #SS from the 386 on";
+  }
+  if (instruction.memory && instruction.form.operands.some(({ size }) => size === "p" || size === "a") && effectiveAddress(test) > 0xfffc) {
+    return "the 286 wraps a pointer at the end of its segment to offset 0, where a 386 and later faults";
   }
   if (opcode >= 0xd8 && opcode <= 0xdf) return "ESC: the 286 talks to a coprocessor on the bus";
   return undefined;

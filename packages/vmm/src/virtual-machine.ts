@@ -127,7 +127,6 @@ export class VirtualMachine {
     });
     this.engine = new Interpreter({
       cpu: this.cpu, frames: this.frames, region: { base: records, size: RECORDS_SIZE + SLACK / 2 },
-      helpers: { fpuError: () => (this.chipset.raiseNumericError(), 0) },
     });
     early = false;
     this.chipset = new PcChipset({
@@ -153,6 +152,7 @@ export class VirtualMachine {
         },
       },
     });
+    this.cpu.onFpuError = () => this.chipset.raiseNumericError();
     this.engine.interrupts = this.chipset.interrupts(0);
     this.joinApic();
     this.bus = bus.current = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());

@@ -37,7 +37,8 @@ export const MODEL_I686: CpuModel = {
   signature: 0x663,
   physicalBits: 36,
   linearBits: 32,
-  level: 4,
+  // Up to the frequencies: a guest that knows them need not measure the counter against a timer, which a busy host spoils.
+  level: 0x16,
   // The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode.
   features: { edx: I686_EDX, ecx: x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: x86.CPUID_80000001_EDX_NX, extendedEcx: 0 },
   cr4: x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
@@ -50,6 +51,10 @@ export type CpuidResult = readonly [number, number, number, number];
 /** The leaf that names a hypervisor, and the name. */
 const HYPERVISOR_LEAF = 0x40000000;
 const HYPERVISOR = "DoppelDoppel";
+
+/** Counts of the time-stamp counter and of the local APIC's timer in a second, and the same in MHz. */
+const TSC_HZ = 1_000_000_000;
+const TSC_MHZ = TSC_HZ / 1_000_000;
 
 /** Highest extended leaf. */
 const EXTENDED_LEVEL = 0x80000008;
@@ -86,6 +91,9 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, apic: 
     // 32 KiB level-1 caches, 2 MiB level-2 cache.
     case 2: return [1, 0, 0, 0x002c307d];
     case 4: return subleaf < CACHES.length ? CACHES[subleaf] : [0, 0, 0, 0];
+    // The counter runs at once the rate of the crystal, which is the APIC timer's input clock.
+    case 0x15: return [1, 1, TSC_HZ, 0];
+    case 0x16: return [TSC_MHZ, TSC_MHZ, TSC_MHZ, 0];
     case 0x80000000: return [EXTENDED_LEVEL, 0, 0, 0];
     case 0x80000001: return [0, 0, model.features.extendedEcx, model.features.extendedEdx];
     case 0x80000002:

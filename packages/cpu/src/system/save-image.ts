@@ -1,7 +1,7 @@
 /** A vCPU as a plain object: what `@doppel/persist` writes. Caches (the TLB, derived lengths) are made anew. */
 import { conform } from "@doppel/persist";
 import type { Cpu } from "../cpu.ts";
-import { BUDGET, CPL, FAULT_ADDRESS, FAULT_VECTOR, MODE, SCRATCH, SEGMENT, STACK_MASK } from "../state-layout.ts";
+import { BUDGET, CPL, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, MODE, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
 import { applyBreakpoints } from "./debug-registers.ts";
 import type { DebugState } from "./debug-registers.ts";
 
@@ -27,7 +27,7 @@ export type CpuImage = {
 
 /** Bytes of the hot state that mean nothing between two instructions. */
 const TRANSIENT = [
-  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT],
+  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT], [FLOAT_SCRATCH, STATE_SIZE],
 ] as const;
 
 /** Takes the image. The TLB is flushed, so that the machine that goes on fills it as the restored one does. */
