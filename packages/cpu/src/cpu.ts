@@ -72,9 +72,9 @@ export class Cpu {
   readonly idtr: TableRegister = { base: 0, limit: 0xffff };
   /** DR0 to DR3 and DR6, DR7; entries 4 and 5 are not used. Addresses as numbers. */
   readonly dr = [0, 0, 0, 0, 0, 0, 0, 0];
-  /** {@link ACTIVE}, {@link HALTED} or {@link SHUTDOWN}. */
+  /** `ACTIVE`, `HALTED` or `SHUTDOWN`. */
   activity: number = ACTIVE;
-  /** {@link SHADOW_NONE}, {@link SHADOW_STI} or {@link SHADOW_STACK}. */
+  /** `SHADOW_NONE`, `SHADOW_STI` or `SHADOW_STACK`. */
   shadow: number = SHADOW_NONE;
   /** NMIs wait until the next IRET. */
   nmiBlocked = false;

@@ -1,5 +1,5 @@
 export { Console, ConsoleError } from "./console.ts";
-export { createVm, OptionError, Vm, type VmOptions } from "./create-vm.ts";
+export { createVm, type DebuggerSession, OptionError, Vm, type VmOptions } from "./create-vm.ts";
 export { SerialPort, type OutputListener } from "./serial-port.ts";
 export { FirmwareError } from "@doppel/firmware";
 export { MemoryError } from "@doppel/memory";
