@@ -2,8 +2,8 @@
  * What a host vector may not be asked: flags the manual leaves undefined (SDM volume 2, "Flags Affected" of each instruction; volume 1,
  * appendix A), and the few results where two processors differ by their documentation. Everything else is compared exactly.
  */
-import { type Instruction, PREFIX_REP, PREFIX_REPNE, sizeOf, VECTOR_PF } from "@doppel/x86";
-import { ADDRESS, type CaseRecord, GENERAL, VECTOR } from "./host-vectors-record.ts";
+import { FPU_PE, FPU_UE, FSW_B, FSW_ES, FSW_SF, type Instruction, PREFIX_REP, PREFIX_REPNE, sizeOf, VECTOR_PF } from "@doppel/x86";
+import { ADDRESS, type CaseRecord, FCW, FSW, GENERAL, ST, VECTOR } from "./host-vectors-record.ts";
 
 const CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800;
 const ALL = CF | PF | AF | ZF | SF | OF;
@@ -38,8 +38,8 @@ export function undefinedFlags(instruction: Instruction, input: CaseRecord): num
   return flags;
 }
 
-/** Instructions that touch several stack slots in an order that no manual gives: which slot CR2 names is open, its page is not. */
-const UNORDERED = new Set(["RETF", "IRET", "ENTER"]);
+/** Instructions that make several accesses in an order that no manual gives: which of them CR2 names is open, its page is not. */
+const UNORDERED = new Set(["RETF", "IRET", "ENTER", "FLDENV", "FNSTENV", "FRSTOR", "FNSAVE", "MASKMOVQ", "MASKMOVDQU"]);
 
 /** Bits of CR2 to compare after a page fault. */
 export function addressMask(instruction: Instruction): number {
@@ -61,6 +61,66 @@ export function exclusion(instruction: Instruction, input: CaseRecord, expected:
   if ((mnemonic === "SHLD" || mnemonic === "SHRD") && instruction.operandSize === 2 && shiftCount(instruction, input) > 16) {
     return "SHLD and SHRD of 16 bits by more than 16 are undefined";
   }
+  if (mnemonic === "F2XM1" && !isNan(input, 0) && Math.abs(approximately(input)) > 1) return "F2XM1 is undefined beyond -1 and 1";
+  if (mnemonic === "FYL2XP1" && !isNan(input, 0) && Math.abs(approximately(input)) > 1 - Math.SQRT1_2) return "FYL2XP1 is undefined beyond 1 - sqrt(1/2)";
+  if (mnemonic === "MASKMOVQ" && vector === VECTOR_PF) return "AMD has changed TOP and the tags when MASKMOVQ faults";
+  if (TRANSCENDENTAL.has(mnemonic) && (input.u16(FCW) & FPU_UE) === 0 && (expected.u16(FSW) & FPU_UE) !== 0) return "a transcendental function with an unmasked underflow: its result is scaled or not as its last bit falls";
   if (instruction.form.opcode.startsWith("0F 0D") && instruction.mod === 3) return "0F 0D with a register operand is #UD on AMD, a hint on Intel";
   return undefined;
+}
+
+/** Instructions whose results have an error bound of one unit in the last place of the 64-bit significand (SDM volume 1, 8.3.10). */
+export const TRANSCENDENTAL: ReadonlySet<string> = new Set(["F2XM1", "FYL2X", "FYL2XP1", "FPATAN", "FPTAN", "FSIN", "FCOS", "FSINCOS"]);
+const C0 = 0x100, C1 = 0x200, C2 = 0x400, C3 = 0x4000;
+/** Condition codes that x87 instructions leave undefined (SDM volume 2, "FPU Flags Affected"), or for which AMD's manual says otherwise. */
+const UNDEFINED_CODES: Readonly<Record<string, number>> = {
+  FFREE: C0 | C1 | C2 | C3, FFREEP: C0 | C1 | C2 | C3,
+  // The SDM clears C1; AMD leaves it.
+  FCOMI: C1, FCOMIP: C1, FUCOMI: C1, FUCOMIP: C1,
+  // C1 is defined after a stack underflow only.
+  FCMOVB: C1, FCMOVE: C1, FCMOVBE: C1, FCMOVU: C1, FCMOVNB: C1, FCMOVNE: C1, FCMOVNBE: C1, FCMOVNU: C1,
+  // An alias that no manual describes.
+  FSTPNCE: C1,
+  // C1 says how the last bit was rounded, and that bit may differ.
+  F2XM1: C0 | C1 | C2 | C3, FYL2X: C0 | C1 | C2 | C3, FYL2XP1: C0 | C1 | C2 | C3, FPATAN: C0 | C1 | C2 | C3,
+  FPTAN: C0 | C1 | C3, FSIN: C0 | C1 | C3, FCOS: C0 | C1 | C3, FSINCOS: C0 | C1 | C3,
+};
+
+/** Bits of the x87 status word that this instruction leaves undefined for this input. */
+export function undefinedStatus(instruction: Instruction, input: CaseRecord, expected: CaseRecord): number {
+  const { mnemonic } = instruction.form;
+  // An invalid operation and a NaN have no quotient to tell.
+  if (mnemonic.startsWith("FPREM") && ((expected.u16(FSW) & 1) !== 0 || isNan(input, 0) || isNan(input, 1))) return C0 | C1 | C2 | C3;
+  // A full ST(7) and an empty source are both stack faults; which of them C1 tells is not said.
+  if (mnemonic === "FLD" && instruction.mod === 3 && (expected.u16(FSW) & FSW_SF) !== 0) return C1;
+  // Whether a result that happens to be exact counts as rounded is not said, nor therefore underflow.
+  const inexact = TRANSCENDENTAL.has(mnemonic) ? FPU_PE | FPU_UE : 0;
+  return (UNDEFINED_CODES[mnemonic] ?? 0) | inexact | ((inexact & ~input.u16(FCW)) !== 0 ? FSW_ES | FSW_B : 0);
+}
+
+function isNan(record: CaseRecord, n: number): boolean {
+  return (record.u16(ST + 16 * n + 8) & 0x7fff) === 0x7fff && record.u32(ST + 16 * n) + (record.u32(ST + 16 * n + 4) & 0x7fffffff) !== 0;
+}
+
+/** The value of ST(0) where it is a normal number, for range checks only. */
+function approximately(record: CaseRecord): number {
+  const exponent = record.u16(ST + 8);
+  const magnitude = (record.u32(ST + 4) / 0x80000000) * 2 ** Math.max(-1022, Math.min(1023, (exponent & 0x7fff) - 0x3fff));
+  return exponent & 0x8000 ? -magnitude : magnitude;
+}
+
+/** Linear address of the memory operand. */
+export function operandAddress({ base, index, scale, displacement, addressSize }: Instruction, input: CaseRecord): number {
+  const sum = displacement + (base < 0 ? 0 : input.gpr(base)) + (index < 0 ? 0 : input.gpr(index) << scale);
+  return addressSize === 2 ? sum & 0xffff : sum >>> 0;
+}
+
+/** Clears in both outcomes what the processors need not agree on beyond flags: the saved x87 pointers and the words above the saved 16 bits. */
+export function clearUndefined(instruction: Instruction, input: CaseRecord, outcomes: readonly CaseRecord[]): void {
+  const { mnemonic } = instruction.form;
+  if (mnemonic !== "FNSTENV" && mnemonic !== "FNSAVE") return;
+  const at = operandAddress(instruction, input);
+  const size = instruction.operandSize;
+  // AMD keeps the pointers of the last instruction that raised an exception.
+  for (const record of outcomes) for (let word = 3; word < 7; word++) record.poke(at + word * size, size, 0);
 }

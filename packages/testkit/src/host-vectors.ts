@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { DEFINITIONS } from "@doppel/semantics";
 import { decode, EFLAGS_RF, Instruction, OK, PF_ID, VECTOR_PF } from "@doppel/x86";
+import { acceptWithinBounds } from "./host-vectors-bounds.ts";
 import { casesOf } from "./host-vectors-cases.ts";
 import { AnswerReader, hashRecord, readVectorFile } from "./host-vectors-file.ts";
 import { type Family, type Group, groups } from "./host-vectors-groups.ts";
@@ -15,12 +16,12 @@ import {
   ADDRESS, advance, CaseRecord, CODE, COMPLETED, DATA, DATA_WINDOW, EFLAGS, EIP, ERROR, FCW, forgetPointers, FSW, FTW, GENERAL, LENGTH, MXCSR, RECORD_SIZE,
   SELECTORS, ST, STACK, STACK_WINDOW, VECTOR, XMM,
 } from "./host-vectors-record.ts";
-import { addressMask, exclusion, undefinedFlags } from "./host-vectors-rules.ts";
+import { addressMask, clearUndefined, exclusion, undefinedFlags, undefinedStatus } from "./host-vectors-rules.ts";
 import type { VectorReport } from "./sst286.ts";
 
 const FOLDER = join(import.meta.dirname, "../vectors");
 const SHOWN = 40;
-const SHOWN_PER_GROUP = 2;
+const SHOWN_PER_GROUP = 8;
 const GPR_NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
 
 /** What happened to one group. */
@@ -57,8 +58,12 @@ function differences(got: CaseRecord, expected: CaseRecord): string {
   return out.join("; ");
 }
 
-function describe(input: CaseRecord): string {
+function describe(group: Group, input: CaseRecord): string {
   const code = Buffer.from(input.bytes.subarray(CODE, CODE + input.bytes[LENGTH]!)).toString("hex");
+  if (group.family !== "integer") {
+    const st = (n: number): string => `${input.u16(ST + 16 * n + 8).toString(16)}:${input.view.getBigUint64(ST + 16 * n, true).toString(16)}`;
+    return `${code} with fcw=${input.u16(FCW).toString(16)} fsw=${input.u16(FSW).toString(16)} tags=${input.bytes[FTW]!.toString(16)} st0=${st(0)} st1=${st(1)} mxcsr=${input.u32(MXCSR).toString(16)}`;
+  }
   return `${code} with ${GPR_NAMES.map((name, n) => `${name}=${input.gpr(n).toString(16)}`).join(" ")} eflags=${input.u32(EFLAGS).toString(16)}`;
 }
 
@@ -137,12 +142,16 @@ export function runHostVectors(report: VectorReport, only?: readonly Family[], n
         for (const record of [got, expected]) record.setU32(ADDRESS, record.u32(ADDRESS) & addressMask(instruction));
         // The host shows the image that its exception pushed, in which a fault sets RF.
         expected.setU32(EFLAGS, expected.u32(EFLAGS) & ~ignored & (vector === COMPLETED ? -1 : ~EFLAGS_RF));
+        const codes = undefinedStatus(instruction, input, expected);
+        for (const record of [got, expected]) record.setU16(FSW, record.u16(FSW) & ~codes);
+        clearUndefined(instruction, input, [got, expected]);
+        acceptWithinBounds(instruction, input, got, expected);
         report.run++;
         outcome.run++;
         if (same(got, expected)) report.passed++;
         else {
           outcome.failed++;
-          if (outcome.failed <= SHOWN_PER_GROUP) fail(`${group.name}: ${describe(input)}: ${differences(got, expected)}`);
+          if (outcome.failed <= SHOWN_PER_GROUP) fail(`${group.name}: ${describe(group, input)}: ${differences(got, expected)}`);
           else report.failed++;
         }
       }

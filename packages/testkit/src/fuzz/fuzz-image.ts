@@ -126,6 +126,10 @@ export class FuzzImage {
   constructor(random: Random, paging: Paging, noExecute: boolean, codeOffset: number) {
     this.bytes.set(handlers.bytes, HANDLERS);
     for (const [selector, base, limit, access, flags] of SEGMENTS) this.descriptor(GDT + (selector & 0xfff8), base, limit, access, flags);
+    // In some programs code ends amid an instruction.
+    for (const [selector, access] of [[ODD_CODE0, 0x9a], [ODD_CODE3, 0xfa]] as const) {
+      if (random.oneIn(3)) this.descriptor(GDT + (selector & 0xfff8), 0xff03, codeOffset + random.below(CODE_BYTES), access, 4);
+    }
     this.descriptor(LDT + (LDT_DATA & 0xfff8), DATA, 0xfff, 0xf2, 4);
     this.gate(GDT + (GATE32 & 0xfff8), CODE0, codeOffset + random.below(CODE_BYTES), 0xec, random.below(4));
     this.gate(GDT + (GATE16 & 0xfff8), CODE16_0, 0xf00 + random.below(CODE_BYTES), 0xe4, random.below(4));
@@ -184,6 +188,7 @@ export class FuzzImage {
   private page(random: Random, page: number): { frame: number; rights: number } {
     const data = page >= DATA >> 12 && page < 0x1d;
     if (data && random.oneIn(6)) return { frame: random.pick([page, DATA >> 12, CODE >> 12, TABLE >> 12, page + 0x40000]), rights: random.below(8) };
+    if (page === 0x11 && random.oneIn(12)) return { frame: random.pick([0x11, 0x14]), rights: random.below(8) };
     return { frame: page, rights: page < 0xc || page >= 0x30 ? 3 : 7 };
   }
 

@@ -81,22 +81,62 @@ const LEGS = 24;
 const TAIL_JUMP = 5;
 
 function pointer(random: Random): number {
-  return DATA + random.below(0x8000);
+  return DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
+}
+
+const dword = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+
+/** MOV of a 32-bit constant into a general register. */
+function move(around: Surroundings, register: number, value: number): number[] {
+  return [...(around.codeSize === 4 ? [] : [0x66]), 0xb8 + register, ...dword(value)];
+}
+
+/** Bytes that instructions with a short jump behind them, loops among them, are fused and linked for. */
+function compareAndJump(random: Random, around: Surroundings): number[][] {
+  const first = random.pick(COMPARES)(random);
+  const distance = random.oneIn(3) ? -first.length - 2 - random.below(12) : random.below(24);
+  return [first, random.oneIn(2) || around.codeSize === 2 ? [0x70 + random.below(16), distance & 0xff] : [0x0f, 0x80 + random.below(16), ...dword(distance)]];
+}
+
+const registers = (random: Random): number => 0xc0 | random.below(64);
+const COMPARES: readonly ((random: Random) => number[])[] = [
+  (random) => [random.pick([0x38, 0x3a, 0x39, 0x3b, 0x84, 0x85, 0x01, 0x03, 0x29, 0x2b, 0x21, 0x23, 0x09, 0x0b, 0x31, 0x33]), registers(random)],
+  (random) => [0x83, 0xc0 | random.below(64), random.below(256)],
+  (random) => [random.pick([0x3c, 0xa8]), random.below(256)],
+  (random) => [random.pick([0x40, 0x48]) + random.pick([0, 1, 2, 3, 5, 6, 7])],
+  (random) => [random.pick([0x80, 0x83]), 0x38 | random.pick([3, 6, 7]), random.below(256)],
+  (random) => [random.pick([0x39, 0x3b, 0x85, 0x38]), (random.below(8) << 3) | random.pick([3, 6, 7])],
+];
+
+/** A string instruction with pointers and a count that let it do something: overlaps, page ends, the program itself. */
+function strings(random: Random, around: Surroundings, at: number): number[][] {
+  const wide = around.codeSize === 4;
+  const place = (): number => (random.oneIn(6) ? around.codeFrom + Math.max(0, at + random.below(64) - 16) : wide ? random.pick([DATA + 0xfc0, DATA, DATA + 0x4000, DATA + 0x3ff0]) + random.below(96) : random.below(0x2000));
+  const to = place();
+  const from = random.oneIn(3) ? to + random.below(9) - 4 : place();
+  return [
+    move(around, 6, from), move(around, 7, to), move(around, 1, random.oneIn(12) ? random.below(3000) : random.below(48)), ...(random.oneIn(5) ? [[0xfd]] : random.oneIn(2) ? [[0xfc]] : []),
+    [...(random.oneIn(6) ? [0x66] : []), ...(random.oneIn(8) ? [0x67] : []), random.pick([0xf3, 0xf3, 0xf2]), random.pick([0xa4, 0xa5, 0xaa, 0xab, 0xa6, 0xa7, 0xac, 0xae, 0xaf, 0x6c, 0x6f])],
+  ];
 }
 
 /** Code that random forms alone would seldom be: a good pointer, a store into the program or a page table, plain noise. */
-function special(random: Random, around: Surroundings): number[] {
+function special(random: Random, around: Surroundings, at: number): number[][] {
   const wide = around.codeSize === 4;
-  const dword = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
   const address = (value: number): number[] => dword(value).slice(0, around.codeSize);
-  const mov = (register: number, value: number): number[] => [...(wide ? [] : [0x66]), 0xb8 + register, ...dword(value)];
-  switch (random.below(10)) {
-    case 0: return [...(wide ? [] : [0x2e]), 0xc6, wide ? 5 : 6, ...address(around.codeFrom + random.below(around.codeBytes)), random.below(256)];
-    case 1: return wide ? [0xc7, 5, ...dword(random.pick([0x9000, 0xb000]) + 4 * random.below(64)), ...dword((random.below(64) << 12) | random.below(256))] : mov(1, random.below(40));
-    case 2: case 3: return Array.from({ length: 1 + random.below(8) }, () => random.below(256));
-    case 4: return mov(1, random.below(64));
-    case 5: return [0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)];
-    default: return mov(random.pick([0, 2, 3, 5, 6, 7]), wide ? pointer(random) : random.below(0x2000));
+  switch (random.below(12)) {
+    case 0: {
+      // Half of the stores hit what comes next, which is decoded already.
+      const target = around.codeFrom + (random.oneIn(2) ? Math.min(at + 7 + random.below(12), CODE_BYTES - 1) : random.below(around.codeBytes));
+      return [[...(wide ? [] : [0x2e]), 0xc6, wide ? 5 : 6, ...address(target), random.pick([0x90, 0x40 + random.below(16), random.below(256)])]];
+    }
+    case 1: return [wide ? [0xc7, 5, ...dword(random.pick([0x9000, 0xb000]) + 4 * random.below(64)), ...dword((random.below(64) << 12) | random.below(256))] : move(around, 1, random.below(40))];
+    case 2: return [Array.from({ length: 1 + random.below(8) }, () => random.below(256))];
+    case 3: return [move(around, 1, random.below(64))];
+    case 4: return [[0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)]];
+    case 5: case 6: case 7: return compareAndJump(random, around);
+    case 8: return strings(random, around, at);
+    default: return [move(around, random.pick([0, 2, 3, 5, 6, 7]), wide ? pointer(random) : random.below(0x2000) & ~(random.oneIn(4) ? 0 : 15))];
   }
 }
 
@@ -105,11 +145,13 @@ function codeOf(random: Random, forms: readonly Form[], around: Surroundings): {
   const starts: number[] = [];
   let at = 0;
   for (;;) {
-    const bytes = random.oneIn(8) ? special(random, around) : randomInstruction(random, chooseForm(random, forms), around);
-    if (at + bytes.length > CODE_BYTES - TAIL_JUMP) break;
-    starts.push(at);
-    code.set(bytes, at);
-    at += bytes.length;
+    const pieces = random.oneIn(6) ? special(random, around, at) : [randomInstruction(random, chooseForm(random, forms), around)];
+    if (at + pieces.reduce((sum, { length }) => sum + length, 0) > CODE_BYTES - TAIL_JUMP) break;
+    for (const bytes of pieces) {
+      starts.push(at);
+      code.set(bytes, at);
+      at += bytes.length;
+    }
   }
   starts.push(at);
   const jump = around.codeSize === 4 ? [0xe9, ...[0, 8, 16, 24].map((shift) => (-(at + 5) >> shift) & 0xff)] : [0xe9, -(at + 3) & 0xff, (-(at + 3) >> 8) & 0xff];
@@ -130,7 +172,7 @@ function flagsOf(random: Random, mode: FuzzMode): number {
 
 function legOf(random: Random, mode: FuzzMode, paging: Paging, starts: readonly number[]): Leg {
   const short = mode.codeSize === 2;
-  const gpr = Array.from({ length: 8 }, (_, n) => (n === 1 && random.oneIn(2) ? random.below(40) : random.oneIn(3) ? randomValue(random, 4) : short ? random.below(0x8000) : pointer(random)));
+  const gpr = Array.from({ length: 8 }, (_, n) => (n === 1 && random.oneIn(2) ? random.below(40) : random.oneIn(3) ? randomValue(random, 4) : short ? random.below(0x8000) & ~15 : pointer(random)));
   gpr[4] = (short ? 0xef00 : mode.level === 3 ? STACK3 : STACK0) + (random.oneIn(8) ? random.below(8) : 0);
   const stack = random.pick(mode.stacks);
   if (mode.codeSize === 4 && (stack === STACK16_0 || stack === STACK16_3)) gpr[4] = 0xef00;

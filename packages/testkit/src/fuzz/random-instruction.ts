@@ -52,7 +52,7 @@ function number(random: Random, around: Surroundings): number {
     case 1: return (random.next() << 24) >> 24;
     case 2: return random.pick(around.selectors);
     case 3: return around.codeFrom + random.below(around.codeBytes);
-    default: return random.pick(around.addresses) + random.below(random.oneIn(4) ? 0x1000 : 64);
+    default: return random.pick(around.addresses) + (random.below(0x1000) & ~(random.oneIn(4) ? 0 : 15));
   }
 }
 
