@@ -20,9 +20,9 @@ export function usesMmx(i: InstructionBuilder): boolean {
   return i.shape.form.operands.some((_, n) => isMmx(i, n));
 }
 
-/** #UD and #NM first; an instruction with MMX operands also waits for pending x87 exceptions. */
+/** #UD and #NM first; an instruction with MMX operands also waits for pending x87 exceptions, a conversion from memory does not. */
 export function beginVector(i: InstructionBuilder): void {
-  const mmx = usesMmx(i);
+  const mmx = usesMmx(i) && !(i.mnemonic.startsWith("CVTPI2P") && i.inMemory(1));
   const sse = i.shape.form.operands.some(({ kind }) => "VWU".includes(kind)) || !mmx;
   checkUnit(i, (mmx ? TRAP_MMX : 0) | (sse ? TRAP_SSE : 0), mmx);
 }
