@@ -40,7 +40,7 @@ export function makeInitramfs(options: InitramfsOptions): Uint8Array {
   archive.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n").file("etc/group", "root:x:0:\n").file("etc/hostname", "doppel\n");
   archive.file("etc/profile", "export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-linux} PS1='\\w # '\ncd /root\n");
   // init gives the shell a session and a controlling terminal (cttyhack), starts it again when it ends, and serves `poweroff`.
-  archive.file("etc/inittab", "::respawn:/bin/cttyhack /bin/sh -l\n::ctrlaltdel:/bin/reboot\n::shutdown:/bin/umount -a -r\n");
+  archive.file("etc/inittab", "::respawn:/bin/cttyhack /bin/sh -l\n::ctrlaltdel:/bin/reboot\n");
   archive.file("init", init(options.banner ?? BANNER, options.script ?? ""), 0o755);
   const made = new Set(DIRECTORIES);
   for (const [path, data] of Object.entries(options.files ?? {})) {
