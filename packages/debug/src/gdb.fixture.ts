@@ -1,0 +1,49 @@
+/** The real gdb against a machine in this process, over a TCP port of the loopback address. */
+import { spawn, spawnSync } from "node:child_process";
+import { type AddressInfo, createServer } from "node:net";
+import type { Vm } from "doppel";
+
+/** Whether gdb can be started here. */
+export const hasGdb = spawnSync("gdb", ["--version"]).status === 0;
+
+const LONGEST = 60_000;
+
+/** What came of a session. */
+export interface GdbSession {
+  /** Everything that gdb printed. */
+  readonly output: string;
+  readonly status: number | null;
+}
+
+/**
+ * Runs gdb with commands, one after the other, and then ends it.
+ * @param interruptAfter for each time that gdb lets the guest go on: how many milliseconds later Ctrl-C is typed, or -1 for not at all
+ */
+export async function runGdb(vm: Vm, commands: readonly string[], interruptAfter: readonly number[] = []): Promise<GdbSession> {
+  const waits = [...interruptAfter];
+  const server = createServer((socket) => {
+    const session = vm.attachDebugger((bytes) => socket.write(bytes));
+    socket.on("data", (bytes) => {
+      session.receive(bytes);
+      if (!/\$(c|vCont;c)/.test(bytes.toString("latin1"))) return;
+      const wait = waits.shift() ?? -1;
+      if (wait >= 0) setTimeout(() => gdb.kill("SIGINT"), wait);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => session[Symbol.dispose]());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const all = ["set pagination off", "set confirm off", "set architecture i386", `target remote 127.0.0.1:${port}`, ...commands];
+  const gdb = spawn("gdb", ["-nx", "-q", "-batch", ...all.flatMap((command) => ["-ex", command])], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const hear = (text: string): void => void (output += text);
+  gdb.stdout.setEncoding("utf8").on("data", hear);
+  gdb.stderr.setEncoding("utf8").on("data", hear);
+  // What gdb said so far tells more than a test that is out of time.
+  const limit = setTimeout(() => gdb.kill("SIGKILL"), LONGEST);
+  const status = await new Promise<number | null>((resolve) => gdb.on("close", resolve));
+  clearTimeout(limit);
+  server.close();
+  return { output, status };
+}
