@@ -145,7 +145,8 @@ export class Interpreter implements Engine, HandlerTable {
   private wantsAttention(): boolean {
     const { cpu } = this;
     if ((this.words[(STATE + MODE) >> 2]! & MODE_STEP) !== 0) return true;
-    return (this.nmiPending && cpu.nmiDeliverable) || (this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0);
+    // The shadow of an earlier MOV SS may stand until the visit ends: only the run loop can tell.
+    return (this.nmiPending && !cpu.nmiBlocked) || (this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0);
   }
 
   /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */

@@ -1,0 +1,39 @@
+/** Cases that the fuzzer found, each as the least program that shows it. Expectations follow from the manual's section. */
+import { bareMachine } from "@doppel/testkit";
+import { assemble } from "@doppel/x86";
+import { expect, test } from "vitest";
+import { layout } from "./index.ts";
+
+/** A machine in real mode with code at 1000:0000, and the NMI's handler, an IRET, at 0000:0500. */
+function realMode(source: string, writePort: (port: number, value: number) => void): ReturnType<typeof bareMachine> {
+  const machine = bareMachine({
+    bus: { readPort: () => 0xff, writePort: (port, _size, value) => writePort(port, value), readMmio: () => 0xffffffff, writeMmio: () => {} },
+  });
+  const { cpu, physical } = machine;
+  physical.load(0x10000, assemble(source, { bits: 16 }));
+  physical.load(8, Uint8Array.of(0, 5, 0, 0));
+  physical.load(0x500, Uint8Array.of(0xcf));
+  cpu.state.setSelector(layout.CS, 0x1000);
+  cpu.state.setSegmentBase(layout.CS, 0x10000);
+  cpu.state.rip = 0;
+  cpu.state.setGpr32(4, 0x8000);
+  cpu.updateMode();
+  return machine;
+}
+
+test("an NMI is taken behind the instruction that raised it, also some instructions behind POP SS (SDM volume 3, 6.8.3)", () => {
+  const machine = realMode("push ss\n pop ss\n nop\n nop\n out 1, al\n inc cx\n inc cx\n inc cx\n hlt", () => {
+    machine.engine.nmiPending = true;
+    machine.engine.attend();
+  });
+  machine.engine.run(6); // five up to OUT, and the handler's IRET
+  expect([machine.engine.nmiPending, machine.cpu.state.rip, machine.cpu.state.gpr32(1)]).toEqual([false, 6, 0]);
+});
+
+test("an NMI waits for the instruction behind POP SS", () => {
+  const machine = realMode("push ss\n out 1, al\n pop ss\n inc cx\n inc cx\n hlt", () => {});
+  machine.engine.run(3);
+  machine.engine.nmiPending = true;
+  machine.engine.run(1);
+  expect([machine.cpu.state.rip, machine.cpu.state.gpr32(1)]).toEqual([0x500, 1]);
+});
