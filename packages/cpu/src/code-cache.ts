@@ -29,8 +29,8 @@ const ENDS = new Set([
 export interface HandlerTable {
   /** Number of the handler for a decoded instruction. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number;
-  /** Number of the handler for an instruction and a conditional jump behind it, or 0. */
-  fusedHandler(instruction: Instruction, condition: number, long: boolean, flat: boolean): number;
+  /** Number of the handler for an instruction and the one behind it together, or 0. */
+  fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number;
 }
 
 interface FrameCode {
@@ -129,6 +129,10 @@ export class CodeCache implements WriteObserver {
     const first = this.next;
     let record = first;
     let at = host;
+    let previousHandler = 0;
+    /** The last pair's first record, and the handler it has alone. */
+    let pairAt = 0;
+    let pairAlone = 0;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
       if (n > 0 && this.stops.size > 0 && this.stops.has(at & (PAGE_SIZE - 1))) break;
       const { instruction } = this;
@@ -144,11 +148,20 @@ export class CodeCache implements WriteObserver {
         this.become(this.undefinedForm, at === host ? Math.min(MAX_LENGTH, limit - at) : Math.min(MAX_LENGTH, limit - at));
       }
       const form = this.available();
-      encodeRecord(this.view, record, this.table.handler(instruction, long, flat), at & (PAGE_SIZE - 1), instruction);
-      if (n > 0 && !single && form.mnemonic === "Jcc" && instruction.operandSize === 4) {
-        const fused = this.table.fusedHandler(this.previous, instruction.condition, long, flat);
-        if (fused !== 0) this.view.setUint16(record - RECORD_SIZE + R_HANDLER, fused, true);
+      const handler = this.table.handler(instruction, long, flat);
+      encodeRecord(this.view, record, handler, at & (PAGE_SIZE - 1), instruction);
+      const jumps = form.mnemonic === "Jcc";
+      // Pairs go from left to right, but an instruction leaves its pair to make one with the conditional jump behind it.
+      if (n > 0 && !single && (jumps || pairAt !== record - 2 * RECORD_SIZE)) {
+        const fused = this.table.fusedHandler(this.previous, instruction, long, flat);
+        if (fused !== 0) {
+          if (pairAt === record - 2 * RECORD_SIZE) this.view.setUint16(pairAt + R_HANDLER, pairAlone, true);
+          pairAt = record - RECORD_SIZE;
+          pairAlone = previousHandler;
+          this.view.setUint16(pairAt + R_HANDLER, fused, true);
+        }
       }
+      previousHandler = handler;
       record += RECORD_SIZE;
       at += instruction.length;
       this.decoded++;

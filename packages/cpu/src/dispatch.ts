@@ -18,10 +18,10 @@ import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT } from "./mode.ts";
 import { BUDGET, CS, GENERATION, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
-/** A handler inside: of one instruction, or of one and the conditional jump behind it. */
+/** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
   readonly shape: Shape;
-  readonly jump: Shape | undefined;
+  readonly second: Shape | undefined;
 }
 
 /** What a visit ends with. */
@@ -108,10 +108,10 @@ export function dispatchModule(hot: readonly HotShape[], jumpCache: number, long
   currentIp();
   f.set(ip).i32(0).set(from).br(lookUp);
   const frame: DispatchFrame = { record, delta, budget, view, ip, from, dispatch, lookUp, fault, out, next };
-  for (const { shape, jump } of hot) {
+  for (const { shape, second } of hot) {
     f.end();
-    if (jump === undefined) writeInline(f, shape, generated, frame);
-    else writeFused(f, shape, jump, generated, frame);
+    if (second === undefined) writeInline(f, shape, generated, frame);
+    else writeFused(f, shape, second, generated, frame);
     f.br(next);
   }
   f.end();

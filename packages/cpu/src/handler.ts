@@ -324,20 +324,22 @@ export function writeInline(f: FunctionBuilder, shape: Shape, module: HandlerMod
 }
 
 /**
- * Writes the arm of a fused pair: an instruction that sets flags and the conditional jump behind it, as one. Both retire; when
- * the budget holds only the first, the visit ends before it, and the run loop executes it alone.
+ * Writes the arm of a fused pair, two instructions as one. Both retire; when the budget holds only the first, the visit ends
+ * before it, and the run loop executes it alone. A conditional jump takes its condition from the operands of the first.
  */
-export function writeFused(f: FunctionBuilder, first: Shape, jump: Shape, module: HandlerModule, frame: DispatchFrame): void {
+export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, module: HandlerModule, frame: DispatchFrame): void {
+  const jumps = second.form.mnemonic === "Jcc";
   f.get(frame.budget).op(OP.i32_eqz).brIf(frame.out, false);
   const b = new InstructionBuilder(first);
   DEFINITIONS.get(first.form.mnemonic)!(b);
-  const lowering = new Lowering(new InlineTarget(f, first, module, frame), true);
+  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps);
   lowering.lower(b.root);
   f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
   f.get(frame.record).i32(RECORD_SIZE).op(OP.i32_add).set(frame.record);
-  lowering.staticCondition(jump.condition);
+  if (!jumps) return writeInline(f, second, module, frame);
+  lowering.staticCondition(second.condition);
   f.if();
-  const target = new InlineTarget(f, jump, module, frame);
+  const target = new InlineTarget(f, second, module, frame);
   target.jump(() => {
     target.nextIp();
     f.get(frame.record).memory(OP.i32_load, R_IMMEDIATE).op(OP.i32_add);

@@ -52,6 +52,28 @@ A8,A9 n 24
 83 /0,83 /4,83 /5,01,03,29,2B,21,23,09,0B,31,33 r 124
 `;
 
+/**
+ * Instructions that stand next to each other most in compiled code: any of the first list before any of the second is one
+ * handler. Moves, addresses and arithmetic without memory writes in the first place, so that a pair rarely faults halfway.
+ */
+const FIRST = `
+8B rm
+89 rm
+01,29,31,0F AF,C1 /4,C1 /5,0F B7,0F B6 r
+81 /0,83 /0 r
+8D m
+50+r,58+r,B8+r n
+`;
+const SECOND = `
+8B rm
+89 rm
+01,29,31,0F AF,C1 /4,C1 /5,C1 /7,0F B7,0F B6 r
+03 m
+81 /0,83 /0 r
+8D m
+50+r,58+r,E8,C3,EB n
+`;
+
 function shapesOf(form: Form, variants: string, long: boolean): Shape[] {
   const out: Shape[] = [];
   const sizes = variants.includes("2") ? ([2, 4] as const) : ([4] as const);
@@ -88,16 +110,18 @@ export function hotShapes(long: boolean): HotShape[] {
   if (long) return [];
   const out: HotShape[] = [];
   for (const { forms, words } of lines(HOT)) {
-    for (const form of forms) for (const shape of shapesOf(form, words[0]!, long)) out.push({ shape, jump: undefined });
+    for (const form of forms) for (const shape of shapesOf(form, words[0]!, long)) out.push({ shape, second: undefined });
   }
   const jumpForm = FORMS.find((form) => form.mnemonic === "Jcc")!;
   for (const { forms, words } of lines(FUSED)) {
     const jumps = [...words[1]!].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]);
     for (const form of forms) {
       for (const shape of shapesOf(form, words[0]!, long)) {
-        for (const condition of jumps) out.push({ shape, jump: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
+        for (const condition of jumps) out.push({ shape, second: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
       }
     }
   }
+  const all = (text: string): Shape[] => [...lines(text)].flatMap(({ forms, words }) => forms.flatMap((form) => shapesOf(form, words[0]!, long)));
+  for (const shape of all(FIRST)) for (const second of all(SECOND)) out.push({ shape, second });
   return out;
 }

@@ -3,6 +3,7 @@
  * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
  */
 import type { Frames } from "@doppel/memory";
+import type { Shape } from "@doppel/semantics";
 import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
@@ -168,9 +169,9 @@ export class Interpreter implements Engine, HandlerTable {
     return shapes.length + 1 + slot;
   }
 
-  /** Number of the handler for an instruction and the conditional jump behind it, or 0 when that pair is not fused. */
-  fusedHandler(instruction: Instruction, condition: number, long: boolean, flat: boolean): number {
-    return this.hot[long ? 1 : 0]!.fused.get(shapeKey(shapeOf(instruction, long, flat || long)) * 16 + condition) ?? 0;
+  /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
+  fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
+    return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
   private dispatcher(long: boolean): (budget: number) => number {
@@ -370,9 +371,17 @@ export class Interpreter implements Engine, HandlerTable {
 
 interface HotHandlers {
   readonly shapes: readonly HotShape[];
-  /** Handler numbers by shape, and of pairs by shape and condition. */
+  /** Handler numbers by shape, and of pairs by both shapes. */
   readonly numbers: Map<number, number>;
   readonly fused: Map<number, number>;
+}
+
+const CONDITIONAL_JUMP = FORMS.find((form) => form.mnemonic === "Jcc")!;
+
+/** A number for two shapes, one behind the other: shape keys stay below 2^26. Short and near jumps are alike here. */
+function pairKey(first: Shape, second: Shape): number {
+  const form = second.form.mnemonic === "Jcc" ? CONDITIONAL_JUMP : second.form;
+  return shapeKey(first) * 2 ** 26 + shapeKey(form === second.form ? second : { ...second, form });
 }
 
 const hotSets: (HotHandlers | undefined)[] = [];
@@ -381,9 +390,9 @@ function hotHandlers(long: boolean): HotHandlers {
   let made = hotSets[long ? 1 : 0];
   if (made === undefined) {
     made = { shapes: hotShapes(long), numbers: new Map(), fused: new Map() };
-    for (const [n, { shape, jump }] of made.shapes.entries()) {
-      if (jump === undefined) made.numbers.set(shapeKey(shape), n + 1);
-      else made.fused.set(shapeKey(shape) * 16 + jump.condition, n + 1);
+    for (const [n, { shape, second }] of made.shapes.entries()) {
+      if (second === undefined) made.numbers.set(shapeKey(shape), n + 1);
+      else made.fused.set(pairKey(shape, second), n + 1);
     }
     hotSets[long ? 1 : 0] = made;
   }
