@@ -4,7 +4,8 @@ import { expect, it } from "vitest";
 import * as node from "./index.ts";
 
 it("the example of the README makes an initramfs and an archive", async () => {
-  const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(new URL("../../README.md", import.meta.url), "utf8"))![1]!;
+  const blocks = [...readFileSync(new URL("../../README.md", import.meta.url), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map((block) => block[1]!);
+  const example = blocks.find((block) => block.includes("doppel/node"))!;
   const body = example.replace(/^import .*$/m, "const { CpioArchive, makeInitramfs } = node; const getGuest = async () => ({});");
   const run = new Function("node", "busybox", `return (async () => { ${body}; return { initrd, archive }; })()`) as
     (library: typeof node, busybox: Uint8Array) => Promise<{ initrd: Uint8Array; archive: Uint8Array }>;
