@@ -35,9 +35,12 @@ const EAX = 0, ECX = 1, EDX = 2, EBX = 3, ESP = 4, EBP = 5, ESI = 6, EDI = 7;
 const ARITHMETIC_FLAGS = 0x8d5;
 const DF = 0x400;
 const TF = 0x100;
+const AC = 0x40000;
 const RANDOM_CASES = 52;
 const FAULT_CASES = 8;
 const SELECTOR_VALUES = [0, 0, 0x2b, 0x2b, 0x28, 0x29, 0x23, 0x10, 0x18, 0x1b];
+/** Selectors to ask about: those of the process, of the kernel, and beyond the table. */
+const QUERIED = [0, 0x2b, 0x23, 0x20, 0x28, 0x29, 0x08, 0x10, 0x18, 0x1b, 0x1000, 0xfff3];
 const CODE_SELECTORS = [0x23, 0x23, 0x23, 0x23, 0x20, 0x2b, 0, 0x10, 0x13];
 const SHIFTS = new Set(["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD"]);
 const COUNTS = [...Array.from({ length: 35 }, (_, n) => n), 40, 63, 64, 65, 0x80, 0xe1, 0xff];
@@ -86,7 +89,7 @@ export function fillAtRandom(record: CaseRecord, random: Random): void {
   record.setU16(SELECTORS + 4, DATA_SELECTOR);
   for (let n = 0; n < 8; n++) record.setGpr(n, randomValue(random, 4));
   record.setGpr(ESP, STACK_WINDOW + 0xc0 + 4 * random.below(32) + (random.oneIn(8) ? random.below(4) : 0));
-  record.setU32(EFLAGS, 0x202 | (random.next() & (ARITHMETIC_FLAGS | DF)));
+  record.setU32(EFLAGS, 0x202 | (random.next() & (ARITHMETIC_FLAGS | DF)) | (random.oneIn(16) ? AC : 0));
   record.setU16(FCW, 0x37f);
   record.setU32(MXCSR, 0x1f80);
   randomBytes(random, bytes, DATA, WINDOW_SIZE);
@@ -240,8 +243,15 @@ const AFTER: Readonly<Record<string, (c: Case) => void>> = {
   POP: ({ record, random, group }) => {
     if (group.form.operands[0]!.kind === "seg") record.poke(record.gpr(ESP), 2, random.pick(SELECTOR_VALUES));
   },
+  LAR: segmentOperand, LSL: segmentOperand, VERR: segmentOperand, VERW: segmentOperand,
   LES: farPointer, LDS: farPointer, LSS: farPointer, LFS: farPointer, LGS: farPointer,
 };
+
+function segmentOperand({ record, random, group, choice, target }: Case): void {
+  const selector = random.pick(QUERIED);
+  if (group.memory) record.poke(target, 2, selector);
+  else record.setRegister(choice.rm, 2, selector);
+}
 
 function farPointer({ record, random, group, target }: Case): void {
   record.poke(target + group.operandSize, 2, random.pick(SELECTOR_VALUES));

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { DEFINITIONS } from "@doppel/semantics";
-import { decode, EFLAGS_RF, Instruction, OK, PF_ID, VECTOR_PF } from "@doppel/x86";
+import { decode, EFLAGS_RF, Instruction, OK, PF_ID, VECTOR_AC, VECTOR_PF } from "@doppel/x86";
 import { acceptWithinBounds } from "./host-vectors-bounds.ts";
 import { casesOf } from "./host-vectors-cases.ts";
 import { AnswerReader, hashRecord, readVectorFile } from "./host-vectors-file.ts";
@@ -135,6 +135,10 @@ export function runHostVectors(report: VectorReport, only?: readonly Family[], n
         }
         if (vector !== COMPLETED) outcome.faults.set(vector, (outcome.faults.get(vector) ?? 0) + 1);
         machine.run(input, got);
+        if (vector === VECTOR_AC && got.u32(VECTOR) === VECTOR_PF) {
+          exclude("AMD looks at the alignment before the page, the SDM (volume 3, table 6-2) has #PF before #AC", 1);
+          continue;
+        }
         forgetPointers(got.bytes);
         forgetPointers(expected.bytes);
         const ignored = vector === COMPLETED || group.form.mnemonic.endsWith("DIV") ? undefinedFlags(instruction, input) : 0;

@@ -16,6 +16,8 @@ const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
 const TSC_START = 1000;
+const TABLES_END = 0xc000;
+const ACCESSED_DIRTY = 0x60;
 const { CS, LDTR, TR } = layout;
 
 /** Everything about a machine that its guest could see. */
@@ -38,6 +40,8 @@ export class FuzzMachine {
   private streakAt = -1;
   /** Faults delivered since construction. */
   faults = 0;
+  /** The page tables as they were at the last flush of the TLB, less what the processor writes itself. */
+  private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
   constructor() {
     const arena = new Arena(RAM + RECORDS + TLB_SIZE + (1 << 20));
@@ -63,6 +67,12 @@ export class FuzzMachine {
       timestamp: () => TSC_START + (this.engine?.count ?? 0),
     });
     this.cpu = cpu;
+    const { tlb } = cpu.mmu;
+    const flush = tlb.flush.bind(tlb);
+    tlb.flush = () => {
+      flush();
+      for (let n = 0; n < this.tables.length; n++) this.tables[n] = this.words[(DIRECTORY >> 2) + n]! & ~ACCESSED_DIRTY;
+    };
     const deliver = cpu.deliverFault.bind(cpu);
     cpu.deliverFault = () => {
       this.faults++;
@@ -204,6 +214,15 @@ export class FuzzMachine {
   /** The linear address of the next instruction. */
   get linear(): number {
     return this.cpu.wrap(this.cpu.state.segmentBase(CS) + this.cpu.state.rip);
+  }
+
+  /**
+   * Whether the page tables were changed and the TLB not flushed since: which translation is used is the processor's choice then
+   * (SDM volume 3, 4.10.2.3), and runs in other slices may choose otherwise.
+   */
+  get tablesChanged(): boolean {
+    for (let n = 0; n < this.tables.length; n++) if (this.tables[n] !== (this.words[(DIRECTORY >> 2) + n]! & ~ACCESSED_DIRTY)) return true;
+    return false;
   }
 
   /** Whether the next instruction is a fault handler's. */

@@ -132,7 +132,7 @@ function special(random: Random, around: Surroundings, at: number): number[][] {
     }
     case 1: return [wide ? [0xc7, 5, ...dword(random.pick([0x9000, 0xb000]) + 4 * random.below(64)), ...dword((random.below(64) << 12) | random.below(256))] : move(around, 1, random.below(40))];
     case 2: return [Array.from({ length: 1 + random.below(8) }, () => random.below(256))];
-    case 3: return [move(around, 1, random.below(64))];
+    case 3: return [move(around, random.below(3), random.oneIn(2) ? random.pick(around.selectors) : random.below(64))];
     case 4: return [[0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)]];
     case 5: case 6: case 7: return compareAndJump(random, around);
     case 8: return strings(random, around, at);

@@ -2,10 +2,10 @@
  * Runs of a fuzzed program that must all end alike: instruction by instruction, in slices, in one piece, and from an image taken
  * midway. The first of them also counts which forms retired and which faulted.
  */
-import { type CodeSize, decode, type Form, Instruction, instructionText, OK, PREFIX_REP, PREFIX_REPNE, VECTOR_DB } from "@doppel/x86";
+import { type CodeSize, CR0_PG, decode, EFLAGS_TF, type Form, Instruction, instructionText, OK, PREFIX_REP, PREFIX_REPNE, VECTOR_DB } from "@doppel/x86";
 import { layout } from "@doppel/cpu";
 import { Random } from "../host-vectors-random.ts";
-import { CODE, RAM } from "./fuzz-image.ts";
+import { RAM } from "./fuzz-image.ts";
 import type { FuzzMachine, MachineDigest, MachineImage } from "./fuzz-machine.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
 
@@ -26,6 +26,8 @@ export class Coverage {
   executed = 0;
   faults = 0;
   programs = 0;
+  /** Programs whose runs differ because they change page tables and flush nothing. */
+  stale = 0;
   readonly modes = new Map<string, number>();
 }
 
@@ -47,6 +49,8 @@ export interface RunPlan {
   readonly coverage?: Coverage;
   /** Called before each instruction of a run in slices of one. */
   readonly trace?: (line: string) => void;
+  /** Called after each slice. */
+  readonly watch?: () => void;
   /** Ends the run after so many instructions; the whole program when absent. */
   readonly budget?: number;
 }
@@ -122,19 +126,20 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
       if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(9));
       const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
-      const { linear } = machine;
-      const { faults } = machine;
+      const { linear, faults } = machine;
+      const stepping = (cpu.state.systemFlags & EFLAGS_TF) !== 0;
       const before = engine.retired;
       plan.trace?.(describe(machine));
       const exit = engine.run(limit);
       const done = engine.retired - before;
+      plan.watch?.();
       count += done;
       legCount += done;
       if (coverage !== undefined) coverage.executed += done;
       if (done > limit || (exit.reason === "budget" && done !== limit)) throw new FuzzError(`${program.seed}: asked for ${limit} instructions, ${done} retired (${exit.reason})`);
       if (coverage !== undefined && traced !== undefined) {
         const { form, repeated } = traced;
-        if (machine.faults === faults || (machine.faults === faults + 1 && done === 1 && cpu.state.faultVector === VECTOR_DB)) {
+        if (machine.faults === faults || (machine.faults === faults + 1 && done === 1 && stepping && cpu.state.faultVector === VECTOR_DB)) {
           if (done === 1 && !(repeated && last === linear)) {
             coverage.retired[form.id]!++;
             coverage.instructions++;
@@ -148,14 +153,24 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
   return { digest: machine.digest(), save, count };
 }
 
-function same(a: MachineDigest, b: MachineDigest): boolean {
-  return a.cpu === b.cpu && a.ram === b.ram && a.device === b.device;
+function same({ digest: a, count }: RunResult, { digest: b, count: other }: RunResult): boolean {
+  return a.cpu === b.cpu && a.ram === b.ram && a.device === b.device && count === other;
 }
 
 /** What differs between two runs, in words. */
 function differences(a: RunResult, b: RunResult): string {
   const parts = (["cpu", "ram", "device"] as const).filter((part) => a.digest[part] !== b.digest[part]);
   return parts.concat(a.count === b.count ? [] : [`count (${a.count}, ${b.count})` as never]).join(", ");
+}
+
+/** Whether a program changes page tables that it goes on to use. */
+function usesStaleTables(machine: FuzzMachine, program: FuzzProgram, saveAt: number, budget: number): boolean {
+  let found = false;
+  const watch = (): void => {
+    found ||= (machine.cpu.cr0 & CR0_PG) !== 0 && machine.tablesChanged;
+  };
+  runProgram(machine, program, { saveAt, slices: "one", budget, watch });
+  return found;
 }
 
 /**
@@ -176,21 +191,16 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     }
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) coverage.executed += whole.count;
-    if (!same(stepped.digest, whole.digest) || stepped.count !== whole.count) {
-      const again = runProgram(b, program, { saveAt, slices: "whole", budget });
-      if (!same(again.digest, whole.digest)) return `two runs alike: ${differences(whole, again)}`;
-      return `one by one and in one piece: ${differences(stepped, whole)}`;
-    }
-    if (whole.save !== undefined) {
-      const restored = runProgram(a, program, { saveAt, slices: "some", from: whole.save, budget });
-      if (!same(restored.digest, whole.digest)) return `saved in place and restored: ${differences(whole, restored)}`;
-    }
+    const restored = whole.save === undefined ? whole : runProgram(a, program, { saveAt, slices: "whole", from: whole.save, budget });
+    if (!same(restored, whole)) return `saved in place and restored: ${differences(whole, restored)}`;
+    if (same(stepped, whole)) return undefined;
+    const again = runProgram(a, program, { saveAt, slices: "whole", budget });
+    if (!same(again, whole)) return `two runs alike: ${differences(whole, again)}`;
+    if (!usesStaleTables(a, program, saveAt, budget)) return `one by one and in one piece: ${differences(stepped, whole)}`;
+    if (coverage !== undefined) coverage.stale++;
   } catch (error) {
     if (error instanceof FuzzError) return error.message;
     return `the host threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
   return undefined;
 }
-
-/** Address of the program's first byte, for listings. */
-export const LISTING_BASE = CODE;
