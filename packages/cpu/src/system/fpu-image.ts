@@ -127,6 +127,11 @@ function environment(cpu: Cpu, size: number): Uint8Array {
   return bytes;
 }
 
+/** #NM, then #AC(0) for a user image that is not aligned to the operand size (SDM volume 3, table 6-7). */
+function accessible(cpu: Cpu, linear: number, size: number): boolean {
+  return available(cpu) && (cpu.state.cpl !== 3 || cpu.aligned(linear, size));
+}
+
 function loadEnvironment(cpu: Cpu, bytes: Uint8Array, size: number): void {
   const { state } = cpu;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -152,7 +157,7 @@ function loadEnvironment(cpu: Cpu, bytes: Uint8Array, size: number): void {
 /** FNSTENV: afterwards every exception is masked. */
 export function storeEnvironment(cpu: Cpu, linear: number, size: number): boolean {
   const { state } = cpu;
-  if (!available(cpu) || !cpu.linear.writeBytes(linear, environment(cpu, size), state.cpl === 3)) return false;
+  if (!accessible(cpu, linear, size) || !cpu.linear.writeBytes(linear, environment(cpu, size), state.cpl === 3)) return false;
   state.fpuControl |= EXCEPTIONS;
   state.fpuStatus = withSummary(state.fpuStatus, state.fpuControl);
   return true;
@@ -161,7 +166,7 @@ export function storeEnvironment(cpu: Cpu, linear: number, size: number): boolea
 /** FLDENV. */
 export function readEnvironment(cpu: Cpu, linear: number, size: number): boolean {
   const bytes = new Uint8Array(environmentSize(size));
-  if (!available(cpu) || !cpu.linear.readBytes(linear, bytes, cpu.state.cpl === 3)) return false;
+  if (!accessible(cpu, linear, size) || !cpu.linear.readBytes(linear, bytes, cpu.state.cpl === 3)) return false;
   loadEnvironment(cpu, bytes, size);
   return true;
 }
@@ -169,7 +174,7 @@ export function readEnvironment(cpu: Cpu, linear: number, size: number): boolean
 /** FNSAVE: the environment and eight registers, then FNINIT. */
 export function saveFpu(cpu: Cpu, linear: number, size: number): boolean {
   const { state } = cpu;
-  if (!available(cpu)) return false;
+  if (!accessible(cpu, linear, size)) return false;
   const length = environmentSize(size);
   const bytes = new Uint8Array(length + 80);
   bytes.set(environment(cpu, size));
@@ -188,7 +193,7 @@ export function restoreFpu(cpu: Cpu, linear: number, size: number): boolean {
   const { state } = cpu;
   const length = environmentSize(size);
   const bytes = new Uint8Array(length + 80);
-  if (!available(cpu) || !cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
+  if (!accessible(cpu, linear, size) || !cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
   loadEnvironment(cpu, bytes, size);
   for (let i = 0; i < 8; i += 1) {
     const at = length + 10 * i;
