@@ -1,0 +1,63 @@
+/**
+ * Fuzzes the interpreter: `npx pnpm@12.21.0 fuzz [--instructions 10M] [--seed N] [--program SEED] [--table]`. Ends with 1, and prints
+ * the least program that shows it, when two runs of a program differ or the host throws; with 1 as well when a form was not reached.
+ */
+import process from "node:process";
+import { Coverage, checkProgram, coverageSummary, coverageTable, formName, FuzzMachine, fuzzProgram, listing, minimise, reachableForms, unreached } from "@doppel/testkit";
+
+/** Machines are replaced after so many programs, so that new ones are tried too. */
+const PROGRAMS_PER_MACHINE = 2000;
+const USAGE = "usage: fuzz [--instructions N[K|M]] [--seed N] [--program SEED] [--table]";
+
+function refuse(message: string): never {
+  console.error(`fuzz: ${message}\n${USAGE}`);
+  process.exit(2);
+}
+
+function count(text: string | undefined): number {
+  const match = /^(\d+)([KM]?)$/i.exec(text ?? "");
+  if (match === null) refuse(`"${text ?? ""}" is no number of instructions`);
+  return Number(match[1]) * ({ "": 1, K: 1e3, M: 1e6 }[match[2]!.toUpperCase()] ?? 1);
+}
+
+let wanted = 1_000_000;
+let seed = "1";
+let single: string | undefined;
+let table = false;
+for (let n = 2; n < process.argv.length; n++) {
+  const option = process.argv[n]!;
+  if (option === "--instructions") wanted = count(process.argv[++n]);
+  else if (option === "--seed") seed = process.argv[++n] ?? refuse("--seed needs a value");
+  else if (option === "--program") single = process.argv[++n] ?? refuse("--program needs a seed, such as 1/42");
+  else if (option === "--table") table = true;
+  else refuse(`unknown option "${option}"`);
+}
+
+let machines: readonly [FuzzMachine, FuzzMachine] = [new FuzzMachine(), new FuzzMachine()];
+const forms = reachableForms((feature) => machines[0].cpu.hasFeature(feature));
+const coverage = new Coverage();
+const begun = performance.now();
+
+function tryProgram(name: string): void {
+  const program = fuzzProgram(name, forms);
+  const failure = checkProgram(machines, program, coverage);
+  if (failure === undefined) return;
+  console.log(`program ${name} (${program.mode.name}, paging ${program.paging}): ${failure}`);
+  const small = minimise([new FuzzMachine(), new FuzzMachine()], program);
+  if (small === undefined) console.log("it fails only behind the programs before it");
+  else console.log(`${small.failure}, within ${small.budget} instructions of:\n${listing(small.program)}`);
+  process.exit(1);
+}
+
+if (single !== undefined) tryProgram(single);
+for (let n = 0; single === undefined && coverage.instructions < wanted; n++) {
+  if (n % PROGRAMS_PER_MACHINE === PROGRAMS_PER_MACHINE - 1) machines = [new FuzzMachine(), new FuzzMachine()];
+  tryProgram(`${seed}/${n}`);
+}
+if (table) console.log(coverageTable(coverage, forms));
+console.log(coverageSummary(coverage, forms, (performance.now() - begun) / 1000));
+const missing = single === undefined ? unreached(coverage, forms) : [];
+if (missing.length > 0) {
+  console.log(`not reached: ${missing.map(formName).join("; ")}`);
+  process.exit(1);
+}
