@@ -24,11 +24,11 @@ export function coverageTable(coverage: Coverage, forms: readonly Form[]): strin
 
 /** Counts of a run, in a few lines. */
 export function coverageSummary(coverage: Coverage, forms: readonly Form[], seconds: number): string {
-  const modes = [...coverage.modes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`);
+  const modes = [...coverage.modes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `  ${String(count).padStart(9)}  ${name}`);
   return [
     `${coverage.programs} programs, ${coverage.instructions} instructions retired outside fault handlers (a REP once), ${coverage.faults} faults`,
     `${coverage.executed} instructions over all runs in ${seconds.toFixed(1)} s: ${(coverage.executed / seconds / 1e6).toFixed(2)} MIPS, machines, checks and hashes included`,
     `${forms.length - unreached(coverage, forms).length} of ${forms.length} forms reached; ${coverage.stale} programs whose slices differ by stale translations (SDM volume 3, 4.10.2.3)`,
-    "Programs by mode:", ...modes,
+    "Instructions by the mode that their program began in:", ...modes,
   ].join("\n");
 }

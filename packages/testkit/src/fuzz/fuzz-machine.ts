@@ -189,7 +189,12 @@ export class FuzzMachine {
     }
     cpu.activity = ACTIVE;
     if (program.paging === "PAE") cpu.mmu.loadPdptes(DIRECTORY);
-    cpu.restore(cpu.save());
+    if ((leg.dr[7]! & 0xff) !== 0) cpu.restore(cpu.save()); // also sets up the breakpoints
+    else {
+      cpu.applyPaging();
+      cpu.mmu.setRoot(cpu.cr3);
+      cpu.deriveSegments();
+    }
     this.streak = 0;
   }
 

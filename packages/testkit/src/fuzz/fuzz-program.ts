@@ -10,7 +10,7 @@ import {
 import { Random, randomValue } from "../host-vectors-random.ts";
 import {
   CODE, CODE0, CODE16_0, CODE16_3, CODE3, CODE_BYTES, DATA, DATA0, DATA16_0, DATA16_3, DATA3, DOWN0, DOWN16, DOWN3, FuzzImage, ODD_CODE0, ODD_CODE3,
-  type Paging, SELECTORS, SMALL0, SMALL3, STACK0, STACK16_0, STACK16_3, STACK3,
+  type Paging, SELECTORS, SMALL0, SMALL3, STACK0, STACK16_0, STACK16_3, STACK3, TABLE_SELECTOR, TSS2, TSS3,
 } from "./fuzz-image.ts";
 import { chooseForm, randomInstruction, type Surroundings } from "./random-instruction.ts";
 
@@ -132,7 +132,7 @@ function special(random: Random, around: Surroundings, at: number): number[][] {
     }
     case 1: return [wide ? [0xc7, 5, ...dword(random.pick([0x9000, 0xb000]) + 4 * random.below(64)), ...dword((random.below(64) << 12) | random.below(256))] : move(around, 1, random.below(40))];
     case 2: return [Array.from({ length: 1 + random.below(8) }, () => random.below(256))];
-    case 3: return [move(around, random.below(3), random.oneIn(2) ? random.pick(around.selectors) : random.below(64))];
+    case 3: return random.oneIn(8) ? [move(around, 0, random.pick([TSS2, TSS3, TABLE_SELECTOR])), [0x0f, 0, random.pick([0xd8, 0xd0])]] : [move(around, random.below(3), random.oneIn(2) ? random.pick(around.selectors) : random.below(64))];
     case 4: return [[0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)]];
     case 5: case 6: case 7: return compareAndJump(random, around);
     case 8: return strings(random, around, at);

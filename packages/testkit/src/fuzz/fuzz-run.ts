@@ -28,6 +28,7 @@ export class Coverage {
   programs = 0;
   /** Programs whose runs differ because they change page tables and flush nothing. */
   stale = 0;
+  /** The counted instructions by mode and paging of their program. */
   readonly modes = new Map<string, number>();
 }
 
@@ -182,12 +183,13 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
   const saveAt = new Random(`save ${program.seed}`).below(PROGRAM_BUDGET);
   try {
     const faultsBefore = a.faults;
+    const instructionsBefore = coverage?.instructions ?? 0;
     const stepped = runProgram(a, program, { saveAt, slices: "one", budget, ...(coverage === undefined ? {} : { coverage }) });
     if (coverage !== undefined) {
       coverage.faults += a.faults - faultsBefore;
       coverage.programs++;
       const mode = `${program.mode.name}${program.paging === "none" ? "" : `, ${program.paging}`}`;
-      coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + 1);
+      coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + coverage.instructions - instructionsBefore);
     }
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) coverage.executed += whole.count;
