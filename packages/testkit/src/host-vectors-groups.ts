@@ -22,7 +22,7 @@ export const FAMILY_NAMES = ["integer", "x87", "mmx", "sse", "sse2", "sse3"] as 
 export type Family = (typeof FAMILY_NAMES)[number];
 
 const FAMILIES: Readonly<Record<string, Family>> = {
-  "": "integer", CX8: "integer", CMOV: "integer", CLFSH: "integer", CET_IBT: "integer", PREFETCHW: "integer", FPU: "x87", MMX: "mmx", SSE: "sse", SSE2: "sse2", SSE3: "sse3",
+  "": "integer", CX8: "integer", CMOV: "integer", CLFSH: "integer", CET_IBT: "integer", PREFETCHW: "integer", FPU: "x87", FXSR: "x87", MMX: "mmx", SSE: "sse", SSE2: "sse2", SSE3: "sse3",
 };
 
 /** Why forms have no host vectors, by mnemonic. */
@@ -32,7 +32,6 @@ export const WITHOUT_VECTORS: ReadonlyMap<string, string> = new Map([
   ...["CPUID", "RDTSC", "RDTSCP", "RDPMC"].map((m) => [m, "answers with facts of the host"] as const),
   ...["SGDT", "SIDT", "SLDT", "STR", "SMSW"].map((m) => [m, "the host's kernel intercepts it (UMIP)"] as const),
   ...["MONITOR", "MWAIT"].map((m) => [m, "disabled outside the host's kernel"] as const),
-  ["FXSAVE", "AMD saves the x87 pointers only while an exception is pending"],
   ["RSM", "outside system-management mode only #UD"],
 ]);
 

@@ -143,5 +143,6 @@ export function difference(from: Uint8Array, to: Uint8Array, heads: number[], by
     heads.push(at & 0xff, at >> 8, end - at);
     heads[count]!++;
     for (; at < end; at++) bytes.push(to[at]!);
+    at--;
   }
 }

@@ -3,7 +3,7 @@
  * appendix A), and the few results where two processors differ by their documentation. Everything else is compared exactly.
  */
 import { FPU_PE, FPU_UE, FSW_B, FSW_ES, FSW_SF, type Instruction, PREFIX_REP, PREFIX_REPNE, sizeOf, VECTOR_AC, VECTOR_PF } from "@doppel/x86";
-import { ADDRESS, type CaseRecord, FCW, FSW, GENERAL, ST, VECTOR } from "./host-vectors-record.ts";
+import { ADDRESS, BEHIND_READ_ONLY, type CaseRecord, FCW, FSW, GENERAL, ST, VECTOR } from "./host-vectors-record.ts";
 
 const CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800;
 const ALL = CF | PF | AF | ZF | SF | OF;
@@ -39,7 +39,7 @@ export function undefinedFlags(instruction: Instruction, input: CaseRecord): num
 }
 
 /** Instructions that make several accesses in an order that no manual gives: which of them CR2 names is open, its page is not. */
-const UNORDERED = new Set(["RETF", "IRET", "ENTER", "FLDENV", "FNSTENV", "FRSTOR", "FNSAVE", "MASKMOVQ", "MASKMOVDQU"]);
+const UNORDERED = new Set(["RETF", "IRET", "ENTER", "FLDENV", "FNSTENV", "FRSTOR", "FNSAVE", "FXSAVE", "FXRSTOR", "MASKMOVQ", "MASKMOVDQU"]);
 
 /** Bits of CR2 to compare after a page fault. */
 export function addressMask(instruction: Instruction): number {
@@ -54,6 +54,10 @@ export function exclusion(instruction: Instruction, input: CaseRecord, expected:
     return "AMD reads the outer level's stack pointer before RETF checks the selector";
   }
   if (mnemonic === "RETF" && vector === VECTOR_AC && instruction.form.operands.length > 0) return "AMD reads the outer level's stack pointer before RETF checks the selector";
+  if (mnemonic.startsWith("FX") && vector === VECTOR_AC) return "a misaligned image of FXSAVE or FXRSTOR is #GP or #AC, as the processor chooses";
+  if (mnemonic === "FXSAVE" && vector === VECTOR_PF && operandAddress(instruction, input) < BEHIND_READ_ONLY && expected.u32(ADDRESS) >= BEHIND_READ_ONLY) {
+    return "which of two pages that fault FXSAVE meets first is not said";
+  }
   if (mnemonic === "ENTER" && vector === VECTOR_AC) return "AMD has pushed when a later access of ENTER faults";
   if (mnemonic.startsWith("MASKMOV") && vector === VECTOR_AC) return "AMD checks the alignment of MASKMOVQ and MASKMOVDQU, which store single bytes";
   if (mnemonic === "POPA" && vector === VECTOR_PF) return "AMD has loaded the registers above the slot where POPA faults";
@@ -125,8 +129,9 @@ export function clearUndefined(instruction: Instruction, input: CaseRecord, outc
     // Bits 16 to 19 are undefined.
     for (const record of outcomes) record.bytes[GENERAL + 4 * instruction.reg + 2]! &= 0xf0;
   }
-  if (mnemonic !== "FNSTENV" && mnemonic !== "FNSAVE") return;
   const at = operandAddress(instruction, input);
+  if (mnemonic === "FXSAVE") for (const record of outcomes) for (const [from, bytes] of [[6, 18], [28, 4]] as const) record.poke(at + from, bytes, 0);
+  if (mnemonic !== "FNSTENV" && mnemonic !== "FNSAVE") return;
   const size = instruction.operandSize;
   // AMD keeps the pointers of the last instruction that raised an exception.
   for (const record of outcomes) for (let word = 3; word < 7; word++) record.poke(at + word * size, size, 0);

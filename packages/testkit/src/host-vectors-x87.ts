@@ -8,7 +8,7 @@ import { fillAtRandom } from "./host-vectors-integer.ts";
 import { DOUBLES, EXTENDED, putDecimal, putDouble, putExtended, putSingle, SINGLES } from "./host-vectors-numbers.ts";
 import { BOUNDARIES, Random, randomBytes, randomValue } from "./host-vectors-random.ts";
 import {
-  BEHIND_READ_ONLY, type CaseRecord, CODE, DATA, DATA_WINDOW, FCW, FSW, FTW, LENGTH, READ_ONLY, ST, UNMAPPED, WINDOW_SIZE,
+  BEHIND_READ_ONLY, type CaseRecord, CODE, DATA, DATA_WINDOW, FCW, FSW, FTW, LENGTH, MXCSR, READ_ONLY, ST, UNMAPPED, WINDOW_SIZE, XMM,
 } from "./host-vectors-record.ts";
 
 const RANDOM_CASES = 60;
@@ -25,7 +25,7 @@ const UNARY = new Set([
 ]);
 const NO_OPERAND = new Set([
   "FWAIT", "FNOP", "FLD1", "FLDL2T", "FLDL2E", "FLDPI", "FLDLG2", "FLDLN2", "FLDZ", "FDECSTP", "FINCSTP", "FNCLEX", "FNINIT", "FNENI", "FNDISI", "FNSETPM", "FNSTSW",
-  "FNSTCW", "FLDCW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR",
+  "FNSTCW", "FLDCW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR", "FXSAVE", "FXRSTOR",
 ]);
 
 function memoryCount(mnemonic: string, size: string): number {
@@ -79,7 +79,7 @@ export function* x87Cases(group: Group, record: CaseRecord): Generator<void> {
   let k = 0;
   for (let e = 0; e < encodings; e++) {
     const addressSize = group.memory && random.oneIn(6) ? 2 : 4;
-    const fixed = DATA_WINDOW + 0x80 + 8 * random.below(16);
+    const fixed = size === "fx" ? DATA_WINDOW : DATA_WINDOW + 0x80 + 8 * random.below(16);
     const choice: EncodingChoice = {
       operandSize: group.operandSize, addressSize, prefixes: [], reg: 0, rm: form.stackRegister ? (e + 1) & 7 : 0,
       memory: group.memory ? absolute(chooseMemory(random, addressSize), fixed) : undefined, condition: 0, immediate: 0, immediate2: 0,
@@ -120,6 +120,7 @@ function place(group: Group, record: CaseRecord, random: Random, choice: Encodin
   const memory = choice.memory!;
   const { mnemonic, operands } = group.form;
   const { size } = operands.find(({ kind }) => kind === "M")!;
+  if (size === "fx") return placeImage(record, random, choice, fault);
   const target = fault >= 0 ? FAULTS[fault]! : DATA_WINDOW + 0x80 + 4 * random.below(0x28) + (random.oneIn(4) ? random.below(8) : 0);
   aim(record, memory, target);
   const at = effectiveOffset(record, memory) - DATA_WINDOW + DATA;
@@ -132,6 +133,16 @@ function place(group: Group, record: CaseRecord, random: Random, choice: Encodin
   else if (size === "t") putExtended(random, view, at, n);
   else if (mnemonic === "FLDCW") view.setUint16(at, controlWord(random), true);
   else if (mnemonic === "FLDENV" || mnemonic === "FRSTOR") putEnvironment(group, record, random, at);
+}
+
+/** FXSAVE and FXRSTOR use the whole window; the image is one that may be loaded, or has a reserved bit of MXCSR. */
+function placeImage(record: CaseRecord, random: Random, choice: EncodingChoice, fault: number): void {
+  record.setU32(MXCSR, 0x1f80 | (random.next() & 0xffff));
+  randomBytes(random, record.bytes, XMM, 128);
+  aim(record, choice.memory!, fault >= 0 ? FAULTS[fault]! & ~15 : DATA_WINDOW + (random.oneIn(8) ? random.below(16) : 0));
+  record.setU16(DATA, controlWord(random));
+  record.setU32(DATA + 24, random.oneIn(6) ? random.next() : random.next() & 0xffff);
+  for (let n = 0; n < 8; n++) putExtended(random, record.view, DATA + 32 + 16 * n, -1);
 }
 
 function controlWord(random: Random): number {

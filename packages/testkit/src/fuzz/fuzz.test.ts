@@ -1,0 +1,43 @@
+/** The fuzzer itself, small: programs of every mode, all ways of running them alike, most forms reached. `npx pnpm fuzz` runs it at length. */
+import { expect, test } from "vitest";
+import { coverageSummary, unreached } from "./coverage-report.ts";
+import { FuzzMachine } from "./fuzz-machine.ts";
+import { FUZZ_MODES, fuzzProgram } from "./fuzz-program.ts";
+import { checkProgram, Coverage, PROGRAM_BUDGET, runProgram } from "./fuzz-run.ts";
+import { listing, minimise } from "./minimise.ts";
+import { reachableForms } from "./random-instruction.ts";
+
+const machines = [new FuzzMachine(), new FuzzMachine()] as const;
+const forms = reachableForms((feature) => machines[0].cpu.hasFeature(feature));
+
+test("300,000 instructions: no run of a program differs from another, and nothing throws", { timeout: 180_000 }, () => {
+  const coverage = new Coverage();
+  for (let n = 0; coverage.instructions < 300_000; n++) {
+    const program = fuzzProgram(`test/${n}`, forms);
+    const failure = checkProgram(machines, program, coverage);
+    if (failure !== undefined) expect.fail(`fuzz --program test/${n}: ${failure}\n${listing(minimise(machines, program)?.program ?? program)}`);
+  }
+  expect(unreached(coverage, forms).length, coverageSummary(coverage, forms, 1)).toBeLessThan(8);
+  for (const { name } of FUZZ_MODES) expect([...coverage.modes.keys()].some((mode) => mode.startsWith(name)), name).toBe(true);
+});
+
+test("a machine that runs otherwise is found out, and the program that shows it gets small", { timeout: 60_000 }, () => {
+  const wrong = new FuzzMachine();
+  const answer = wrong.cpu.bus.readPort.bind(wrong.cpu.bus);
+  wrong.cpu.bus.readPort = (port, size) => answer(port, size) & 0xfe;
+  for (let n = 0; n < 50; n++) {
+    const small = minimise([machines[0], wrong], fuzzProgram(`wrong/${n}`, forms));
+    if (small === undefined) continue;
+    expect(small.failure).toContain("one by one and in one piece");
+    expect(listing(small.program)).toMatch(/\bin(s[bwd])? /);
+    return;
+  }
+  expect.fail("no program read a port");
+});
+
+test("the same seed gives the same program and the same end", () => {
+  const [a, b] = [fuzzProgram("same", forms), fuzzProgram("same", forms)];
+  expect(b).toEqual(a);
+  const plan = { saveAt: PROGRAM_BUDGET, slices: "whole" } as const;
+  expect(runProgram(machines[1], b, plan)).toEqual(runProgram(machines[0], a, plan));
+});
