@@ -37,17 +37,20 @@ export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
   const rep = !REPEATABLE.has(form.mnemonic) ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
   return {
     form, operandSize: i.operandSize, addressSize, memory: i.memory, rep,
-    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand, indexed: i.index >= 0,
+    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand, indexed: i.index >= 0, ripRelative: i.memory && i.ripRelative,
   };
 }
 
-/** A number that tells shapes apart. */
+/**
+ * A number below 2^26 that tells shapes apart: form, operand and address size, REP or condition (no form has both), and
+ * the yes-or-no properties.
+ */
 export function shapeKey(s: Shape): number {
   const size = (n: number): number => (n === 8 ? 2 : n >> 2);
-  return (
-    ((((((((((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize)) << 2) | (s.rep === "" ? 0 : s.rep === "rep" ? 1 : 2)) << 4) | s.condition) << 4) |
-    (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0)) * 2 + (s.memory && !s.indexed ? 1 : 0)
-  );
+  const sizes = (((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize);
+  const variant = s.rep === "" ? s.condition : s.rep === "rep" ? 1 : 2;
+  const bits = (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0) | (s.memory && !s.indexed ? 16 : 0) | (s.ripRelative ? 32 : 0);
+  return (((sizes << 4) | variant) << 6) | bits;
 }
 
 /** Whether a form has a definition. */
@@ -142,6 +145,12 @@ abstract class RecordTarget implements Target {
   effectiveAddress(): void {
     const { f, long } = this;
     const add = long ? OP.i64_add : OP.i32_add;
+    if (this.shape.ripRelative) {
+      this.nextIp();
+      f.get(this.record).memory(OP.i64_load32_s, R_DISPLACEMENT).op(OP.i64_add);
+      if (this.shape.addressSize === 4) f.i64(0xffff_ffff).op(OP.i64_and);
+      return;
+    }
     f.get(this.record).memory(OP.i32_load16_u, R_BASE).memory(long ? OP.i64_load : OP.i32_load, STATE);
     if (this.shape.indexed) {
       f.get(this.record).memory(OP.i32_load16_u, R_INDEX).memory(long ? OP.i64_load : OP.i32_load, STATE);
@@ -342,7 +351,8 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   const target = new InlineTarget(f, second, module, frame);
   target.jump(() => {
     target.nextIp();
-    f.get(frame.record).memory(OP.i32_load, R_IMMEDIATE).op(OP.i32_add);
+    if (first.long) f.get(frame.record).memory(OP.i64_load32_s, R_IMMEDIATE).op(OP.i64_add);
+    else f.get(frame.record).memory(OP.i32_load, R_IMMEDIATE).op(OP.i32_add);
   }, true);
   f.end();
   lowering.release();

@@ -76,17 +76,21 @@ const SECOND = `
 
 function shapesOf(form: Form, variants: string, long: boolean): Shape[] {
   const out: Shape[] = [];
-  const sizes = variants.includes("2") ? ([2, 4] as const) : ([4] as const);
+  if (long ? form.invalid64 : form.only64) return out;
+  const natural: (2 | 4 | 8)[] = !long ? [4] : form.default64 || form.forced64 ? [8] : [4, 8];
+  const sizes = variants.includes("2") ? [2 as const, ...natural] : natural;
   const conditions = form.range === "cc" ? Array.from({ length: 16 }, (_, n) => n) : [0];
   const string = form.operands.some(({ kind }) => kind === "X" || kind === "Y");
   for (const variant of variants.replace("2", "")) {
     if ((variant === "r" && form.memoryOnly) || (variant !== "r" && form.registerOnly)) continue;
+    const memory = variant === "m" || variant === "f" || string;
+    const addresses = !memory || string ? ["plain"] : long ? ["index", "plain", "rip"] : ["index", "plain"];
     for (const operandSize of sizes) {
       for (const condition of conditions) {
-        const memory = variant === "m" || variant === "f" || string;
-        for (const indexed of memory && !string ? [true, false] : [false]) {
+        for (const address of addresses) {
           out.push({
-            form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition, long, flat: true, flatOperand: variant !== "f", indexed,
+            form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition, long, flat: true, flatOperand: variant !== "f",
+            indexed: address === "index", ripRelative: address === "rip",
           });
         }
       }
@@ -101,13 +105,12 @@ function* lines(text: string): Generator<{ forms: Form[]; words: string[] }> {
     // Opcodes are separated by commas and may hold spaces; what follows the last of them are single words.
     const [, list, rest] = /^((?:[0-9A-F][^,]*,)*[0-9A-F]{2}(?: [0-9A-F]{2})?(?: \/\d)?(?:\+\w+)?) (\S.*)$/.exec(line)!;
     opcodes.push(...list!.split(","));
-    yield { forms: FORMS.filter((form) => opcodes.includes(form.opcode) && form.feature !== "LM" && !form.only64), words: rest!.split(" ") };
+    yield { forms: FORMS.filter((form) => opcodes.includes(form.opcode) && form.feature !== "LM"), words: rest!.split(" ") };
   }
 }
 
 /** Hot handlers for 16- and 32-bit code, or for 64-bit code. */
 export function hotShapes(long: boolean): HotShape[] {
-  if (long) return [];
   const out: HotShape[] = [];
   for (const { forms, words } of lines(HOT)) {
     for (const form of forms) for (const shape of shapesOf(form, words[0]!, long)) out.push({ shape, second: undefined });
@@ -117,10 +120,14 @@ export function hotShapes(long: boolean): HotShape[] {
     const jumps = [...words[1]!].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]);
     for (const form of forms) {
       for (const shape of shapesOf(form, words[0]!, long)) {
+        // 64-bit code has twice the sizes and a further kind of address: the rarer ones do without pairs.
+        if (long && (shape.indexed || shape.ripRelative || (shape.memory && form.operands[1]!.kind === "I"))) continue;
         for (const condition of jumps) out.push({ shape, second: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
       }
     }
   }
+  // In 64-bit code each of these would stand for four pairs of sizes, more than the function should hold.
+  if (long) return out;
   const all = (text: string): Shape[] => [...lines(text)].flatMap(({ forms, words }) => forms.flatMap((form) => shapesOf(form, words[0]!, long)));
   for (const shape of all(FIRST)) for (const second of all(SECOND)) out.push({ shape, second });
   return out;

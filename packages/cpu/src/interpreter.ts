@@ -156,7 +156,7 @@ export class Interpreter implements Engine, HandlerTable {
     const { shapes, numbers } = this.hot[long ? 1 : 0]!;
     const hot = numbers.get(shapeKey(shape));
     if (hot !== undefined) return hot;
-    const general = { ...shape, indexed: true };
+    const general = { ...shape, indexed: !shape.ripRelative };
     const key = shapeKey(general);
     let slot = this.outline.get(key);
     if (slot === undefined) {

@@ -651,38 +651,39 @@ export class Lowering {
    */
   staticCondition(code: number): void {
     const { f, kept } = this;
-    if (kept === undefined || kept.size === 8) return this.condition(code);
-    const shift = 32 - 8 * kept.size;
+    if (kept === undefined) return this.condition(code);
+    const wide = kept.size === 8;
+    const shift = wide ? 0 : 32 - 8 * kept.size;
     const signed = (push: () => void): void => {
       push();
       if (shift > 0) f.i32(shift).op(OP.i32_shl);
     };
     const negative = (): void => {
       signed(kept.result);
-      f.i32(31).op(OP.i32_shr_u);
+      if (wide) f.i64(0).op(OP.i64_lt_s);
+      else f.i32(31).op(OP.i32_shr_u);
     };
     const zero = (): void => {
       signed(kept.result);
-      f.op(OP.i32_eqz);
+      f.op(wide ? OP.i64_eqz : OP.i32_eqz);
     };
-    const compare = (op: number, extend: boolean): void => {
-      for (const push of [kept.a, kept.b]) {
-        if (extend) signed(push);
-        else push();
-      }
-      f.op(op);
+    const compare = (op: number, wideOp: number): void => {
+      signed(kept.a);
+      signed(kept.b);
+      f.op(wide ? wideOp : op);
     };
     switch (kept.rule === "sub" ? `sub${code >> 1}` : kept.rule === "logic" ? `logic${code >> 1}` : `${code >> 1}`) {
-      case "sub1": compare(OP.i32_lt_u, true); break;
-      case "sub2": compare(OP.i32_eq, true); break;
-      case "sub3": compare(OP.i32_le_u, true); break;
-      case "sub6": compare(OP.i32_lt_s, true); break;
-      case "sub7": compare(OP.i32_le_s, true); break;
+      case "sub1": compare(OP.i32_lt_u, OP.i64_lt_u); break;
+      case "sub2": compare(OP.i32_eq, OP.i64_eq); break;
+      case "sub3": compare(OP.i32_le_u, OP.i64_le_u); break;
+      case "sub6": compare(OP.i32_lt_s, OP.i64_lt_s); break;
+      case "sub7": compare(OP.i32_le_s, OP.i64_le_s); break;
       case "sub4": case "logic4": case "logic6": case "4": negative(); break;
       case "logic2": case "logic3": case "2": zero(); break;
       case "logic7":
         signed(kept.result);
-        f.i32(0).op(OP.i32_le_s);
+        if (wide) f.i64(0).op(OP.i64_le_s);
+        else f.i32(0).op(OP.i32_le_s);
         break;
       default: return this.condition(code);
     }

@@ -28,6 +28,8 @@ export interface Shape {
   readonly flatOperand: boolean;
   /** The address of the memory operand may have an index register. */
   readonly indexed: boolean;
+  /** The displacement counts from the next instruction (64-bit mode). */
+  readonly ripRelative: boolean;
 }
 
 /** Writes the IR of one instruction. */

@@ -12,7 +12,7 @@ function* shapes(form: Form): Generator<Shape> {
     const wide = form.operands.some(({ size }) => size === "y");
     for (const [long, flat, operandSize] of [[false, true, 4], [false, false, 2], [true, true, 4], [true, true, 8]] as const) {
       if (operandSize === 8 && !wide) continue;
-      yield { form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition: 0, long, flat, flatOperand: flat, indexed: true };
+      yield { form, operandSize, addressSize: long ? 8 : 4, memory, rep: "", condition: 0, long, flat, flatOperand: flat, indexed: true, ripRelative: false };
     }
   }
 }
