@@ -164,8 +164,12 @@ describe("SDM volume 2: CPUID", () => {
   test("leaves above the highest give the highest basic one", () => {
     const [highest, ...name] = cpuidLeaf(MODEL_I686, 0x40000000, 0, true);
     expect([highest, text(...name)]).toEqual([0x40000000, "DoppelDoppel"]);
-    expect(cpuidLeaf(MODEL_I686, 0x40000001, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 4, 1, true));
-    expect(cpuidLeaf(MODEL_I686, 0xffffffff, 9, true)).toEqual([0, 0, 0, 0]);
+    expect(cpuidLeaf(MODEL_I686, 0x40000001, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 0x16, 1, true));
+    expect(cpuidLeaf(MODEL_I686, 0xffffffff, 9, true)).toEqual([1000, 1000, 1000, 0]);
+  });
+  test("leaves 15h and 16h: counter and crystal at 1 GHz", () => {
+    expect(cpuidLeaf(MODEL_I686, 0x15, 0, true)).toEqual([1, 1, 1_000_000_000, 0]);
+    expect(cpuidLeaf(MODEL_I686, 0x16, 0, true)).toEqual([1000, 1000, 1000, 0]);
   });
 });
 

@@ -68,14 +68,18 @@ export class ApicTimer implements Persist<ApicTimerState> {
     if (this.#state.mode === TIMER_MODE.TSC_DEADLINE) return;
     this.#state.initial = value;
     this.#state.start = this.#clock.now();
-    this.#schedule();
+    this.#schedule(this.#state.start);
   }
 
   /** What is left of the count. */
   get currentCount(): number {
+    return this.#countAt(this.#clock.now());
+  }
+
+  #countAt(now: number): number {
     const { initial, start, mode } = this.#state;
     if (initial === 0) return 0;
-    const passed = Math.floor((this.#clock.now() - start) / this.#divisor());
+    const passed = Math.floor((now - start) / this.#divisor());
     if (mode === TIMER_MODE.PERIODIC) return initial - (passed % initial);
     return Math.max(0, initial - passed);
   }
@@ -86,12 +90,13 @@ export class ApicTimer implements Persist<ApicTimerState> {
   }
 
   set divideConfiguration(value: number) {
-    const left = this.currentCount;
+    const now = this.#clock.now();
+    const left = this.#countAt(now);
     const state = this.#state;
     state.divide = value & 0x0b;
     if (state.initial === 0) return;
-    state.start = this.#clock.now() - (state.initial - left) * this.#divisor();
-    if (left > 0) this.#schedule();
+    state.start = now - (state.initial - left) * this.#divisor();
+    if (left > 0) this.#schedule(now);
   }
 
   /** IA32_TSC_DEADLINE: armed value as two halves, 0 when disarmed; ignored in the other modes. */
@@ -123,11 +128,11 @@ export class ApicTimer implements Persist<ApicTimerState> {
     return code === 7 ? 1 : 2 << code;
   }
 
-  #schedule(): void {
+  /** @param now the moment that `start` was derived from: a host that stalls between two looks at its clock must not lose the timer */
+  #schedule(now = this.#clock.now()): void {
     const { initial, start, mode } = this.#state;
     if (initial === 0) return this.#alarm.clear();
     const period = initial * this.#divisor();
-    const now = this.#clock.now();
     if (mode !== TIMER_MODE.PERIODIC) {
       this.#alarm.set(start + period > now ? start + period : Infinity);
       return;

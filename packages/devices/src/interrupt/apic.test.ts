@@ -1,8 +1,10 @@
 /** Expectations from SDM volume 3, chapter "Advanced Programmable Interrupt Controller", and the 82093AA data sheet. */
+import { Clock } from "@doppel/clock";
 import { decode, encode } from "@doppel/persist";
 import { describe, expect, test } from "vitest";
 import { MmioBus } from "../bus/mmio-bus.ts";
 import { virtualTime } from "../bus/virtual-time.fixture.ts";
+import { ApicTimer } from "./apic-timer.ts";
 import { ApicBus } from "./apic-bus.ts";
 import { IoApic } from "./io-apic.ts";
 import { LocalApic } from "./local-apic.ts";
@@ -136,6 +138,21 @@ describe("local APIC", () => {
     expect(m.read(0x390)).toBe(600);
     m.advance(1000);
     expect(m.read(0x390)).toBe(100);
+  });
+
+  test("timer: a host that stalls while the guest arms it does not lose the interrupt", () => {
+    let ns = 0;
+    const clock = new Clock({ now: () => (ns += 1_000_000) });
+    const timer = new ApicTimer(clock, "timer", () => Infinity, () => fired++);
+    let fired = 0;
+    timer.divideConfiguration = 0x0b;
+    timer.initialCount = 500_000;
+    clock.runDue();
+    expect(fired).toBe(1);
+    timer.initialCount = 5_000_000;
+    timer.divideConfiguration = 0x0b;
+    for (let look = 0; look < 10; look++) clock.runDue();
+    expect(fired).toBe(2);
   });
 
   test("timer: TSC-deadline mode is armed by its MSR and disarms itself", () => {
