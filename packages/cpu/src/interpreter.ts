@@ -2,7 +2,7 @@
  * Tier 0: the interpreter. It owns the generated dispatch functions and handlers, and the run loop around them: between
  * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
  */
-import type { Frames } from "@doppel/memory";
+import type { Arena, Frames } from "@doppel/memory";
 import type { Shape } from "@doppel/semantics";
 import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
@@ -70,7 +70,7 @@ export class Interpreter implements Engine, HandlerTable {
   watchHit: HostWatchpoint | undefined;
   readonly counters: InterpreterCounters = { exceptions: new Float64Array(256), interrupts: new Float64Array(256), visits: 0, lookups: 0 };
   private readonly memory: WebAssembly.Memory;
-  private readonly view: DataView;
+  private readonly arena: Arena;
   private readonly words: Int32Array;
   private readonly jumpCache: number;
   private readonly helpers: Helpers;
@@ -97,7 +97,7 @@ export class Interpreter implements Engine, HandlerTable {
     this.interrupts = options.interrupts;
     const { arena } = frames;
     this.memory = arena.memory;
-    this.view = arena.view;
+    this.arena = arena;
     this.words = arena.i32;
     const size = options.recordsSize ?? RECORDS_SIZE;
     const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHES_SIZE + size), size: JUMP_CACHES_SIZE + size };
@@ -137,8 +137,8 @@ export class Interpreter implements Engine, HandlerTable {
       ...wrapped,
       segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
       checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
-      bulkMovs: (elementSize, addressSize, segment) => bulkMovs(cpu, this.view, elementSize!, addressSize!, segment!),
-      bulkStos: (elementSize, addressSize) => bulkStos(cpu, this.view, elementSize!, addressSize!),
+      bulkMovs: (elementSize, addressSize, segment) => bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),
+      bulkStos: (elementSize, addressSize) => bulkStos(cpu, this.arena, elementSize!, addressSize!),
       ...extra,
     };
   }
