@@ -26,10 +26,12 @@ test("a machine that runs otherwise is found out, and the program that shows it 
   const answer = wrong.cpu.bus.readPort.bind(wrong.cpu.bus);
   wrong.cpu.bus.readPort = (port, size) => answer(port, size) & 0xfe;
   for (let n = 0; n < 50; n++) {
-    const small = minimise([machines[0], wrong], fuzzProgram(`wrong/${n}`, forms));
-    if (small === undefined) continue;
-    expect(small.failure).toContain("one by one and in one piece");
-    expect(listing(small.program)).toMatch(/\bin(s[bwd])? /);
+    const program = fuzzProgram(`wrong/${n}`, forms);
+    if (checkProgram([machines[0], wrong], program) === undefined) continue;
+    // Fewer places to try: the search shall take a second, not a minute.
+    const small = minimise([machines[0], wrong], { ...program, starts: program.starts.filter((_, at) => at % 24 === 0) })!;
+    expect(small.failure).toMatch(/^(two runs alike|one by one and in one piece|saved in place and restored): /);
+    expect(listing(small.program)).toMatch(/\bin(s[bwd])?\b/);
     return;
   }
   expect.fail("no program read a port");
