@@ -19,7 +19,7 @@ export type Exit =
   | { readonly reason: "halted" }
   /** A fault while delivering a double fault: only a reset helps. */
   | { readonly reason: "shutdown" }
-  /** `requestExit` was called from outside or by a device. */
+  /** `requestExit` was called from outside or by a device; or fault follows fault, thousands of them, and no instruction retires. */
   | { readonly reason: "requested" }
   /** A host breakpoint stands at RIP, and nothing of the instruction has been executed; or the last instruction met a watchpoint. */
   | { readonly reason: "breakpoint" };

@@ -37,3 +37,14 @@ test("an NMI waits for the instruction behind POP SS", () => {
   machine.engine.run(1);
   expect([machine.cpu.state.rip, machine.cpu.state.gpr32(1)]).toEqual([0x500, 1]);
 });
+
+test("a handler that faults at once, for ever, does not hold the host: run comes back", () => {
+  const machine = realMode("ud2", () => {});
+  machine.physical.load(4 * 6, Uint8Array.of(0, 6, 0, 0));
+  machine.physical.load(0x600, assemble("ud2", { bits: 16 }));
+  machine.cpu.state.setSelector(layout.SS, 0x4000);
+  machine.cpu.state.setSegmentBase(layout.SS, 0x40000);
+  for (let n = 0; n < 2; n++) expect([machine.engine.run(10).reason, machine.engine.retired]).toEqual(["requested", 0]);
+  machine.physical.load(0x600, assemble("hlt", { bits: 16 }));
+  expect([machine.engine.run(10).reason, machine.engine.retired]).toEqual(["halted", 1]);
+});

@@ -26,6 +26,8 @@ const RECORDS_SIZE = 48 * 1024 * 1024;
 const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
 const LONGEST_VISIT = 0x7fff_fffe;
 const TABLE_STEP = 1024;
+/** Faults in a row, none of which reaches an instruction that retires, before `run` gives its caller a turn: some 20 ms. */
+const FRUITLESS_FAULTS = 10_000;
 /** What a visit of generated code ended with. */
 const RETIRED = 0;
 const FAULTED = 1;
@@ -80,6 +82,8 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly outline = new Map<number, number>();
   private readonly dispatchers: (((budget: number) => number) | undefined)[] = [undefined, undefined];
   private exitRequested = false;
+  /** Faults delivered since an instruction retired or `run` began. */
+  private fruitless = 0;
   private shadowBudget = -1;
   private inside = false;
   private slice = 0;
@@ -253,6 +257,7 @@ export class Interpreter implements Engine, HandlerTable {
     const { cpu } = this;
     let left = budget;
     this.exitRequested = false;
+    this.fruitless = 0;
     this.watchHit = undefined;
     let pass = this.stoppedAt;
     this.stoppedAt = NOWHERE;
@@ -295,6 +300,7 @@ export class Interpreter implements Engine, HandlerTable {
       const done = slice - rest;
       left -= done;
       this.retired += done;
+      if (done > 0) this.fruitless = 0;
       if (end === FAULTED) {
         if (!this.deliverFault()) return { reason: "shutdown" };
         if (this.stepping) left = 0;
@@ -319,6 +325,8 @@ export class Interpreter implements Engine, HandlerTable {
   private deliverFault(): boolean {
     const { cpu } = this;
     this.counters.exceptions[cpu.state.faultVector]!++;
+    // A handler whose first instruction faults may go on so for ever: nothing retires, so no budget ends it.
+    if (++this.fruitless >= FRUITLESS_FAULTS) this.exitRequested = true;
     return cpu.deliverFault() === "ok";
   }
 
