@@ -22,7 +22,11 @@ const undefinedFlags: Record<string, number> = {
   bt: OF | SF | AF | PF, bts: OF | SF | AF | PF, btr: OF | SF | AF | PF, btc: OF | SF | AF | PF,
   aaa: OF | SF | ZF | PF, aas: OF | SF | ZF | PF, aad: OF | AF | CF, aam: OF | AF | CF, daa: OF, das: OF,
 };
-const own = new Set(["in", "insb", "insw", "insd", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "cpuid", "str", "sgdt", "sidt"]);
+const own = new Set([
+  "in", "insb", "insw", "insd", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "cpuid",
+  // QEMU keeps no x87 pointers, and has its own last bits of what is not defined to the last bit.
+  "fxsave", "fsave", "fnsave", "fstenv", "fnstenv", "fsin", "fcos", "fsincos", "fptan", "fpatan", "f2xm1", "fyl2x", "fyl2xp1", "rcpps", "rcpss", "rsqrtps", "rsqrtss",
+]);
 
 /** The mnemonic of a disassembled line, without prefixes. */
 export function mnemonic(text: string): string {

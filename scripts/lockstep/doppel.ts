@@ -1,20 +1,39 @@
 /** Our machine in a lockstep run: takes over QEMU's state, steps, and shows the same registers. */
 import type { CpuImage } from "./qemu.ts";
+import { I386_REGISTERS, readLinear } from "@doppel/debug";
 import { VirtualMachine } from "@doppel/vmm";
 import { IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
+import { LAYOUT, type RegisterBytes, word } from "./gdb-client.ts";
 
-/** Order of the general registers in gdb's description and in ours. */
+/** Bytes that an instruction wrote. */
+export interface Store {
+  readonly linear: number;
+  readonly length: number;
+}
+
+/** What of QEMU's registers we have, but for those that QEMU does not keep. */
+const SHOWN = I386_REGISTERS.filter(({ name }) => LAYOUT.some(([theirs]) => theirs === name) && !/^(ftag|fi|fo)/.test(name));
+
+/** Segment registers by QEMU's names, and ours. */
 const SEGMENTS = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDT: 6, TR: 7 } as const;
 
 /** A machine without interrupts: QEMU's stub holds them back while it steps, and so do we. */
 export class Doppel {
   readonly vm: VirtualMachine;
+  private stores: Store[] = [];
 
   /** @param memory bytes of RAM. @param bios a BIOS image that both machines have. */
   constructor(memory: number, bios?: Uint8Array) {
     this.vm = new VirtualMachine({ memory, ...(bios ? { bios } : {}), noReboot: true, deterministic: true });
     this.vm.chipset.presetAsFirmware();
     this.vm.engine.interrupts = undefined;
+    const { cpu } = this.vm;
+    // Every store is seen: all of memory is one watchpoint, and no page gets a data tag.
+    cpu.watchpoints = [{ linear: 0, length: 2 ** 32, on: "write" }];
+    cpu.onWatch = (_, linear, length) => void this.stores.push({ linear, length });
+    cpu.dataBreakpoints = true;
+    const everywhere: number[] = Object.assign([], { includes: () => true });
+    cpu.mmu.watch(everywhere);
   }
 
   /** Goes on from another machine's state. */
@@ -68,63 +87,64 @@ export class Doppel {
     this.vm.cpu.mmu.tlb.flush();
   }
 
-  /** Values in gdb's order. */
-  registers(): Uint32Array {
-    const { state } = this.vm.cpu;
-    const selectors = [1, 2, 3, 0, 4, 5].map((segment) => state.selector(segment));
-    return Uint32Array.from([...[0, 1, 2, 3, 4, 5, 6, 7].map((register) => state.gpr32(register)), state.rip, state.eflags, ...selectors]);
+  /** The registers that both machines show, by QEMU's names. */
+  registers(): RegisterBytes {
+    const { cpu } = this.vm;
+    const all: RegisterBytes = {};
+    for (const { name, read } of SHOWN) all[name] = read(cpu);
+    for (let n = 0; n < 8; n++) all[`fpr${n}`] = cpu.state.fpr(n).slice();
+    return all;
   }
 
-  /** Takes over general registers and flags, after an instruction whose result is the other machine's own. */
-  take(registers: Uint32Array): void {
-    const { state } = this.vm.cpu;
-    for (let i = 0; i < 8; i++) state.setGpr32(i, registers[i]!);
-    state.eflags = registers[9]!;
+  /** Takes over one register: the result is the other machine's own, or not defined. */
+  take(name: string, bytes: Uint8Array): boolean {
+    const { cpu } = this.vm;
+    if (/^fpr\d$/.test(name)) cpu.state.fpr(Number(name[3])).set(bytes);
+    else if (name === "cr2") cpu.cr2 = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
+    else return I386_REGISTERS.find((register) => register.name === name)!.write(cpu, bytes);
+    return true;
   }
 
   /** Sets the SYSENTER registers to what led another machine to these values. */
-  learnSysenter(registers: Uint32Array): void {
+  learnSysenter(registers: RegisterBytes): void {
     const { msr } = this.vm.cpu;
-    msr.set(IA32_SYSENTER_CS, registers[10]!, 0);
-    msr.set(IA32_SYSENTER_ESP, registers[4]!, 0);
-    msr.set(IA32_SYSENTER_EIP, registers[8]!, 0);
+    msr.set(IA32_SYSENTER_CS, word(registers, "cs"), 0);
+    msr.set(IA32_SYSENTER_ESP, word(registers, "esp"), 0);
+    msr.set(IA32_SYSENTER_EIP, word(registers, "eip"), 0);
+  }
+
+  /** Executes one instruction, or delivers a fault, and gives the stores that it did. */
+  step(): readonly Store[] {
+    this.stores = [];
+    this.vm.engine.step();
+    return this.stores;
+  }
+
+  /** Delivers an interrupt that the other machine has taken. */
+  interrupt(vector: number): readonly Store[] {
+    this.stores = [];
+    this.vm.cpu.activity = 0;
+    this.vm.cpu.interrupt(vector);
+    return this.stores;
+  }
+
+  /** The vector whose gate leads to an address, or -1. */
+  vectorOf(eip: number): number {
+    const { cpu } = this.vm;
+    const long = cpu.protectedMode || (cpu.cr0 & 1) !== 0;
+    const size = long ? 8 : 4;
+    const gates = readLinear(this.vm, cpu.idtr.base, Math.min(256 * size, cpu.idtr.limit + 1));
+    const half = (at: number): number => gates[at]! | (gates[at + 1]! << 8);
+    for (let vector = 0; (vector + 1) * size <= gates.length; vector++) {
+      const target = long ? (half(8 * vector) | (half(8 * vector + 6) << 16)) >>> 0 : half(4 * vector);
+      if (target === eip && vector >= 8) return vector;
+    }
+    return -1;
   }
 
   /** Linear address of the next instruction. */
   linearRip(): number {
     const { state } = this.vm.cpu;
     return (state.segmentBase(1) + state.rip) >>> 0;
-  }
-
-  /** Up to 15 bytes at CS:EIP; fewer where a page is missing. */
-  code(): Uint8Array {
-    const bytes: number[] = [];
-    for (let i = 0; i < 15; i++) {
-      const linear = (this.linearRip() + i) >>> 0;
-      const physical = this.physical(linear);
-      if (physical === undefined) break;
-      bytes.push(this.vm.memory.map.read8(physical as never));
-    }
-    return Uint8Array.from(bytes);
-  }
-
-  /** Physical address by the guest's own tables, without any trace in them. */
-  physical(linear: number): number | undefined {
-    const { cpu } = this.vm;
-    const read = (at: number): number => this.vm.memory.map.read32(at as never);
-    if ((cpu.cr0 & 0x80000000) === 0) return linear;
-    if ((cpu.cr4 & 0x20) !== 0) {
-      const pointer = read((cpu.cr3 & 0xffffffe0) + (linear >>> 30) * 8);
-      const directory = read((pointer & 0xfffff000) + ((linear >>> 21) & 0x1ff) * 8);
-      if ((pointer & directory & 1) === 0) return undefined;
-      if ((directory & 0x80) !== 0) return ((directory & 0xffe00000) | (linear & 0x1fffff)) >>> 0;
-      const page = read((directory & 0xfffff000) + ((linear >>> 12) & 0x1ff) * 8);
-      return (page & 1) === 0 ? undefined : ((page & 0xfffff000) | (linear & 0xfff)) >>> 0;
-    }
-    const directory = read(((cpu.cr3 & 0xfffff000) >>> 0) + (linear >>> 22) * 4);
-    if ((directory & 1) === 0) return undefined;
-    if ((directory & 0x80) !== 0 && (cpu.cr4 & 0x10) !== 0) return ((directory & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
-    const page = read(((directory & 0xfffff000) >>> 0) + ((linear >>> 12) & 0x3ff) * 4);
-    return (page & 1) === 0 ? undefined : ((page & 0xfffff000) | (linear & 0xfff)) >>> 0;
   }
 }

@@ -5,10 +5,25 @@
 import type { Socket } from "node:net";
 import { connect } from "node:net";
 
-/** The first sixteen registers of gdb's i386 description, in its order. */
-export const REGISTERS = [
-  "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ss", "ds", "es", "fs", "gs",
-] as const;
+const numbered = (name: string, bytes: number): [string, number][] => Array.from({ length: 8 }, (_, n) => [`${name}${n}`, bytes]);
+
+const words = (...names: string[]): [string, number][] => names.map((name) => [name, 4]);
+
+/** QEMU's registers and their bytes, in the order of its `g` packet. Its x87 registers are the physical ones, whatever TOP is. */
+export const LAYOUT: readonly (readonly [name: string, bytes: number])[] = [
+  ...words("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ss", "ds", "es", "fs", "gs"),
+  ...words("fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer"),
+  ...numbered("fpr", 10), ...words("fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"), ...numbered("xmm", 16), ...words("mxcsr"),
+];
+
+/** Registers by name, as bytes. */
+export type RegisterBytes = Record<string, Uint8Array>;
+
+/** A register as a number, its low 32 bits. */
+export function word(registers: RegisterBytes, name: string): number {
+  const bytes = registers[name]!;
+  return (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0;
+}
 
 /** A connection to a stub, at most one request at a time. */
 export class GdbClient {
@@ -50,22 +65,33 @@ export class GdbClient {
     return this.#next();
   }
 
-  /** Values in the order of {@link REGISTERS}. */
-  async registers(): Promise<Uint32Array> {
+  /** All registers of {@link LAYOUT}. */
+  async registers(): Promise<RegisterBytes> {
     const reply = Buffer.from(await this.request("g"), "hex");
-    return Uint32Array.from(REGISTERS, (_, i) => reply.readUInt32LE(i * 4));
+    let at = 0;
+    return Object.fromEntries(LAYOUT.map(([name, bytes]) => [name, reply.subarray(at, (at += bytes))]));
   }
 
-  /** Executes one instruction, without interrupts. */
+  /** Bytes at a linear address; undefined where nothing is mapped. */
+  async memory(linear: number, length: number): Promise<Uint8Array | undefined> {
+    const reply = await this.request(`m${linear.toString(16)},${length.toString(16)}`);
+    return reply.startsWith("E") && reply.length === 3 ? undefined : Buffer.from(reply, "hex");
+  }
+
+  /** Executes one instruction, or delivers a fault; without interrupts, unless they were asked for. */
   async step(): Promise<void> {
     await this.request("s");
   }
 
-  /** Runs until a breakpoint at a linear address. */
-  async runTo(address: number): Promise<void> {
-    await this.request(`Z1,${address.toString(16)},1`);
-    await this.request("c");
-    await this.request(`z1,${address.toString(16)},1`);
+  /** Runs until the nth arrival at a linear address. */
+  async runTo(address: number, hits = 1): Promise<void> {
+    const place = `1,${address.toString(16)},1`;
+    for (let n = 0; n < hits; n++) {
+      if (n > 0) await this.step();
+      await this.request(`Z${place}`);
+      await this.request("c");
+      await this.request(`z${place}`);
+    }
   }
 
   /** A command of the other side's monitor; gives what it prints. */

@@ -37,19 +37,25 @@ export class Qemu {
     this.#memory = memory;
   }
 
-  /** Starts `qemu-system-i386` with further arguments, stopped before its first instruction. */
-  static async start(args: readonly string[], memory: number): Promise<Qemu> {
+  /**
+   * Starts `qemu-system-i386` with further arguments, stopped before its first instruction.
+   * @param interrupts lets interrupts and timers through while it steps; a microsecond passes per instruction then, however slow the steps are
+   */
+  static async start(args: readonly string[], memory: number, interrupts = false): Promise<Qemu> {
     const folder = mkdtempSync(join(tmpdir(), "doppel-lockstep-"));
     const socket = join(folder, "gdb");
     const child = spawn("qemu-system-i386", [
       "-M", "pc,hpet=off", "-cpu", "pentium3,+nx,+sse2,+pni,+clflush", "-m", `${memory >> 20}`,
-      "-display", "none", "-serial", "null", "-net", "none", "-no-reboot", "-S", "-gdb", `unix:${socket},server=on,wait=off`, ...args,
+      "-display", "none", "-serial", "null", "-net", "none", "-no-reboot", "-S", "-gdb", `unix:${socket},server=on,wait=off`,
+      ...(interrupts ? ["-icount", "shift=10,sleep=off"] : []), ...args,
     ], { stdio: ["ignore", "ignore", "inherit"] });
     await new Promise<void>((resolve, reject) => {
       child.on("spawn", resolve);
       child.on("error", () => reject(new Error("qemu-system-i386 cannot be started; install QEMU to run in lockstep with it")));
     });
-    return new Qemu(await GdbClient.connect(socket), child, folder, memory);
+    const gdb = await GdbClient.connect(socket);
+    if (interrupts) await gdb.request("Qqemu.sstep=1");
+    return new Qemu(gdb, child, folder, memory);
   }
 
   stop(): void {

@@ -88,8 +88,8 @@ export class Cpu {
   dataBreakpoints = false;
   /** What the host watches; change it through the engine. */
   watchpoints: readonly HostWatchpoint[] = [];
-  /** Called when an access meets one of them; set by the engine. */
-  onWatch: ((point: HostWatchpoint) => void) | undefined;
+  /** Called when an access of `size` bytes meets one of them; set by the engine. */
+  onWatch: ((point: HostWatchpoint, linear: number, size: number) => void) | undefined;
   /** CR0.PE set and EFLAGS.VM clear. */
   protectedMode = false;
   /** 64-bit mode. */

@@ -19,7 +19,7 @@ export interface HostWatchpoint {
 export function noteHostAccess(cpu: Cpu, linear: number, size: number, write: boolean): void {
   for (const point of cpu.watchpoints) {
     if (point.on !== "access" && (point.on === "write") !== write) continue;
-    if (linear < point.linear + point.length && point.linear < linear + size) cpu.onWatch?.(point);
+    if (linear < point.linear + point.length && point.linear < linear + size) cpu.onWatch?.(point, linear, size);
   }
 }
 
