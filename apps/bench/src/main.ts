@@ -1,0 +1,83 @@
+/** `npx pnpm@12.21.0 bench`: the same guest, the same work, on Doppel and on a peer, in one session. See `--help`. */
+import process from "node:process";
+import { availableParallelism } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { engines as known } from "./engines.ts";
+import { debianGuest, ownGuest } from "./guests.ts";
+import { describeHost, load, pinTo } from "./host.ts";
+import { measure } from "./measure.ts";
+import { HELP, parseOptions, UsageError } from "./options.ts";
+import { markdown, type Report, table } from "./report.ts";
+import { SilenceError } from "./machine-process.ts";
+import { summarise } from "./summary.ts";
+import { BOOT } from "./workload.ts";
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const args = process.argv.slice(2);
+const interrupted = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+
+async function main(): Promise<number> {
+  const options = parseOptions(args);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const guest = options.guest === "debian" ? await debianGuest(options.scale, say) : ownGuest(options.scale);
+  const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
+  if (options.list) {
+    for (const { name, says } of works) process.stdout.write(`${name.padEnd(20)} ${says}\n`);
+    for (const engine of known) process.stdout.write(`${engine.name.padEnd(20)} ${engine.version() ?? "not installed"}\n`);
+    return 0;
+  }
+  for (const name of options.only ?? [])
+    if (!works.some((work) => work.name === name)) throw new UsageError(`There is no work called ${name}; there is ${works.map((work) => work.name).join(", ")}.`);
+  const engines = (options.engines ?? known.map(({ name }) => name)).map((name) => {
+    const engine = known.find((candidate) => candidate.name === name);
+    if (engine === undefined) throw new UsageError(`There is no engine called ${name}; there is ${known.map((candidate) => candidate.name).join(", ")}.`);
+    return { engine, version: engine.version() };
+  });
+  for (const { engine, version } of engines)
+    if (version === undefined) {
+      if (options.engines !== undefined) throw new UsageError(`${engine.name} is not installed.`);
+      say(`bench: ${engine.name} is not installed; there are no ratios without it.`);
+    }
+  const installed = engines.flatMap(({ engine, version }) => (version === undefined ? [] : [{ engine, version }]));
+
+  const prefix = options.pin ? pinTo(options.cpu ?? availableParallelism() - 1) : [];
+  const before = load();
+  const raw = await measure({
+    guest, engines: installed.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
+    ...(options.only === undefined ? {} : { only: options.only }),
+  });
+  const lines = summarise(raw);
+  const report: Report = {
+    date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" "),
+    guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
+    host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
+    engines: Object.fromEntries(installed.map(({ engine, version }) => [engine.name, version])), lines, raw,
+  };
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n`);
+  const differing = lines.filter(({ answers }) => answers.length > 1);
+  for (const { work, answers } of differing) say(`bench: the machines disagree about ${work}: ${answers.join(" / ")}`);
+  if (options.out !== undefined && differing.length === 0) {
+    mkdirSync(dirname(options.out), { recursive: true });
+    writeFileSync(`${options.out}.json`, `${JSON.stringify(report, null, 1)}\n`);
+    writeFileSync(`${options.out}.md`, markdown(report, guest.workloads));
+  }
+  return differing.length === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (interrupted.signal.aborted) process.exitCode = 130;
+  else if (error instanceof UsageError || (error instanceof Error && "code" in error)) {
+    say(`bench: ${error.message}`);
+    process.exitCode = 2;
+  } else if (error instanceof SilenceError) {
+    say(`bench: ${error.message}`);
+    process.exitCode = 1;
+  } else throw error;
+}

@@ -1,0 +1,86 @@
+/** The command line of the benchmark. */
+import { parseArgs } from "node:util";
+
+/** What was asked for. */
+export interface BenchOptions {
+  readonly guest: "debian" | "embedded";
+  readonly runs: number;
+  readonly only: ReadonlySet<string> | undefined;
+  /** Names, or undefined for all that are installed. */
+  readonly engines: readonly string[] | undefined;
+  /** Divides the work. */
+  readonly scale: number;
+  readonly cpu: number | undefined;
+  readonly pin: boolean;
+  readonly json: boolean;
+  /** Where to write NAME.json and NAME.md. */
+  readonly out: string | undefined;
+  readonly list: boolean;
+  readonly help: boolean;
+}
+
+/** A command line that cannot be used. */
+export class UsageError extends Error {}
+
+/** What `--help` prints. */
+export const HELP = `Usage: npx pnpm@12.21.0 bench [OPTIONS]
+
+Boots the same guest on Doppel and on QEMU's TCG (when qemu-system-i386 is installed), does the same work at its prompt on both, in turns, and
+prints medians and ratios. Progress goes to standard error.
+
+  --runs N           runs of each engine (default 5)
+  --only A,B         these pieces of work only; "boot" is one (default all)
+  --engines A,B      these engines only; ratios are of the first over the last (default all that are installed)
+  --guest NAME       debian, or embedded: our own kernel, which needs no network (default debian)
+  --quick            a tenth of the work
+  --cpu N            the processor that the machines are pinned to (default the last)
+  --no-pin           leave the machines to the host's scheduler
+  --json             print the report as JSON, raw figures included
+  --out FILE         write FILE.json and FILE.md as well
+  --list             print the pieces of work and the engines
+  --help             print this
+
+Examples:
+  npx pnpm@12.21.0 bench --quick --runs 1
+  npx pnpm@12.21.0 bench --only boot,sort --runs 3
+  npx pnpm@12.21.0 bench --engines doppel-interpreter --only awk-float --json
+  npx pnpm@12.21.0 bench --out docs/performance/interpreter
+
+Ends with 0, 1 when machines disagree about an answer or one of them fails, 2 for a bad command line, 130 after Ctrl-C.
+`;
+
+function count(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least) throw new UsageError(`--${name} takes a whole number from ${least} on, not ${text}.`);
+  return value;
+}
+
+/**
+ * Reads the command line.
+ * @throws {UsageError} with a sentence for the first thing that is wrong.
+ */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: args.filter((arg) => arg !== "--"),
+      options: {
+        runs: { type: "string", default: "5" }, only: { type: "string" }, engines: { type: "string" }, guest: { type: "string", default: "debian" },
+        quick: { type: "boolean", default: false }, cpu: { type: "string" }, "no-pin": { type: "boolean", default: false },
+        json: { type: "boolean", default: false }, out: { type: "string" }, list: { type: "boolean", default: false }, help: { type: "boolean", default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { guest } = values;
+  if (guest !== "debian" && guest !== "embedded") throw new UsageError(`There is no guest called ${guest}; the guests are debian and embedded.`);
+  return {
+    guest, runs: count("runs", values.runs, 1),
+    only: values.only === undefined ? undefined : new Set(values.only.split(",")),
+    engines: values.engines?.split(","),
+    scale: values.quick ? 10 : 1,
+    cpu: values.cpu === undefined ? undefined : count("cpu", values.cpu, 0),
+    pin: !values["no-pin"], json: values.json, out: values.out, list: values.list, help: values.help,
+  };
+}

@@ -1,0 +1,66 @@
+/** The result as JSON (raw figures included) and as Markdown. */
+import type { Host } from "./host.ts";
+import type { Sample } from "./session.ts";
+import type { Workload } from "./workload.ts";
+import { geometricMean, type Line, type Spread } from "./summary.ts";
+import { BOOT } from "./workload.ts";
+
+/** Everything about one measurement. */
+export interface Report {
+  readonly date: string;
+  /** The command line that made it. */
+  readonly command: string;
+  readonly guest: { readonly name: string; readonly versions: Readonly<Record<string, string>>; readonly memory: number };
+  readonly host: Host;
+  /** Load average of one minute before and after. */
+  readonly load: readonly [before: number, after: number];
+  /** Whether each machine was held on one processor. */
+  readonly pinned: boolean;
+  readonly engines: Readonly<Record<string, string>>;
+  readonly lines: readonly Line[];
+  /** Milliseconds, by engine and run. */
+  readonly raw: Readonly<Record<string, readonly (readonly Sample[])[]>>;
+}
+
+const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1);
+const cell = ({ median, least, most }: Spread): string => `${seconds(median)} (${seconds(least)}-${seconds(most)})`;
+const times = (ratio: number | undefined): string => (ratio === undefined ? "-" : ratio.toFixed(2));
+const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+/** The table: medians with extremes in seconds, ratios of the first engine over the last. */
+export function table(lines: readonly Line[], workloads: readonly Workload[]): string {
+  const engines = lines[0]?.series.map(({ engine }) => engine) ?? [];
+  const says = new Map(workloads.map((workload) => [workload.name, workload.says]));
+  const rows = lines.map(({ work, series, ratio, processorRatio }) =>
+    row([says.get(work) ?? "boot to the first line of user space", ...series.map(({ elapsed }) => cell(elapsed)), times(ratio), times(processorRatio)]));
+  const mean = (pick: (line: Line) => number | undefined): string => {
+    const ratios = lines.filter(({ work }) => work !== BOOT).flatMap((line) => pick(line) ?? []);
+    return ratios.length < 2 ? "-" : times(geometricMean(ratios));
+  };
+  const summary = row(["geometric mean without the boot", ...engines.map(() => ""), mean(({ ratio }) => ratio), mean(({ processorRatio }) => processorRatio)]);
+  return [
+    row(["work inside the guest", ...engines.map((engine) => `${engine} (s)`), "ratio", "ratio, processor time"]),
+    row(["---", ...engines.map(() => "---:"), "---:", "---:"]), ...rows, summary,
+  ].join("\n");
+}
+
+/** The whole report for people. */
+export function markdown(report: Report, workloads: readonly Workload[]): string {
+  const { host, guest } = report;
+  const runs = Object.values(report.raw)[0]?.length ?? 0;
+  return `# ${Object.keys(report.engines).join(" and ")}
+
+Medians of ${runs} interleaved run${runs === 1 ? "" : "s"}, least and most in parentheses. The ratio divides the first column by the last: below 1 the first
+machine is faster. Times are the host's, between marks on the guest's serial line; the boot starts with the process. Every answer
+(checksum, sum, count) was the same on all machines.
+
+    ${report.command}
+
+- Guest: ${guest.name}, ${guest.memory} MiB of RAM${Object.entries(guest.versions).map(([name, version]) => `, ${name} ${version}`).join("")}
+${Object.entries(report.engines).map(([name, version]) => `- ${name}: ${version}`).join("\n")}
+- Host: ${host.processor}, ${host.cores} cores, ${host.memory}, ${host.system}; ${report.pinned ? "each machine pinned to one processor" : "not pinned"}; load average ${report.load[0]} before, ${report.load[1]} after
+- Date: ${report.date}
+
+${table(report.lines, workloads)}
+`;
+}
