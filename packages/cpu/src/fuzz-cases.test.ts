@@ -2,7 +2,7 @@
 import { bareMachine } from "@doppel/testkit";
 import { assemble } from "@doppel/x86";
 import { expect, test } from "vitest";
-import { layout } from "./index.ts";
+import { type InterruptSource, layout } from "./index.ts";
 
 /** A machine in real mode with code at 1000:0000, and the NMI's handler, an IRET, at 0000:0500. */
 function realMode(source: string, writePort: (port: number, value: number) => void): ReturnType<typeof bareMachine> {
@@ -47,4 +47,36 @@ test("a handler that faults at once, for ever, does not hold the host: run comes
   for (let n = 0; n < 2; n++) expect([machine.engine.run(10).reason, machine.engine.retired]).toEqual(["requested", 0]);
   machine.physical.load(0x600, assemble("hlt", { bits: 16 }));
   expect([machine.engine.run(10).reason, machine.engine.retired]).toEqual(["halted", 1]);
+});
+
+test("of two interrupts through trap gates the second comes before the first one's handler begins (SDM volume 3, 6.12.1.2)", () => {
+  const waiting = [0x31, 0x30];
+  const interrupts: InterruptSource = { pending: () => waiting.length > 0, acknowledge: () => waiting.pop()! };
+  const machine = bareMachine({ interrupts });
+  const { cpu, physical } = machine;
+  const handler = 0x8000;
+  physical.load(handler, assemble("nop\n nop\n hlt"));
+  for (const vector of [0x30, 0x31]) {
+    physical.write32(0x2000 + 8 * vector, handler | (8 << 16));
+    physical.write32(0x2004 + 8 * vector, 0x8f00);
+  }
+  physical.write32(0x1008, 0xffff);
+  physical.write32(0x100c, 0x00cf9b00);
+  Object.assign(cpu.gdtr, { base: 0x1000, limit: 15 });
+  Object.assign(cpu.idtr, { base: 0x2000, limit: 0x3ff });
+  cpu.cr0 |= 1;
+  const { CS, SS, DS, ES } = layout;
+  for (const segment of [CS, SS, DS, ES]) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffffffff);
+    cpu.state.setSegmentAttributes(segment, segment === CS ? 0x00cf9b00 : 0x00cf9300);
+  }
+  cpu.state.setSelector(CS, 8);
+  cpu.state.eflags = 0x202;
+  cpu.state.rip = 0x9000;
+  cpu.state.setGpr32(4, 0x7000);
+  cpu.deriveSegments();
+  machine.engine.run(3);
+  expect([waiting.length, cpu.state.gpr32(4), cpu.state.rip]).toEqual([0, 0x7000 - 24, handler + 3]);
+  expect(physical.read32(0x7000 - 24)).toBe(handler);
 });

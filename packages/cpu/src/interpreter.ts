@@ -26,7 +26,7 @@ const RECORDS_SIZE = 48 * 1024 * 1024;
 const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
 const LONGEST_VISIT = 0x7fff_fffe;
 const TABLE_STEP = 1024;
-/** Faults in a row, none of which reaches an instruction that retires, before `run` gives its caller a turn: some 20 ms. */
+/** Faults and interrupts in a row, none of which reaches an instruction that retires, before `run` gives its caller a turn: some 20 ms. */
 const FRUITLESS_FAULTS = 10_000;
 /** What a visit of generated code ended with. */
 const RETIRED = 0;
@@ -82,7 +82,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly outline = new Map<number, number>();
   private readonly dispatchers: (((budget: number) => number) | undefined)[] = [undefined, undefined];
   private exitRequested = false;
-  /** Faults delivered since an instruction retired or `run` began. */
+  /** Faults and interrupts delivered since an instruction retired or `run` began. */
   private fruitless = 0;
   private shadowBudget = -1;
   private inside = false;
@@ -272,11 +272,14 @@ export class Interpreter implements Engine, HandlerTable {
         this.nmiPending = false;
         if (cpu.nmi() === "triple-fault") return { reason: "shutdown" };
         if (this.stepping) left = 0;
+        // Behind a trap gate IF is still set: what else is pending comes before the handler's first instruction.
+        if (++this.fruitless < FRUITLESS_FAULTS) continue;
       } else if (this.interrupts !== undefined && cpu.interruptible && this.interrupts.pending()) {
         const vector = this.interrupts.acknowledge();
         this.counters.interrupts[vector]!++;
         if (cpu.interrupt(vector) === "triple-fault") return { reason: "shutdown" };
         if (this.stepping) left = 0;
+        if (++this.fruitless < FRUITLESS_FAULTS) continue;
       }
       if (this.exitRequested) return { reason: "requested" };
       if (left <= 0) return { reason: "budget" };
