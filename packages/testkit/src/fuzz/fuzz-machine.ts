@@ -16,6 +16,7 @@ const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
 const TSC_START = 1000;
+const FIRST_VECTOR = 0x20;
 const TABLES_END = 0xc000;
 const ACCESSED_DIRTY = 0x60;
 const { CS, LDTR, TR } = layout;
@@ -24,7 +25,7 @@ const { CS, LDTR, TR } = layout;
 export interface MachineImage {
   readonly cpu: ReturnType<Cpu["save"]>;
   readonly ram: Uint8Array;
-  readonly device: readonly [hash: number, line: number, nmi: number];
+  readonly device: readonly [hash: number, lines: number, nmi: number];
 }
 
 /** A machine for one program after another. */
@@ -35,7 +36,8 @@ export class FuzzMachine {
   private readonly physical: PhysicalMap;
   private readonly words: Int32Array;
   private device = 0;
-  private line = -1;
+  /** Interrupts that wait: bit n is vector 20h + n. */
+  private lines = 0;
   private streak = 0;
   private streakAt = -1;
   /** Faults delivered since construction. */
@@ -84,11 +86,11 @@ export class FuzzMachine {
     this.engine = new Interpreter({
       cpu, frames, recordsSize: RECORDS,
       interrupts: {
-        pending: () => this.line >= 0,
+        pending: () => this.lines !== 0,
         acknowledge: () => {
-          const vector = this.line;
-          this.line = -1;
-          return vector;
+          const line = 31 - Math.clz32(this.lines);
+          this.lines &= ~(1 << line);
+          return FIRST_VECTOR + line;
         },
       },
     });
@@ -107,7 +109,7 @@ export class FuzzMachine {
   private portWritten(port: number, size: number, value: number): void {
     this.note(port, size);
     this.note(value, 2);
-    if ((port & 15) === 0) this.line = 0x20 + (value & 0x1f);
+    if ((port & 15) === 0) this.lines |= (1 << (value & 0x1f)) | ((value & 0x20) !== 0 ? 1 << ((value >>> 8) & 0x1f) : 0);
     else if ((port & 15) === 1) this.engine.nmiPending = true;
     this.engine.attend();
   }
@@ -116,7 +118,7 @@ export class FuzzMachine {
   load(program: FuzzProgram): void {
     this.write(program.image, 0, RAM);
     this.device = 0;
-    this.line = -1;
+    this.lines = 0;
     this.streak = 0;
     this.streakAt = -1;
   }
@@ -237,13 +239,13 @@ export class FuzzMachine {
   }
 
   save(): MachineImage {
-    return { cpu: this.cpu.save(), ram: this.ram.slice(), device: [this.device, this.line, this.engine.nmiPending ? 1 : 0] };
+    return { cpu: this.cpu.save(), ram: this.ram.slice(), device: [this.device, this.lines, this.engine.nmiPending ? 1 : 0] };
   }
 
   restore(image: MachineImage): void {
     this.write(image.ram, 0, RAM);
     this.cpu.restore(image.cpu);
-    [this.device, this.line] = image.device;
+    [this.device, this.lines] = image.device;
     this.engine.nmiPending = image.device[2] === 1;
     this.streak = 0;
     this.streakAt = -1;
@@ -254,7 +256,7 @@ export class FuzzMachine {
     const bytes = encode(this.cpu.save() as unknown as PersistValue);
     const padded = new Uint8Array((bytes.length + 3) & ~3);
     padded.set(bytes);
-    return { cpu: hash(new Int32Array(padded.buffer)), ram: hash(this.words), device: hash(Int32Array.of(this.device, this.line, this.engine.nmiPending ? 1 : 0)) };
+    return { cpu: hash(new Int32Array(padded.buffer)), ram: hash(this.words), device: hash(Int32Array.of(this.device, this.lines, this.engine.nmiPending ? 1 : 0)) };
   }
 }
 
