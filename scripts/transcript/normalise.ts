@@ -21,10 +21,10 @@ export function normaliseLine(line: string): string {
 /** What the kernel says in the middle of another program's output. */
 const MESSAGE = /^\[ *\d+\.\d+\] /;
 
-/** QEMU has caches of other sizes, a microcode revision, and no VME. */
+/** QEMU has caches of other sizes, a microcode revision, no VME, no leaf 15h, and does not tell the width of virtual addresses. */
 function processor(line: string): string[] {
-  if (/^(cache size|microcode)\b/.test(line)) return [];
-  return [normaliseLine(line).replace(/^(flags.*: fpu )vme /, "$1")];
+  if (/^(cache size|microcode|address sizes)\b/.test(line)) return [];
+  return [normaliseLine(line).replace(/^flags.*/, (flags) => flags.replace(" vme ", " ").replace(" tsc_known_freq ", " "))];
 }
 
 /** The lines of an answer that have to be equal. */
@@ -40,13 +40,15 @@ export function normalise({ command, lines }: Answer): string[] {
 /** The tree of /proc without processes and interrupts, whose numbers are each machine's own. */
 function procTree(lines: readonly string[]): string[] {
   const kept: string[] = [];
+  let folder = "";
   let keep = true;
   for (const line of lines) {
-    if (/^\/proc.*:$/.test(line)) keep = !/^\/proc\/(\d+|irq|self|thread-self)\b/.test(line);
+    if (/^\/proc.*:$/.test(line)) folder = line;
+    if (folder === line) keep = !/^\/proc\/(\d+|irq|self|thread-self)\b/.test(line);
     // Names, whatever the columns; numbers are processes, interrupts and PCI devices.
-    if (keep) kept.push(...line.split(/\s+/).filter((name) => !/^[\d.]*$/.test(name)));
+    if (keep) kept.push(...line.split(/\s+/).filter((name) => !/^[\d.]*$/.test(name)).map((name) => `${folder} ${name}`));
   }
-  return kept;
+  return kept.sort();
 }
 
 /** The warnings and errors of `dmesg -r`, each `<level>text`. */

@@ -36,13 +36,16 @@ export async function readSource(options: RunOptions, progress: Progress): Promi
       const line = [basename(source.image), ...(options.append === undefined ? [] : [options.append])].join(" ");
       return { ...common, multiboot: { image, modules, append: line } };
     }
-    case "bios": return { ...common, bios: await readInput(source.image, "BIOS image") };
+    case "bios": {
+      const bios = await readInput(source.image, "BIOS image");
+      return { ...common, bios, ...(source.vgaBios === undefined ? {} : { vgaBios: await readInput(source.vgaBios, "VGA BIOS") }) };
+    }
     case "restore": return { ...common, restore: await readInput(source.state, "saved state") };
     case "guest": {
       if (source.name === EMBEDDED) return { ...common, guest: "embedded" };
       const { recipe, boot } = await getGuest(source.name, progress);
       const memory = options.memory ?? recipe.memory;
-      if (boot.kind === "bios") return { ...common, memory, bios: boot.bios };
+      if (boot.kind === "bios") return { ...common, memory, bios: boot.bios, ...(boot.vgaBios ? { vgaBios: boot.vgaBios } : {}) };
       const line = options.append === undefined ? boot.append : `${boot.append} ${options.append}`;
       return { ...common, memory, kernel: { kernel: boot.kernel, ...(boot.initrd ? { initrd: boot.initrd } : {}), append: line } };
     }

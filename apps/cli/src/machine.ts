@@ -19,6 +19,8 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): void;
   readonly serial: { readonly [index: number]: SerialPort };
+  /** What the guest writes to the debug ports E9h and 402h. */
+  readonly debugOutput?: Pick<SerialPort, "onOutput">;
   save(): Promise<Uint8Array>;
   stats(): object;
   screen(): string;

@@ -21,7 +21,7 @@ Examples:
   $ doppel run --kernel vmlinuz --initrd initrd.img --append console=ttyS0
   $ doppel run --guest debian-12-i386 --memory 512M
   $ doppel run --multiboot kernel.elf --module "initrd.img verbose" --debug-exit --no-reboot
-  $ doppel run --bios bios.bin --serial file:serial.log --timeout 60s
+  $ doppel run --bios bios.bin --vgabios vgabios.bin --debugcon stderr --timeout 60s
   $ doppel run --guest embedded --serial none --json --deterministic
   $ doppel run --kernel vmlinuz --gdb 1234 --gdb-wait
 
@@ -50,6 +50,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--multiboot <file>", "multiboot kernel to boot")
     .option("--module <file-and-args>", "module for --multiboot: a file and its arguments; may be repeated", collect)
     .option("--bios <file>", "BIOS image to start from the reset vector")
+    .option("--vgabios <file>", "the display's ROM for --bios, so that the BIOS has a screen")
     .option("-g, --guest <name>", "guest to boot: embedded, or one of `doppel guest list`")
     .option("-m, --memory <size>", "RAM, such as 256M or 1G (default: what the guest wants, or 256M)")
     .addOption(new Option("--engine <engine>", "how instructions are executed").choices(["interpreter"]).default("interpreter"))
@@ -57,6 +58,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--save <file>", "where SIGUSR1 and the monitor save the machine's state")
     .option("--restore <file>", "go on from a saved state")
     .option("-s, --serial <where>", "serial port: stdio, file:F, tcp:PORT or none; repeat it for up to four ports", collect)
+    .option("--debugcon <where>", "bytes of the debug ports E9h and 402h: stderr or file:F")
     .option("--gdb <port>", "let gdb attach at a port (of the loopback address, unless written HOST:PORT)")
     .option("--gdb-wait", "wait for gdb before the first instruction")
     .option("--debug-exit", "let the guest end the run through I/O port F4h")

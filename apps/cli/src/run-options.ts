@@ -1,16 +1,16 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
 import type { Address, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
-import { parseAddress, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
+import { parseAddress, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
 
 /** The options as the parser collects them: strings, and flags that are there or not. */
 export interface RawRunOptions {
   kernel?: string; initrd?: string; append?: string;
   multiboot?: string; module?: string[];
-  bios?: string; guest?: string;
+  bios?: string; vgabios?: string; guest?: string;
   memory?: string; engine: "interpreter"; cpu: "i686";
   save?: string; restore?: string;
-  serial?: string[];
+  serial?: string[]; debugcon?: string;
   gdb?: string; gdbWait?: boolean;
   debugExit?: boolean; reboot?: boolean; timeout?: string;
   stats?: boolean; json?: boolean; deterministic?: boolean;
@@ -20,7 +20,7 @@ export interface RawRunOptions {
 export type BootSource =
   | { kind: "kernel"; kernel: string; initrd?: string }
   | { kind: "multiboot"; image: string; modules: { path: string; args: string }[] }
-  | { kind: "bios"; image: string }
+  | { kind: "bios"; image: string; vgaBios?: string }
   | { kind: "guest"; name: string }
   | { kind: "restore"; state: string };
 
@@ -35,6 +35,8 @@ export interface RunOptions {
   save?: string;
   /** One for each UART, at most four. */
   serial: SerialTarget[];
+  /** Where the debug ports' bytes go; nowhere when absent. */
+  debugcon?: { kind: "stderr" } | { kind: "file"; path: string };
   gdb?: { address: Address; wait: boolean };
   debugExit: boolean;
   noReboot: boolean;
@@ -55,6 +57,7 @@ const bad = (message: string): HostError => new HostError("HOST_BAD_VALUE", mess
 export function checkRunOptions(raw: RawRunOptions): RunOptions {
   const source = bootSource(raw);
   if (raw.initrd !== undefined && source.kind !== "kernel") throw bad("--initrd goes with --kernel.");
+  if (raw.vgabios !== undefined && source.kind !== "bios") throw bad("--vgabios goes with --bios.");
   if (raw.module && source.kind !== "multiboot") throw bad("--module goes with --multiboot.");
   if (raw.append !== undefined && (source.kind === "bios" || source.kind === "restore"))
     throw bad("--append goes with --kernel, --multiboot or --guest: nothing else takes a command line.");
@@ -70,6 +73,7 @@ export function checkRunOptions(raw: RawRunOptions): RunOptions {
     cpu: raw.cpu,
     ...(raw.save === undefined ? {} : { save: raw.save }),
     serial,
+    ...(raw.debugcon === undefined ? {} : { debugcon: parseDebugConsole(raw.debugcon) }),
     ...(raw.gdb === undefined ? {} : { gdb: { address: parseAddress("--gdb", raw.gdb), wait: raw.gdbWait === true } }),
     debugExit: raw.debugExit === true,
     noReboot: raw.reboot === false,
@@ -84,7 +88,7 @@ function bootSource(raw: RawRunOptions): BootSource {
   const sources: BootSource[] = [];
   if (raw.kernel !== undefined) sources.push({ kind: "kernel", kernel: raw.kernel, ...(raw.initrd === undefined ? {} : { initrd: raw.initrd }) });
   if (raw.multiboot !== undefined) sources.push({ kind: "multiboot", image: raw.multiboot, modules: (raw.module ?? []).map(parseModule) });
-  if (raw.bios !== undefined) sources.push({ kind: "bios", image: raw.bios });
+  if (raw.bios !== undefined) sources.push({ kind: "bios", image: raw.bios, ...(raw.vgabios === undefined ? {} : { vgaBios: raw.vgabios }) });
   if (raw.guest !== undefined) sources.push({ kind: "guest", name: raw.guest });
   if (raw.restore !== undefined) sources.push({ kind: "restore", state: raw.restore });
   if (sources.length === 0) throw bad("There is nothing to boot; give --kernel, --multiboot, --bios, --guest or --restore.");

@@ -10,7 +10,7 @@ import { readSource } from "./boot-source.ts";
 import { Console } from "./console.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_SIGTERM, EXIT_TIMEOUT, exitStatus } from "./exit-status.ts";
 import { progressLine } from "./progress.ts";
-import { connectSerial } from "./serial-targets.ts";
+import { connectSerial, recordOutput } from "./serial-targets.ts";
 import { jsonStatistics, textStatistics } from "./statistics.ts";
 import { listen } from "./tcp-port.ts";
 
@@ -57,6 +57,12 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
   stack.use(host.signals.on("SIGUSR1", () => void save().then((text) => streams.err(text))));
 
   stack.use(await connectSerial(vm, options.serial, (text) => streams.err(text)));
+  const { debugcon } = options;
+  if (debugcon && vm.debugOutput) {
+    const decoder = new TextDecoder();
+    stack.use(debugcon.kind === "file" ? recordOutput(vm.debugOutput, debugcon.path, "debug file")
+      : vm.debugOutput.onOutput((bytes) => streams.err(decoder.decode(bytes, { stream: true }))));
+  }
   const port = options.serial.findIndex((target) => target.kind === "stdio");
   const uart = port < 0 ? undefined : vm.serial[port];
   if (uart) stack.use(uart.onOutput((bytes) => streams.out(bytes)));

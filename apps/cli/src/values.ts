@@ -56,6 +56,13 @@ export function parseSerial(text: string): SerialTarget {
   throw bad(`--serial ${text} is none of stdio, file:F, tcp:PORT and none.`);
 }
 
+/** `stderr` or `file:F`: where the bytes of the debug ports go. */
+export function parseDebugConsole(text: string): { kind: "stderr" } | { kind: "file"; path: string } {
+  if (text === "stderr") return { kind: "stderr" };
+  if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
+  throw bad(`--debugcon ${text} is neither stderr nor file:F.`);
+}
+
 /** A multiboot module: a file, and the string that the kernel gets with it, which begins with the file's name by custom. */
 export function parseModule(text: string): { path: string; args: string } {
   const path = /^\S+/.exec(text.trim())?.[0];

@@ -65,6 +65,8 @@ export class Vm {
   readonly machine: VirtualMachine;
   /** COM1 to COM4. */
   readonly serial: readonly SerialPort[];
+  /** What the guest writes to the debug ports E9h and 402h; nothing can be typed there. */
+  readonly debugOutput: Pick<SerialPort, "onOutput" | "flush" | "output">;
   /** The conversation on COM1. */
   readonly console: Console;
   private paused: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
@@ -84,11 +86,16 @@ export class Vm {
     }
     this.serial = Array.from({ length: 4 }, () => new SerialPort(() => this.machine.wake()));
     this.console = new Console(this.serial[0]!);
-    const { kernel, multiboot, bios } = options;
+    const { kernel, multiboot, bios, vgaBios } = options;
+    if (vgaBios !== undefined && bios === undefined) {
+      throw new OptionError("OPTION_BOOT", "vgaBios goes with bios: only a BIOS runs the display's ROM");
+    }
+    this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
       memory, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
-      ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }),
+      ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
+      debugOutput: (byte) => this.debugOutput.output(byte),
       ...(options.guest === "embedded" ? { multiboot: { image: embeddedGuest().image } } : multiboot === undefined ? {} : { multiboot }),
     });
     for (const [n, port] of this.serial.entries()) port.uart = this.machine.chipset.serial[n];
@@ -112,7 +119,7 @@ export class Vm {
       }
       if (this.stopped) return { kind: "stopped" };
       const stop = await this.machine.run();
-      for (const port of this.serial) port.flush();
+      for (const port of [...this.serial, this.debugOutput]) port.flush();
       if (stop.kind === "breakpoint" && this.debugger !== undefined && !this.stopped) {
         this.hold();
         this.debugger.stopped();

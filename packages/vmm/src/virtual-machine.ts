@@ -34,6 +34,8 @@ export interface BootSource {
   readonly kernel?: { readonly kernel: Uint8Array; readonly initrd?: Uint8Array; readonly append?: string };
   readonly multiboot?: { readonly image: Uint8Array; readonly modules?: readonly { data: Uint8Array; args: string }[]; readonly append?: string };
   readonly bios?: Uint8Array;
+  /** The display's option ROM, which a BIOS finds through fw_cfg (`vgaroms/`); without one its texts go to the debug port only. */
+  readonly vgaBios?: Uint8Array;
 }
 
 /** What a machine is made of. */
@@ -160,6 +162,7 @@ export class VirtualMachine {
     if (options.bios !== undefined) {
       this.memory.addBios(options.bios);
       const files = acpiFwCfgFiles({ pciMemory: layout.lowEnd, cpus: 1, serialPorts: 2 });
+      if (options.vgaBios !== undefined) files["vgaroms/vgabios.bin"] = options.vgaBios;
       for (const [name, bytes] of Object.entries(files)) this.chipset.fwCfg.addFile(name, bytes);
     }
     this.boot();

@@ -31,7 +31,7 @@ export interface GuestRecipe {
 /** What a virtual machine needs to boot the guest. */
 export type GuestBoot =
   | { kind: "linux"; kernel: Uint8Array; initrd?: Uint8Array; append: string }
-  | { kind: "bios"; bios: Uint8Array };
+  | { kind: "bios"; bios: Uint8Array; vgaBios?: Uint8Array };
 
 /** A guest that is ready to boot. */
 export interface Guest { recipe: GuestRecipe; packages: readonly ManifestPackage[]; boot: GuestBoot }
@@ -75,8 +75,9 @@ export const recipes: readonly GuestRecipe[] = [
   },
   {
     name: "seabios", says: "SeaBIOS, from the reset vector", architecture: "i386",
-    packages: [{ name: "seabios", files: { bios: /^usr\/share\/seabios\/bios\.bin$/ } }], memory: 64 * MIB,
-    boot: (files) => ({ kind: "bios", bios: files["bios"]! }),
+    packages: [{ name: "seabios", files: { bios: /^usr\/share\/seabios\/bios\.bin$/, vgabios: /^usr\/share\/seabios\/vgabios-isavga\.bin$/ } }],
+    memory: 64 * MIB,
+    boot: (files) => ({ kind: "bios", bios: files["bios"]!, vgaBios: files["vgabios"]! }),
   },
 ];
 
