@@ -17,7 +17,7 @@ const DIRECTORY = 0x20000;
 const TABLE = 0x21000;
 const GDT = 0x22000;
 const TSS = 0x23000;
-const TWO_32 = 0x1_0000_0000;
+const GREATEST_LIMIT = 0xffffffff;
 /** Second doublewords of the descriptors, masked as the hot state keeps them. */
 const CODE_ATTRIBUTES = 0x00c0fb00;
 const DATA_ATTRIBUTES = 0x00c0f300;
@@ -39,10 +39,16 @@ export class VectorMachine {
   private readonly machine: BareMachine;
   private readonly windows: readonly (readonly [at: number, ram: Uint8Array])[];
   private readonly code = new Uint8Array(15);
+  private readonly limit: number;
   private vector = COMPLETED;
   private error = 0;
 
-  constructor() {
+  /**
+   * @param limit limit of every segment; any but the greatest makes the interpreter use the variants that check segments, which must
+   * do the same to operands that lie within
+   */
+  constructor(limit = GREATEST_LIMIT) {
+    this.limit = limit;
     const note = (vector: number): number => {
       this.vector = vector;
       return 1;
@@ -101,15 +107,15 @@ export class VectorMachine {
   private setSegments(input: CaseRecord): void {
     const { state } = this.machine.cpu;
     state.setSelector(CS, CODE_SELECTOR);
-    state.setSegmentLimit(CS, 0xffffffff);
+    state.setSegmentLimit(CS, this.limit);
     state.setSegmentAttributes(CS, CODE_ATTRIBUTES);
-    state.setSegmentLengths(CS, TWO_32, 0);
+    state.setSegmentLengths(CS, this.limit + 1, 0);
     for (const [n, segment] of SEGMENTS.entries()) {
       const selector = input.u16(SELECTOR_AT[n]!);
-      const length = selector === 0 ? 0 : TWO_32;
+      const length = selector === 0 ? 0 : this.limit + 1;
       state.setSelector(segment, selector);
       state.setSegmentBase(segment, 0);
-      state.setSegmentLimit(segment, selector === 0 ? 0 : 0xffffffff);
+      state.setSegmentLimit(segment, selector === 0 ? 0 : this.limit);
       state.setSegmentAttributes(segment, selector === 0 ? UNUSABLE : DATA_ATTRIBUTES);
       state.setSegmentLengths(segment, length, length);
     }

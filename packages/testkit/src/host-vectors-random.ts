@@ -53,6 +53,11 @@ export function randomValue(random: Random, size: number): number {
   return ((random.pick(BOUNDARIES[size]!) + (kind === 6 ? 0 : (value % 5) - 2)) & mask) >>> 0;
 }
 
+/** Fills whole words at random: the same bytes as {@link randomBytes}, much faster. */
+export function randomWords(random: Random, to: Int32Array, from: number, words: number): void {
+  for (let n = 0; n < words; n++) to[from + n] = random.next();
+}
+
 /** Fills bytes at random. */
 export function randomBytes(random: Random, to: Uint8Array, from: number, bytes: number): void {
   for (let n = 0; n < bytes; n += 4) {

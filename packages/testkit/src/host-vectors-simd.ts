@@ -4,7 +4,7 @@
  */
 import { absolute, aim, chooseMemory, effectiveOffset, encode, type EncodingChoice, immediateSizes } from "./host-vectors-encoding.ts";
 import type { Group } from "./host-vectors-groups.ts";
-import { fillAtRandom } from "./host-vectors-integer.ts";
+import { fillAtRandom } from "./host-vectors-initial.ts";
 import { DOUBLES, putDouble, putSingle, SINGLES } from "./host-vectors-numbers.ts";
 import { BOUNDARIES, Random, randomBytes, randomValue } from "./host-vectors-random.ts";
 import {
