@@ -43,6 +43,7 @@ async function main(): Promise<number> {
   }
   const qemu = await Qemu.start(boot.args, memory, options.interrupts);
   process.on("exit", () => qemu.stop());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
   if (options.at !== undefined) await qemu.gdb.runTo(Number(options.at), Number(options.hits));
   const doppel = new Doppel(memory, boot.bios);
   doppel.adopt(await qemu.cpu(), await qemu.ram());
@@ -76,8 +77,8 @@ async function bootSource(): Promise<{ args: string[]; bios?: Uint8Array } | und
   return { args: ["-kernel", options.kernel, ...(options.initrd === undefined ? [] : ["-initrd", options.initrd]), "-append", options.append] };
 }
 
-function report({ kind, instructions, differences, history }: Outcome): void {
-  if (kind === "agree") console.log(`${instructions} instructions agree`);
+function report({ kind, instructions, interrupts, differences, history }: Outcome): void {
+  if (kind === "agree") console.log(`${instructions} instructions agree${options.interrupts ? `, ${interrupts} interrupts among them` : ""}`);
   else if (kind === "halted") console.log(`both machines halted after ${instructions} instructions`);
   else {
     console.log(`difference after ${instructions} instructions:\n${history.join("\n")}\n`);

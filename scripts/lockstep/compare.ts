@@ -29,6 +29,8 @@ export interface Outcome {
   readonly kind: "agree" | "halted" | "difference";
   /** Instructions compared. */
   readonly instructions: number;
+  /** Interrupts that QEMU took, and ours with it. */
+  readonly interrupts: number;
   readonly differences: readonly Difference[];
   /** The last instructions, the one that differs at the end. */
   readonly history: readonly string[];
@@ -47,19 +49,21 @@ export interface CompareOptions {
 export async function compare(doppel: Doppel, qemu: Qemu, options: CompareOptions): Promise<Outcome> {
   const history: string[] = [];
   const { cpu } = doppel.vm;
+  let interrupts = 0;
   for (let n = 0; n < options.count; n++) {
     const { address, text, bytes } = currentInstruction(doppel.vm);
     history.push(`${address.toString(16).padStart(8, "0")}  ${text}`);
     if (history.length > HISTORY) history.shift();
     const name = mnemonic(text);
-    if (name === "hlt" && options.interrupts !== true) return { kind: "halted", instructions: n, differences: [], history };
+    if (name === "hlt" && options.interrupts !== true) return { kind: "halted", instructions: n, interrupts, differences: [], history };
     const end = await advance(doppel, qemu, name, text, cpu.state.rip, bytes.length, options.interrupts === true, history);
+    if (end.interrupt) interrupts++;
     const own = isOwnResult(text) || end.device;
     const differences = [...registerDifferences(doppel, end.theirs, text, own), ...(await storeDifferences(doppel, qemu, end.stores, own))];
-    if (differences.length > 0) return { kind: "difference", instructions: n + 1, differences, history };
+    if (differences.length > 0) return { kind: "difference", instructions: n + 1, interrupts, differences, history };
     if ((n + 1) % 10_000 === 0) options.progress?.(n + 1);
   }
-  return { kind: "agree", instructions: options.count, differences: [], history };
+  return { kind: "agree", instructions: options.count, interrupts, differences: [], history };
 }
 
 interface Step {
@@ -67,6 +71,7 @@ interface Step {
   readonly stores: readonly Store[];
   /** A device answered, and ours need not answer alike. */
   readonly device: boolean;
+  readonly interrupt: boolean;
 }
 
 /** One instruction on both sides, or an interrupt that QEMU took instead or behind it. */
@@ -88,7 +93,7 @@ async function advance(
     const vector = mayInterrupt && name !== "hlt" ? await interruptTaken(doppel, qemu, theirs, at) : -1;
     if (vector >= 0) {
       history.push(`          interrupt ${vector}`);
-      return { theirs, stores: doppel.interrupt(vector), device: false };
+      return { theirs, stores: doppel.interrupt(vector), device: false, interrupt: true };
     }
   }
   let stores = [...doppel.step()];
@@ -98,7 +103,7 @@ async function advance(
       history.push(`          interrupt ${vector}`);
       stores = [...doppel.interrupt(vector)];
     }
-    return { theirs, stores, device: false };
+    return { theirs, stores, device: false, interrupt: vector >= 0 };
   }
   if (repeats && !mayInterrupt) {
     while (vm.cpu.state.rip === at) stores.push(...doppel.step());
@@ -107,7 +112,7 @@ async function advance(
   } else if (theirs === undefined) await gdb.step();
   theirs ??= await gdb.registers();
   if (word(theirs, "eip") === at && vm.cpu.state.rip !== at) theirs = await stepAgain(qemu, theirs);
-  return { theirs, stores, device: vm.stats().exits.mmioReads !== reads };
+  return { theirs, stores, device: vm.stats().exits.mmioReads !== reads, interrupt: false };
 }
 
 /** QEMU's step sometimes comes back without an instruction, when its main loop had something to do. */

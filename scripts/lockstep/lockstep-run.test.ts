@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { assembleProgram, FORMS, type Instruction } from "@doppel/x86";
+import { createVm } from "doppel";
 import { compare } from "./compare.ts";
 import { Doppel } from "./doppel.ts";
 import { Qemu } from "./qemu.ts";
@@ -106,4 +107,27 @@ test.skipIf(!hasQemu)("a wrong store is found where it is stored, not where it i
   doppel.vm.memory.map.load(0xffff0000 + rom().image.indexOf(0x55), Uint8Array.of(0x56));
   const outcome = await compare(doppel, qemu, { count: 1000 });
   expect(outcome.differences).toEqual([{ place: "[00003000]", doppel: "56", qemu: "55" }]);
+}, 60_000);
+
+test.skipIf(!hasQemu)("interrupts are mirrored: the embedded guest ticks in its idle loop", async () => {
+  const vm = await createVm({ guest: "embedded", memory: MEMORY });
+  const end = vm.run();
+  await vm.console.waitFor("doppel> ");
+  await vm.pause();
+  const idle = vm.machine.cpu.state.rip;
+  vm.stop();
+  await end;
+  const folder = mkdtempSync(join(tmpdir(), "doppel-embedded-"));
+  writeFileSync(join(folder, "kernel"), vm.machine.options.multiboot!.image);
+  const qemu = await Qemu.start(["-kernel", join(folder, "kernel")], MEMORY, true);
+  onTestFinished(() => {
+    qemu.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await qemu.gdb.runTo(idle, 3);
+  const doppel = new Doppel(MEMORY);
+  doppel.adopt(await qemu.cpu(), await qemu.ram());
+  const outcome = await compare(doppel, qemu, { count: 1000, interrupts: true });
+  expect(outcome.differences).toEqual([]);
+  expect(outcome.interrupts).toBeGreaterThan(5);
 }, 60_000);

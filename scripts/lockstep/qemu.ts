@@ -39,7 +39,7 @@ export class Qemu {
 
   /**
    * Starts `qemu-system-i386` with further arguments, stopped before its first instruction.
-   * @param interrupts lets interrupts and timers through while it steps; a microsecond passes per instruction then, however slow the steps are
+   * @param interrupts lets interrupts and timers through while it steps; 128 ns pass per instruction then, however slow the steps are
    */
   static async start(args: readonly string[], memory: number, interrupts = false): Promise<Qemu> {
     const folder = mkdtempSync(join(tmpdir(), "doppel-lockstep-"));
@@ -47,7 +47,7 @@ export class Qemu {
     const child = spawn("qemu-system-i386", [
       "-M", "pc,hpet=off", "-cpu", "pentium3,+nx,+sse2,+pni,+clflush", "-m", `${memory >> 20}`,
       "-display", "none", "-serial", "null", "-net", "none", "-no-reboot", "-S", "-gdb", `unix:${socket},server=on,wait=off`,
-      ...(interrupts ? ["-icount", "shift=10,sleep=off"] : []), ...args,
+      ...(interrupts ? ["-icount", "shift=7,sleep=off"] : []), ...args,
     ], { stdio: ["ignore", "ignore", "inherit"] });
     await new Promise<void>((resolve, reject) => {
       child.on("spawn", resolve);
