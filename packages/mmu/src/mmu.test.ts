@@ -1,6 +1,6 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = 0x100000;
@@ -80,6 +80,30 @@ describe("fills", () => {
     m.mmu.translate(0x8000, READ, true);
     m.mmu.translate(0x8000, EXECUTE, true);
     expect([m.inline(0x8000, 4, 0, VIEW_CHECKED), m.inline(0x8000, 1, 16, VIEW_CHECKED)]).toEqual([-1, RAM + 0x8000]);
+  });
+  test("SMAP and SMEP: an entry of the supervisor's view has no tag that they refuse (SDM 4.6.1)", () => {
+    const m = machine();
+    m.page(0x5000, 0x9067);
+    m.paging();
+    m.mmu.configure({ accessPrevention: true });
+    m.mmu.translate(0x5000, EXECUTE, false);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 16)]).toEqual([-1, RAM + 0x9000]);
+    m.mmu.supervisorView = VIEW_OPEN;
+    m.mmu.translate(0x5000, WRITE, false);
+    expect([m.inline(0x5000, 1, 8, VIEW_OPEN), m.inline(0x5000, 1, 8)]).toEqual([RAM + 0x9000, -1]);
+    m.mmu.supervisorView = VIEW_SUPERVISOR;
+    expect([m.mmu.translate(0x5000, READ, false), m.mmu.faultCode]).toEqual([false, 1]);
+    m.mmu.configure({ accessPrevention: false, executionPrevention: true });
+    m.mmu.translate(0x5000, READ, false);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 16)]).toEqual([RAM + 0x9000, -1]);
+  });
+  test("a load of CR3 may keep what it finds (SDM 4.10.4.1, bit 63)", () => {
+    const m = machine();
+    m.page(0x5000, 0x9007);
+    m.paging();
+    m.mmu.translate(0x5000, READ, false);
+    m.mmu.setRoot(0x1000, true);
+    expect(m.inline(0x5000, 1, 0)).toBe(RAM + 0x9000);
   });
   test("A20 closed: the second megabyte is the first", () => {
     const m = machine();

@@ -5,7 +5,7 @@
 import type { PhysicalMap, TableMemory } from "./physical.ts";
 import { createPagingMode, loadPdptes, READ, Translation, walk, WRITE } from "./page-walk.ts";
 import type { Access, PagingMode } from "./page-walk.ts";
-import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
+import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
 
 const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
 const A20 = 1 << 20;
@@ -32,6 +32,8 @@ export class Mmu {
   faultCode = 0;
   /** The view that user accesses use: {@link VIEW_USER}, or {@link VIEW_CHECKED} while alignment is checked. */
   userView: number = VIEW_USER;
+  /** The view that supervisor accesses use: {@link VIEW_SUPERVISOR}, or {@link VIEW_OPEN} while EFLAGS.AC lifts SMAP. */
+  supervisorView: number = VIEW_SUPERVISOR;
   /** Page walks since construction, for statistics. */
   walks = 0;
   readonly #physical: PhysicalMap;
@@ -54,19 +56,22 @@ export class Mmu {
 
   /** The view of an access privilege. */
   viewOf(user: boolean): number {
-    return user ? this.userView : VIEW_SUPERVISOR;
+    return user ? this.userView : this.supervisorView;
   }
 
   /** Changes the paging mode. Flushes the whole TLB when anything but the root changes. */
-  configure(change: Partial<Omit<PagingMode, "pdptes" | "root">>): void {
+  configure(change: Partial<Omit<PagingMode, "pdptes" | "root" | "accessOpen">>): void {
     Object.assign(this.mode, change);
     this.tlb.flush();
   }
 
-  /** MOV to CR3: takes the new root and forgets pages that are not global. PAE paging calls {@link loadPdptes} first. */
-  setRoot(root: number): void {
+  /**
+   * MOV to CR3: takes the new root and forgets pages that are not global, unless `keep`: the same process context with bit 63
+   * set. PAE paging calls {@link loadPdptes} first.
+   */
+  setRoot(root: number, keep = false): void {
     this.mode.root = root;
-    this.tlb.flushLocal();
+    if (!keep) this.tlb.flushLocal();
   }
 
   /** Loads the PDPTE registers from the table at `root`; false when a reserved bit is set, and nothing changes. */
@@ -105,7 +110,7 @@ export class Mmu {
    * @param user true for user privilege
    */
   translate(linear: number, access: Access, user: boolean): boolean {
-    const view = user ? this.userView : VIEW_SUPERVISOR;
+    const view = user ? this.userView : this.supervisorView;
     const hit = this.tlb.lookup(view, linear, TAG_OF[access]);
     if (hit >= 0) {
       this.host = hit;
@@ -118,6 +123,7 @@ export class Mmu {
   peek(linear: number): number {
     const frozen: TableMemory = { read32: (address) => this.#tables.read32(address), write32: () => undefined };
     const result = new Translation();
+    this.mode.accessOpen = true;
     return walk(frozen, this.mode, linear, READ, false, result) ? this.#gate(result.physical) : -1;
   }
 
@@ -127,8 +133,10 @@ export class Mmu {
 
   #fill(view: number, linear: number, access: Access, user: boolean): boolean {
     const result = this.#result;
+    const { mode } = this;
     this.walks += 1;
-    if (!walk(this.#tables, this.mode, linear, access, user, result)) {
+    mode.accessOpen = view === VIEW_OPEN;
+    if (!walk(this.#tables, mode, linear, access, user, result)) {
       this.faultCode = result.faultCode;
       return false;
     }
@@ -143,9 +151,11 @@ export class Mmu {
     }
     const direct = this.#physical.writable(page);
     this.host = access === WRITE && !direct ? -1 : hostPage + (physical % 4096);
-    const data = view !== VIEW_CHECKED && !this.#watched.includes(linear - (linear & 0xfff));
-    const writable = data && direct && result.dirty && (result.write || (!user && !this.mode.writeProtect));
-    const execute = result.execute;
+    // What SMAP or SMEP refuses has no tag, though another kind of access has filled the entry.
+    const prevented = !user && result.user;
+    const data = view !== VIEW_CHECKED && !(prevented && mode.accessPrevention && !mode.accessOpen) && !this.#watched.includes(linear - (linear & 0xfff));
+    const writable = data && direct && result.dirty && (result.write || (!user && !mode.writeProtect));
+    const execute = result.execute && !(prevented && mode.executionPrevention);
     if (data || execute) {
       this.tlb.fill(view, linear, data, writable, execute, hostPage, this.#physical.frameOf(page), result.global, result.pageShift);
     }

@@ -91,7 +91,7 @@ describe("SDM 4.4 PAE paging", () => {
 });
 
 describe("SDM 4.5 4-level paging", () => {
-  const long = { physicalAddressExtension: true, longMode: true, noExecute: true, physicalBits: 40 };
+  const long = { physicalAddressExtension: true, longMode: true, gigabytePages: true, noExecute: true, physicalBits: 40 };
   test("the last page of the address space", () => {
     const m = setup(long, { 0x1ff8: 0x2003, 0x2ff8: 0x3003, 0x3ff8: 0x4003, 0x4ff8: 0x9003, 0x4ffc: 0x11 });
     expect(m.go(-1)).toBe(0x11_0000_9fff);
@@ -104,4 +104,38 @@ describe("SDM 4.5 4-level paging", () => {
   });
   test("1 GiB page", () => expect(setup(long, { 0x1000: 0x2003, 0x2008: 0x4000_0083 }).go(0x4012_3456)).toBe(0x4012_3456));
   test("PS in a PML4E is reserved", () => expect(setup(long, { 0x1000: 0x2083 }).go(0)).toBe(-1 - PF_P - PF_RSVD));
+  test("PS in a PDPTE is reserved on a processor without 1 GiB pages, and bits 29:13 with them", () => {
+    expect(setup({ ...long, gigabytePages: false }, { 0x1000: 0x2003, 0x2008: 0x4000_0083 }).go(0x4000_0000)).toBe(-1 - PF_P - PF_RSVD);
+    expect(setup(long, { 0x1000: 0x2003, 0x2008: 0x4000_2083 }).go(0x4000_0000)).toBe(-1 - PF_P - PF_RSVD);
+  });
+  test("2 MiB page: bits 20:13 are reserved, XD forbids fetches, D is set on a write", () => {
+    const m = setup(long, { 0x1000: 0x2007, 0x2000: 0x3007, 0x3008: 0x60_0087, 0x300c: 0x8000_0000, 0x3010: 0x60_2087 });
+    expect(m.go(0x20_1234, WRITE)).toBe(0x60_1234);
+    expect(m.words.get(0x3008)).toBe(0x60_00e7);
+    expect(m.go(0x20_1234, EXECUTE)).toBe(-1 - PF_P - PF_I);
+    expect(m.go(0x40_0000)).toBe(-1 - PF_P - PF_RSVD);
+  });
+  test("XD is reserved while EFER.NXE is clear, and I is not reported then", () => {
+    const m = setup({ ...long, noExecute: false }, { 0x1000: 0x2007, 0x2000: 0x3007, 0x3008: 0x60_0087, 0x300c: 0x8000_0000 });
+    expect(m.go(0x20_0000)).toBe(-1 - PF_P - PF_RSVD);
+    expect(m.go(0x40_0000, EXECUTE)).toBe(-1);
+  });
+});
+
+describe("SDM 4.6.1 supervisor accesses of user pages", () => {
+  const long = { physicalAddressExtension: true, longMode: true, noExecute: true, physicalBits: 40 };
+  const tables = { 0x1000: 0x2007, 0x2000: 0x3007, 0x3000: 0x4007, 0x4008: 0x9007, 0x4010: 0xa003 };
+  test("SMEP: no fetches; I is reported also without NXE", () => {
+    expect(setup({ ...long, executionPrevention: true }, tables).go(0x1000, EXECUTE)).toBe(-1 - PF_P - PF_I);
+    expect(setup({ ...long, executionPrevention: true, noExecute: false }, tables).go(0x1000, EXECUTE)).toBe(-1 - PF_P - PF_I);
+    const m = setup({ ...long, executionPrevention: true }, tables);
+    expect([m.go(0x1000), m.go(0x1000, EXECUTE, true), m.go(0x2000, EXECUTE)]).toEqual([0x9000, 0x9000, 0xa000]);
+  });
+  test("SMAP: no reads and writes, unless EFLAGS.AC lifts it; fetches are SMEP's", () => {
+    const m = setup({ ...long, accessPrevention: true }, tables);
+    expect([m.go(0x1000), m.go(0x1000, WRITE)]).toEqual([-1 - PF_P, -1 - PF_P - PF_W]);
+    expect([m.go(0x2000), m.go(0x1000, READ, true), m.go(0x1000, EXECUTE)]).toEqual([0xa000, 0x9000, 0x9000]);
+    m.mode.accessOpen = true;
+    expect(m.go(0x1000, WRITE)).toBe(0x9000);
+  });
 });

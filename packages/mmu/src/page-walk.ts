@@ -48,6 +48,14 @@ export interface PagingMode {
   noExecute: boolean;
   /** EFER.LMA: 4-level paging. */
   longMode: boolean;
+  /** 1 GiB pages exist; without them PS in a PDPTE is reserved. */
+  gigabytePages: boolean;
+  /** CR4.SMEP: no fetches from user pages with supervisor privilege. */
+  executionPrevention: boolean;
+  /** CR4.SMAP: no data accesses of user pages with supervisor privilege, unless {@link accessOpen}. */
+  accessPrevention: boolean;
+  /** EFLAGS.AC lifts SMAP for the access at hand. */
+  accessOpen: boolean;
   /** CR3, as a number. */
   root: number;
   /** MAXPHYADDR, 32 to 52. */
@@ -60,7 +68,8 @@ export interface PagingMode {
 export function createPagingMode(): PagingMode {
   return {
     paging: false, writeProtect: false, pageSizeExtension: false, physicalAddressExtension: false,
-    globalPages: false, noExecute: false, longMode: false, root: 0, physicalBits: 36, pdptes: new Int32Array(8),
+    globalPages: false, noExecute: false, longMode: false, gigabytePages: false, executionPrevention: false, accessPrevention: false,
+    accessOpen: false, root: 0, physicalBits: 36, pdptes: new Int32Array(8),
   };
 }
 
@@ -85,7 +94,7 @@ export class Translation {
 }
 
 function refuse(mode: PagingMode, access: Access, user: boolean, bits: number, out: Translation): false {
-  const fetch = access === EXECUTE && mode.noExecute && mode.physicalAddressExtension;
+  const fetch = access === EXECUTE && (mode.executionPrevention || (mode.noExecute && mode.physicalAddressExtension));
   out.faultCode = bits | (access === WRITE ? PF_W : 0) | (user ? PF_U : 0) | (fetch ? PF_I : 0);
   return false;
 }
@@ -93,6 +102,7 @@ function refuse(mode: PagingMode, access: Access, user: boolean, bits: number, o
 /** SDM 4.6.1: does the combination of all levels' bits allow this access? */
 function allowed(mode: PagingMode, access: Access, user: boolean, out: Translation): boolean {
   if (user && !out.user) return false;
+  if (!user && out.user && (access === EXECUTE ? mode.executionPrevention : mode.accessPrevention && !mode.accessOpen)) return false;
   if (access === WRITE) return out.write || (!user && !mode.writeProtect);
   return access !== EXECUTE || out.execute;
 }
@@ -162,8 +172,8 @@ function walk64(
     const entry = memory.read32(address);
     if (!(entry & PTE_P)) return refuse(mode, access, user, 0, out);
     const entryHigh = memory.read32(address + 4);
-    const large = shift > 12 && shift < 39 && (entry & PTE_PS) !== 0;
-    let bad = (entryHigh & reserved) !== 0 || (shift === 39 && (entry & PTE_PS) !== 0);
+    const large = (shift === 21 || (shift === 30 && mode.gigabytePages)) && (entry & PTE_PS) !== 0;
+    let bad = (entryHigh & reserved) !== 0 || (shift > 21 && !large && (entry & PTE_PS) !== 0);
     if (large) bad ||= shift === 21 ? (entry & 0x1fe000) !== 0 : (entry & 0x3fffe000) !== 0;
     if (bad) return refuse(mode, access, user, PF_P | PF_RSVD, out);
     write &= entry;

@@ -26,8 +26,10 @@ export const VIEW_SUPERVISOR = 0;
 export const VIEW_USER = 1;
 /** User accesses while alignment is checked: data tags are never valid, so every access takes the slow path. */
 export const VIEW_CHECKED = 2;
+/** Accesses with supervisor privilege while EFLAGS.AC lifts SMAP: user pages, too. */
+export const VIEW_OPEN = 3;
 /** Number of views. */
-export const TLB_VIEWS = 3;
+export const TLB_VIEWS = 4;
 /** Bytes of linear memory that a {@link Tlb} needs. */
 export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
 
