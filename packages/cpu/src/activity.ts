@@ -7,6 +7,9 @@ export const HALTED = 1;
 /** After a triple fault: only a reset helps. */
 export const SHUTDOWN = 2;
 
+/** An application processor after INIT: a start-up message wakes it. */
+export const WAITING = 3;
+
 /** No interrupt shadow. */
 export const SHADOW_NONE = 0;
 /** After STI: maskable interrupts wait for one instruction. */

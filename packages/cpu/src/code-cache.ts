@@ -51,6 +51,8 @@ export class CodeCache implements WriteObserver {
   record = 0;
   /** What GENERATION in the hot state must be while this cache is in use. */
   generation = 1;
+  /** Takes write permission for a frame out of the TLB; of every vCPU's, where there are several. */
+  revokeWrite: (frame: Frame) => void;
   /** Instructions decoded since construction. */
   decoded = 0;
   /** Frames whose code was dropped because it was written. */
@@ -82,6 +84,7 @@ export class CodeCache implements WriteObserver {
     this.end = base + size;
     this.view = frames.arena.view;
     this.bytes = frames.arena.u8;
+    this.revokeWrite = (frame) => cpu.mmu.tlb.revokeWrite(frame);
     this.observer = frames.addObserver(this);
     this.undefinedForm = FORMS.find((form) => form.mnemonic === "UD2")!;
   }
@@ -260,7 +263,7 @@ export class CodeCache implements WriteObserver {
       code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [] };
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
-      this.cpu.mmu.tlb.revokeWrite(frame);
+      this.revokeWrite(frame);
     }
     const from = host & (PAGE_SIZE - 1);
     for (let at = from; at < from + length; at++) code.bytes[at >> 3]! |= 1 << (at & 7);

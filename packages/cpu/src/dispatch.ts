@@ -16,7 +16,7 @@ import type { Shape } from "@doppel/semantics";
 import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT } from "./mode.ts";
-import { BUDGET, CS, GENERATION, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, CS, GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -39,15 +39,14 @@ export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
 export const CONTROL_FROM = RUN_CONTROL + 4;
 export const CONTROL_DELTA = RUN_CONTROL + 8;
 
-const compiled = new Map<string, WebAssembly.Module>();
+const compiled = new Map<boolean, WebAssembly.Module>();
 
-/** The module of the dispatch function, compiled once per process for each place of the jump cache. */
-export function compiledDispatch(hot: readonly HotShape[], jumpCache: number, long: boolean): WebAssembly.Module {
-  const key = `${jumpCache} ${long}`;
-  let module = compiled.get(key);
+/** The module of the dispatch function, compiled once per process. */
+export function compiledDispatch(hot: readonly HotShape[], long: boolean): WebAssembly.Module {
+  let module = compiled.get(long);
   if (module === undefined) {
-    module = new WebAssembly.Module(dispatchModule(hot, jumpCache, long).module.encode());
-    compiled.set(key, module);
+    module = new WebAssembly.Module(dispatchModule(hot, long).module.encode());
+    compiled.set(long, module);
   }
   return module;
 }
@@ -56,7 +55,7 @@ export function compiledDispatch(hot: readonly HotShape[], jumpCache: number, lo
  * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
  * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
  */
-export function dispatchModule(hot: readonly HotShape[], jumpCache: number, long: boolean): GeneratedModule {
+export function dispatchModule(hot: readonly HotShape[], long: boolean): GeneratedModule {
   const generated = new GeneratedModule();
   const { module } = generated;
   module.importTable("doppel", "table", 0);
@@ -145,24 +144,25 @@ export function dispatchModule(hot: readonly HotShape[], jumpCache: number, long
   f.get(ip);
   loadNative(SEGMENT + SEGMENT_STRIDE * CS + SEG_BASE).op(nativeAdd).tee(linear);
   if (long) f.op(OP.i32_wrap_i64);
-  f.tee(h).get(h).i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(JUMP_CACHE_ENTRIES - 1).op(OP.i32_and).i32(4).op(OP.i32_shl).set(h);
+  f.tee(h).get(h).i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(JUMP_CACHE_ENTRIES - 1).op(OP.i32_and).i32(4).op(OP.i32_shl);
+  load(JUMP_CACHE).op(OP.i32_add).set(h);
   const low = (): void => {
     f.get(linear);
     if (long) f.op(OP.i32_wrap_i64);
   };
-  f.get(h).memory(OP.i32_load, jumpCache);
+  f.get(h).memory(OP.i32_load);
   low();
   f.op(OP.i32_xor);
-  f.get(h).memory(OP.i32_load, jumpCache + 4);
+  f.get(h).memory(OP.i32_load, 4);
   load(MODE).op(OP.i32_xor).op(OP.i32_or);
-  f.get(h).memory(OP.i32_load, jumpCache + 8);
+  f.get(h).memory(OP.i32_load, 8);
   load(GENERATION).op(OP.i32_xor).op(OP.i32_or);
   if (long) {
     // Canonical addresses that share their low half differ in the high one; the record keeps no more than the low, so compare signs.
-    f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64).get(h).memory(OP.i32_load, jumpCache + JUMP_CACHE_SIZE).op(OP.i32_xor).op(OP.i32_or);
+    f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64).get(h).memory(OP.i32_load, JUMP_CACHE_SIZE).op(OP.i32_xor).op(OP.i32_or);
   }
   f.op(OP.i32_eqz).if(undefined, true);
-  f.get(h).memory(OP.i32_load, jumpCache + 12).set(record);
+  f.get(h).memory(OP.i32_load, 12).set(record);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.
   f.get(ip).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub).set(linear);

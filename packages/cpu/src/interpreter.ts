@@ -14,7 +14,7 @@ import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { BUDGET, CS, GENERATION, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { BUDGET, CS, GENERATION, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
@@ -182,7 +182,7 @@ export class Interpreter implements Engine, HandlerTable {
     const n = long ? 1 : 0;
     let run = this.dispatchers[n];
     if (run === undefined) {
-      const module = compiledDispatch(this.hot[n]!.shapes, this.jumpCache, long);
+      const module = compiledDispatch(this.hot[n]!.shapes, long);
       const instance = instantiate(module, this.memory, this.helpers, { table: this.table });
       run = instance.exports["run"] as (budget: number) => number;
       this.dispatchers[n] = run;
@@ -342,6 +342,7 @@ export class Interpreter implements Engine, HandlerTable {
     if (slice === 1) words[mode]! |= MODE_SINGLE;
     words[(STATE + CONTROL_FROM) >> 2] = 0;
     words[(STATE + GENERATION) >> 2] = this.code.generation;
+    words[(STATE + JUMP_CACHE) >> 2] = this.jumpCache;
     this.inside = true;
     this.slice = slice;
     words[(STATE + BUDGET) >> 2] = slice - 1;

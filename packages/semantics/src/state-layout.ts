@@ -58,6 +58,8 @@ export const RUN_CONTROL = 0x0d0;
 export const STACK_MASK = 0x0e0;
 /** Linear address reported by the pending page fault (CR2 candidate), i64. */
 export const FAULT_ADDRESS = 0x0e8;
+/** Linear-memory address of the vCPU's jump cache (i32). */
+export const JUMP_CACHE = 0x0f0;
 /** Counts what makes looked-up code stale: TLB flushes and invalidated code (i32). */
 export const GENERATION = 0x0f4;
 
