@@ -8,7 +8,7 @@ import { TLB_SIZE } from "@doppel/mmu";
 import { encode, type PersistValue } from "@doppel/persist";
 import { EFER_NXE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
 import { Random, randomBytes } from "../host-vectors-random.ts";
-import { CODE, CODE0, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
+import { CODE, CODE0, CODE_BYTES, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
 import type { FuzzProgram, Leg } from "./fuzz-program.ts";
 
 const RECORDS = 1 << 20;
@@ -111,6 +111,8 @@ export class FuzzMachine {
     this.note(value, 2);
     if ((port & 15) === 0) this.lines |= (1 << (value & 0x1f)) | ((value & 0x20) !== 0 ? 1 << ((value >>> 8) & 0x1f) : 0);
     else if ((port & 15) === 1) this.engine.nmiPending = true;
+    else if ((port & 15) === 2) this.cpu.mmu.setA20((value & 1) !== 0);
+    else if ((port & 15) === 3) this.physical.write8(CODE + (value & (CODE_BYTES - 1)), value >>> 11); // as a device's DMA does
     this.engine.attend();
   }
 
@@ -145,6 +147,7 @@ export class FuzzMachine {
     this.write(program.image, HANDLERS, HANDLERS + 0x5000);
     cpu.reset();
     engine.nmiPending = false;
+    cpu.mmu.setA20(true);
     cpu.mmu.mode.pdptes.fill(0);
     cpu.cr0 = leg.cr0 | 0;
     cpu.cr3 = program.paging === "none" ? 0 : DIRECTORY;
