@@ -1,0 +1,74 @@
+/** The harness on the embedded guest, one run, and its parts. Nothing here asserts how fast anything is. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, expect, test } from "vitest";
+import { debianWorkloads } from "./debian-workloads.ts";
+import { parseOptions, UsageError } from "./options.ts";
+import { geometricMean, spread, summarise } from "./summary.ts";
+
+const main = join(import.meta.dirname, "main.ts");
+
+function bench(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--conditions=@doppel/source", main, ...args], { timeout: 120_000 }, (error, out, err) =>
+      resolve({ status: error === null ? 0 : typeof error.code === "number" ? error.code : -1, out, err }));
+  });
+}
+
+describe("the command", () => {
+  test("measures the embedded guest and writes both reports", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "doppel-bench-test-"));
+    try {
+      const out = join(folder, "report");
+      const { status, err } = await bench("--guest", "embedded", "--quick", "--runs", "1", "--engines", "doppel-interpreter", "--no-pin", "--json", "--out", out);
+      expect(status, err).toBe(0);
+      const report = JSON.parse(readFileSync(`${out}.json`, "utf8"));
+      // 1 + 2 + ... + n = n (n + 1) / 2 for n = 2000000; and there are 1229 primes below 10000.
+      expect(report.raw["doppel-interpreter"][0].map(({ work, answer }: { work: string; answer: string }) => [work, answer]))
+        .toEqual([["boot", "up"], ["sum", "2000001000000"], ["primes", "1229"]]);
+      expect(readFileSync(`${out}.md`, "utf8")).toContain("| primes up to 10000 |");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
+
+  test("refuses what it does not know with one sentence and status 2", async () => {
+    const { status, out, err } = await bench("--guest", "embedded", "--only", "dance");
+    expect(status).toBe(2);
+    expect(out).toBe("");
+    expect(err).toBe("bench: There is no work called dance; there is boot, sum, primes.\n");
+  }, 60_000);
+});
+
+describe("options", () => {
+  test("have defaults and are checked", () => {
+    expect(parseOptions([])).toMatchObject({ guest: "debian", runs: 5, scale: 1, pin: true, only: undefined });
+    expect(parseOptions(["--only", "boot,sort"]).only).toEqual(new Set(["boot", "sort"]));
+    expect(() => parseOptions(["--runs", "0"])).toThrow(UsageError);
+    expect(() => parseOptions(["--fast"])).toThrow(UsageError);
+  });
+});
+
+describe("figures", () => {
+  test("median, extremes and geometric mean", () => {
+    expect(spread([5, 1, 3])).toEqual({ median: 3, least: 1, most: 5 });
+    expect(spread([4, 1, 3, 2]).median).toBe(2.5);
+    expect(geometricMean([2, 8])).toBeCloseTo(4, 12);
+  });
+
+  test("the first engine is compared with the last, and answers with each other", () => {
+    const run = (elapsed: number, answer: string) => [{ work: "sum", elapsed, answer }];
+    const [line] = summarise({ ours: [run(30, "1"), run(10, "1"), run(20, "1")], theirs: [run(5, "1"), run(5, "2"), run(6, "1")] });
+    expect(line).toMatchObject({ work: "sum", ratio: 4, processorRatio: undefined, answers: ["1", "2"] });
+  });
+});
+
+test("the corpus is the same in every run, and marks are not in what is typed", () => {
+  const { workloads, files } = debianWorkloads(1);
+  expect(files["bench/corpus"]).toBe(debianWorkloads(10).files["bench/corpus"]);
+  expect(String(files["bench/corpus"]).length).toBe(50_000 * 21);
+  for (const { command, begin, end } of workloads) expect(command.includes(begin!) || command.includes(end!)).toBe(false);
+});
