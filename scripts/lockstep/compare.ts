@@ -12,6 +12,8 @@ const HISTORY = 16;
 const IF = 1 << 9;
 /** FSW: C1 says which way a result was rounded; QEMU leaves it clear. */
 const C1 = 1 << 9;
+/** The port whose write starts a transfer of fw_cfg. */
+const FW_CFG_DMA = 0x518;
 const LONGEST_STORE = 4096;
 
 /** Something that is not the same in both machines. */
@@ -81,6 +83,7 @@ async function advance(
   const { vm } = doppel;
   const { gdb } = qemu;
   const reads = vm.stats().exits.mmioReads;
+  const transfers = name === "out" && (vm.cpu.state.gpr32(2) & 0xffff) === FW_CFG_DMA;
   const mayInterrupt = interrupts && (vm.cpu.state.systemFlags & IF) !== 0;
   const repeats = /^rep/.test(text);
   let theirs: RegisterBytes | undefined;
@@ -111,6 +114,8 @@ async function advance(
     theirs = undefined;
   } else if (theirs === undefined) await gdb.step();
   theirs ??= await gdb.registers();
+  // What a machine's firmware interface says is its own, and comes by DMA.
+  if (transfers) doppel.adoptRam(await qemu.ram());
   if (word(theirs, "eip") === at && vm.cpu.state.rip !== at) theirs = await stepAgain(qemu, theirs);
   return { theirs, stores, device: vm.stats().exits.mmioReads !== reads, interrupt: false };
 }

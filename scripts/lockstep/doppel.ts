@@ -38,11 +38,9 @@ export class Doppel {
 
   /** Goes on from another machine's state. */
   adopt(image: CpuImage, ram: Uint8Array): void {
-    const { cpu, memory } = this.vm;
+    const { cpu } = this.vm;
     const { state } = cpu;
-    // What the PC keeps between 640 KiB and 1 MiB is no RAM for QEMU's dump either, except for the shadow of the BIOS.
-    memory.map.load(0, ram.subarray(0, 0xa0000));
-    memory.map.load(0xc0000, ram.subarray(0xc0000));
+    this.adoptRam(ram);
     for (const [name, index] of Object.entries(SEGMENTS)) {
       const segment = image.segments[name as keyof typeof SEGMENTS];
       state.setSelector(index, segment.selector);
@@ -85,6 +83,14 @@ export class Doppel {
     cpu.deriveSegments();
     this.vm.cpu.mmu.setA20((values["A20"] ?? 1) !== 0);
     this.vm.cpu.mmu.tlb.flush();
+  }
+
+  /** Takes over RAM alone. */
+  adoptRam(ram: Uint8Array): void {
+    const { map } = this.vm.memory;
+    // What the PC keeps between 640 KiB and 1 MiB is no RAM for QEMU's dump either, except for the shadow of the BIOS.
+    map.load(0, ram.subarray(0, 0xa0000));
+    map.load(0xc0000, ram.subarray(0xc0000));
   }
 
   /** The registers that both machines show, by QEMU's names. */
