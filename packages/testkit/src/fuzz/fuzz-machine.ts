@@ -1,6 +1,6 @@
 /**
- * The machine that fuzzed programs run on: a CPU, an interpreter, RAM, and devices whose answers depend on every access before,
- * so that an access too many, too few or out of order shows in the state. A guest write to some ports raises an interrupt.
+ * The machine that fuzzed programs run on: a CPU, an interpreter, RAM and devices. It runs one program after another, is saved and
+ * restored, and gives a hash of everything that its guest could see.
  */
 import { ACTIVE, Cpu, Interpreter, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
@@ -9,6 +9,7 @@ import { encode, type PersistValue } from "@doppel/persist";
 import { EFER_NXE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
 import { Random, randomBytes } from "../host-vectors-random.ts";
 import { CODE, CODE0, CODE_BYTES, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
+import { FuzzDevices } from "./fuzz-devices.ts";
 import type { FuzzProgram, Leg } from "./fuzz-program.ts";
 
 const RECORDS = 1 << 20;
@@ -16,7 +17,6 @@ const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
 const TSC_START = 1000;
-const FIRST_VECTOR = 0x20;
 const TABLES_END = 0xc000;
 const ACCESSED_DIRTY = 0x60;
 const { CS, LDTR, TR } = layout;
@@ -35,9 +35,7 @@ export class FuzzMachine {
   readonly ram: Uint8Array;
   private readonly physical: PhysicalMap;
   private readonly words: Int32Array;
-  private device = 0;
-  /** Interrupts that wait: bit n is vector 20h + n. */
-  private lines = 0;
+  private readonly devices: FuzzDevices;
   private streak = 0;
   private streakAt = -1;
   /** Faults delivered since construction. */
@@ -58,14 +56,15 @@ export class FuzzMachine {
     }
     this.ram = arena.u8.subarray(base, base + RAM);
     this.words = arena.i32.subarray(base >> 2, (base + RAM) >> 2);
+    this.devices = new FuzzDevices({
+      nmi: () => void (this.engine.nmiPending = true),
+      a20: (open) => this.cpu.mmu.setA20(open),
+      dma: (value) => this.physical.write8(CODE + (value & (CODE_BYTES - 1)), value >>> 11),
+      attend: () => this.engine.attend(),
+    });
     const cpu = new Cpu({
       buffer: arena.buffer, tlbBase, physical: this.physical,
-      bus: {
-        readPort: (port, size) => this.answer(port, size, 1),
-        writePort: (port, size, value) => this.portWritten(port, size, value),
-        readMmio: (physical, size) => this.answer(physical, size, 3),
-        writeMmio: (physical, size, value) => void (this.note(physical, size + 4), this.note(value, 5)),
-      },
+      bus: this.devices,
       timestamp: () => TSC_START + (this.engine?.count ?? 0),
     });
     this.cpu = cpu;
@@ -83,44 +82,14 @@ export class FuzzMachine {
       if (++this.streak >= MOST_FAULTS) this.engine.requestExit();
       return deliver();
     };
-    this.engine = new Interpreter({
-      cpu, frames, recordsSize: RECORDS,
-      interrupts: {
-        pending: () => this.lines !== 0,
-        acknowledge: () => {
-          const line = 31 - Math.clz32(this.lines);
-          this.lines &= ~(1 << line);
-          return FIRST_VECTOR + line;
-        },
-      },
-    });
-  }
-
-  private note(value: number, kind: number): void {
-    this.device = (Math.imul(this.device ^ value ^ (kind << 24), MULTIPLIER) + kind) | 0;
-  }
-
-  private answer(place: number, size: number, kind: number): number {
-    this.note(place, kind + size);
-    const value = this.device ^ (this.device >>> 15);
-    return size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff;
-  }
-
-  private portWritten(port: number, size: number, value: number): void {
-    this.note(port, size);
-    this.note(value, 2);
-    if ((port & 15) === 0) this.lines |= (1 << (value & 0x1f)) | ((value & 0x20) !== 0 ? 1 << ((value >>> 8) & 0x1f) : 0);
-    else if ((port & 15) === 1) this.engine.nmiPending = true;
-    else if ((port & 15) === 2) this.cpu.mmu.setA20((value & 1) !== 0);
-    else if ((port & 15) === 3) this.physical.write8(CODE + (value & (CODE_BYTES - 1)), value >>> 11); // as a device's DMA does
-    this.engine.attend();
+    this.engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices });
   }
 
   /** Puts a program's image into RAM, whole, and forgets what ran before. */
   load(program: FuzzProgram): void {
     this.write(program.image, 0, RAM);
-    this.device = 0;
-    this.lines = 0;
+    this.devices.history = 0;
+    this.devices.lines = 0;
     this.streak = 0;
     this.streakAt = -1;
   }
@@ -242,13 +211,13 @@ export class FuzzMachine {
   }
 
   save(): MachineImage {
-    return { cpu: this.cpu.save(), ram: this.ram.slice(), device: [this.device, this.lines, this.engine.nmiPending ? 1 : 0] };
+    return { cpu: this.cpu.save(), ram: this.ram.slice(), device: [this.devices.history, this.devices.lines, this.engine.nmiPending ? 1 : 0] };
   }
 
   restore(image: MachineImage): void {
     this.write(image.ram, 0, RAM);
     this.cpu.restore(image.cpu);
-    [this.device, this.lines] = image.device;
+    [this.devices.history, this.devices.lines] = image.device;
     this.engine.nmiPending = image.device[2] === 1;
     this.streak = 0;
     this.streakAt = -1;
@@ -259,7 +228,7 @@ export class FuzzMachine {
     const bytes = encode(this.cpu.save() as unknown as PersistValue);
     const padded = new Uint8Array((bytes.length + 3) & ~3);
     padded.set(bytes);
-    return { cpu: hash(new Int32Array(padded.buffer)), ram: hash(this.words), device: hash(Int32Array.of(this.device, this.lines, this.engine.nmiPending ? 1 : 0)) };
+    return { cpu: hash(new Int32Array(padded.buffer)), ram: hash(this.words), device: hash(Int32Array.of(this.devices.history, this.devices.lines, this.engine.nmiPending ? 1 : 0)) };
   }
 }
 

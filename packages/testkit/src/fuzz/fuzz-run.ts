@@ -193,12 +193,15 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     }
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) coverage.executed += whole.count;
-    const restored = whole.save === undefined ? whole : runProgram(a, program, { saveAt, slices: "whole", from: whole.save, budget });
-    if (!same(restored, whole)) return `saved in place and restored: ${differences(whole, restored)}`;
-    if (same(stepped, whole)) return undefined;
+    const { save } = whole;
+    const sliced = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "some", from: save, budget });
+    if (same(stepped, whole) && same(sliced, whole)) return undefined;
     const again = runProgram(a, program, { saveAt, slices: "whole", budget });
     if (!same(again, whole)) return `two runs alike: ${differences(whole, again)}`;
-    if (!usesStaleTables(a, program, saveAt, budget)) return `one by one and in one piece: ${differences(stepped, whole)}`;
+    const restored = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "whole", from: save, budget });
+    if (!same(restored, whole)) return `saved in place and restored: ${differences(whole, restored)}`;
+    const other = same(stepped, whole) ? sliced : stepped;
+    if (!usesStaleTables(a, program, saveAt, budget)) return `${other === stepped ? "one by one" : "in slices"} and in one piece: ${differences(other, whole)}`;
     if (coverage !== undefined) coverage.stale++;
   } catch (error) {
     if (error instanceof FuzzError) return error.message;
