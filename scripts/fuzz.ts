@@ -7,6 +7,8 @@ import { Coverage, checkProgram, coverageSummary, coverageTable, formName, FuzzM
 
 /** Machines are replaced after so many programs, so that new ones are tried too. */
 const PROGRAMS_PER_MACHINE = 2000;
+/** Instructions between two lines on stderr. */
+const PROGRESS = 1_000_000;
 const USAGE = "usage: fuzz [--instructions N[K|M]] [--seed N] [--program SEED] [--table]";
 
 function refuse(message: string): never {
@@ -50,9 +52,13 @@ function tryProgram(name: string): void {
 }
 
 if (single !== undefined) tryProgram(single);
+let announced = 0;
 for (let n = 0; single === undefined && coverage.instructions < wanted; n++) {
   if (n % PROGRAMS_PER_MACHINE === PROGRAMS_PER_MACHINE - 1) machines = [new FuzzMachine(), new FuzzMachine()];
   tryProgram(`${seed}/${n}`);
+  if (coverage.instructions < announced + PROGRESS) continue;
+  announced = coverage.instructions;
+  console.error(`${announced} instructions, ${((performance.now() - begun) / 1000).toFixed(0)} s`);
 }
 if (table) console.log(coverageTable(coverage, forms));
 console.log(coverageSummary(coverage, forms, (performance.now() - begun) / 1000));
