@@ -14,6 +14,8 @@ export interface Debuggee {
 
 /** The longest wait before a halted machine's timers are looked at again, in milliseconds. */
 const LONGEST_WAIT = 50;
+/** Steps between two turns of the host. */
+const TURN = 500;
 
 /** Executes single instructions of a machine that stands still. */
 export class Stepper {
@@ -28,24 +30,41 @@ export class Stepper {
   /**
    * Executes one instruction, or enters the handler of its fault. In real time interrupts wait meanwhile, so that a user steps
    * through the code in front of him; in deterministic time they come when they are due, so that stepping changes nothing. A halted
-   * machine waits for what wakes it, or for {@link cancel}.
+   * machine waits for what wakes it, or for {@link cancel}, and says whether it was that.
    */
-  async step(): Promise<void> {
+  async step(): Promise<boolean> {
     const { machine } = this;
     this.cancelled = false;
     machine.clock.resume();
     try {
-      if (!machine.isHalted && machine.options.deterministic !== true) return this.quietly();
+      if (!machine.isHalted && machine.options.deterministic !== true) {
+        this.quietly();
+        return false;
+      }
       for (;;) {
         machine.clock.runDue();
         machine.engine.step();
-        if (!machine.isHalted || this.cancelled) return;
+        if (!machine.isHalted || this.cancelled) return this.cancelled;
         const deadline = machine.clock.nextDeadline();
         if (machine.options.deterministic === true && deadline < Infinity) machine.clock.advanceTo(deadline);
         else await this.pace.sleep(Math.max(0, Math.min(LONGEST_WAIT, (deadline - machine.clock.now()) / 1e6)));
       }
     } finally {
       machine.clock.pause();
+    }
+  }
+
+  /** Steps, at least once, while `goOn` says so; true when {@link cancel} ended it. */
+  async stepWhile(goOn: () => boolean): Promise<boolean> {
+    for (let n = 1; ; n++) {
+      if (await this.step()) return true;
+      if (!goOn()) return false;
+      // Whoever wants to cancel must get a turn.
+      if (n % TURN === 0) {
+        this.cancelled = false;
+        await this.pace.yield();
+        if (this.cancelled) return true;
+      }
     }
   }
 

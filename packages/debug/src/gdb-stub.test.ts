@@ -65,7 +65,7 @@ describe("E.2 packets", () => {
   });
 
   test("s c Z z: one instruction, to a breakpoint, with the reason", async () => {
-    const { ask } = await session(true);
+    const { ask, raw } = await session(true);
     expect(await ask("s")).toBe("T05thread:01;");
     expect(await ask("p8")).toBe("21001000");
     expect(await ask("Z0,100029,1")).toBe("OK");
@@ -77,6 +77,14 @@ describe("E.2 packets", () => {
     expect(await ask("z0,100029,1")).toBe("OK");
     expect(await ask("Z2,108ffc,4")).toBe("OK");
     expect(await ask("c")).toBe("T05thread:01;watch:108ffc;");
+    expect(await ask("z2,108ffc,4")).toBe("OK");
+    // A range of addresses, the bytes of a jump to itself among them: an interrupt ends it.
+    expect(await ask("vCont;r1000d4,1000e2:1")).toBe("T05thread:01;");
+    expect(await ask("p8")).toBe("e2001000");
+    expect(await ask("M3000,2:ebfe")).toBe("OK");
+    expect(await ask("P8=00300000")).toBe("OK");
+    setTimeout(() => raw(Uint8Array.of(3)), 50);
+    expect(await ask("vCont;r3000,3002:1")).toBe("T02thread:01;");
     expect(await ask("Z2,0,0")).toMatch(/^E/);
     expect(await ask("Z7,0,1")).toBe("");
   });

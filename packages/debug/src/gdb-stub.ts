@@ -18,8 +18,9 @@ const BAD_PACKET = "E16";
 const BAD_ADDRESS = "E0e";
 /** "Not known here": gdb does without. */
 const UNKNOWN = "";
-const SIGINT = 2;
 const SIGTRAP = 5;
+/** Stopped by Ctrl-C: SIGINT. */
+const INTERRUPTED = "T02thread:01;";
 const FEATURES = [
   `PacketSize=${PACKET_SIZE.toString(16)}`, "qXfer:features:read+", "swbreak+", "hwbreak+", "vContSupported+", "QStartNoAckMode+",
 ].join(";");
@@ -114,7 +115,7 @@ export class GdbStub implements Disposable {
     if (this.running && !this.ended) {
       await this.debuggee.pause();
       // A breakpoint or the end of the guest may have come first, and has been reported then.
-      if (this.running && !this.ended) this.report(`T0${SIGINT}thread:01;`);
+      if (this.running && !this.ended) this.report(INTERRUPTED);
     }
     if (event.kind !== "packet") return;
     const answer = await this.answer(event.body);
@@ -239,8 +240,21 @@ export class GdbStub implements Disposable {
     if (this.ended) return this.lastStop;
     if (!this.jump(address)) return BAD_PACKET;
     this.debuggee.machine.engine.watchHit = undefined;
-    await this.stepper.step();
-    return (this.lastStop = this.reason());
+    const interrupted = await this.stepper.step();
+    return (this.lastStop = interrupted ? INTERRUPTED : this.reason());
+  }
+
+  /** Steps until EIP leaves a range of addresses: how gdb steps over a line of source. */
+  private async stepRange(range: string): Promise<string> {
+    const [from, to] = range.split(",").map(numberOf);
+    if (from === undefined || to === undefined) return BAD_PACKET;
+    if (this.ended) return this.lastStop;
+    const { cpu, engine } = this.debuggee.machine;
+    const interrupted = await this.stepper.stepWhile(() => {
+      const { rip } = cpu.state;
+      return rip >= from && rip < to && engine.watchHit === undefined && this.stops.at(cpu.wrap(cpu.state.segmentBase(1) + rip)) === undefined;
+    });
+    return (this.lastStop = interrupted ? INTERRUPTED : this.reason());
   }
 
   private detach(): string {
@@ -304,7 +318,7 @@ export class GdbStub implements Disposable {
   }
 
   private verbose(rest: string): string | undefined | Promise<string> {
-    if (rest === "Cont?") return "vCont;c;C;s;S";
+    if (rest === "Cont?") return "vCont;c;C;s;S;r";
     if (rest.startsWith("Kill")) {
       this.kill();
       return OK;
@@ -313,6 +327,7 @@ export class GdbStub implements Disposable {
     // One thread: the first action is its.
     const action = rest[5];
     if (action === "s" || action === "S") return this.step("");
+    if (action === "r") return this.stepRange(rest.slice(6).split(/[:;]/)[0]!);
     return action === "c" || action === "C" ? this.resume("") : BAD_PACKET;
   }
 }
