@@ -9,7 +9,7 @@ import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering, type Target } from "./lowering.ts";
 import {
-  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, RECORD_SIZE,
+  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
 import { BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
@@ -177,7 +177,7 @@ abstract class RecordTarget implements Target {
       this.f.i32(0);
       return STATE + place.at;
     }
-    this.f.get(this.record).memory(OP.i32_load16_u, place.field === "reg" ? R_REG : R_RM);
+    this.f.get(this.record).memory(OP.i32_load16_u, place.field === "reg" ? R_REG : place.field === "rm" ? R_RM : R_VVVV);
     return STATE + (place.plus ?? 0);
   }
 
@@ -196,6 +196,7 @@ abstract class RecordTarget implements Target {
 
   private isGeneralPlace(place: Place): boolean {
     if ("at" in place) return place.at < 0x80;
+    if (place.field === "vvvv") return true;
     const kinds = fieldKinds(this.shape.form);
     return isGeneral(place.field === "reg" ? kinds.reg : kinds.rm);
   }

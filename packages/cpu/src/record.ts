@@ -9,7 +9,7 @@
  *   +12 u8  scale          +13 u8 length      +14 u16 state offset of the operand's segment
  *   +16 i32 displacement
  *   +20 i32 address mask (memory operands), second immediate, or the record that a direct jump leads to (0: not known)
- *   +24 i64 immediate
+ *   +24 i64 immediate, or u16 state offset of the register that VEX.vvvv names
  */
 import { type Form, type Instruction, PREFIX_REX } from "@doppel/x86";
 import { FPR, FPR_STRIDE, GPR, SEGMENT, SEGMENT_STRIDE, XMM, XMM_STRIDE, ZERO } from "./state-layout.ts";
@@ -27,6 +27,8 @@ export const R_SEGMENT = 14;
 export const R_DISPLACEMENT = 16;
 export const R_LINK = 20;
 export const R_IMMEDIATE = 24;
+/** The forms with a VEX.vvvv operand have no immediate. */
+export const R_VVVV = R_IMMEDIATE;
 
 /** How a form's register fields are to be read. */
 const RAW = 0;
@@ -96,6 +98,10 @@ export function encodeRecord(view: DataView, at: number, handler: number, offset
   const moved = form.mnemonic === "POP" && i.base === 4 ? i.operandSize : 0;
   view.setInt32(at + R_DISPLACEMENT, i.memory ? i.displacement + moved : 0, true);
   view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : hasSecondImmediate(form) ? i.immediate2 : 0, true);
+  if (form.vex && form.operands.some(({ kind }) => kind === "B")) {
+    view.setInt32(at + R_VVVV, GPR + 8 * i.vvvv, true);
+    return;
+  }
   view.setInt32(at + R_IMMEDIATE, i.immediate, true);
   view.setInt32(at + R_IMMEDIATE + 4, i.immediateHigh, true);
 }

@@ -104,6 +104,7 @@ class RegionTarget implements Target {
   /** General register number and byte within it, or the constant state offset of another register file. */
   private resolve(place: Place, size: Size): { register: number; high: boolean } | { at: number } {
     if ("at" in place) return place.at < 0x80 ? { register: place.at >> 3, high: (place.at & 1) !== 0 } : { at: place.at };
+    if (place.field === "vvvv") return { register: this.instruction.vvvv, high: false };
     const kinds = fieldKinds(this.shape!.form);
     const kind = place.field === "reg" ? kinds.reg : kinds.rm;
     const n = place.field === "reg" ? this.instruction.reg : this.instruction.rm;

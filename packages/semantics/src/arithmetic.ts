@@ -114,7 +114,7 @@ const cmpxchgPair: Definition = (i) => {
 };
 
 /** Splits a 64 x 64 bit product into its halves; the high half by four partial products. */
-function multiplyHigh(i: InstructionBuilder, x: Value, y: Value, signed: boolean): Value {
+export function multiplyHigh(i: InstructionBuilder, x: Value, y: Value, signed: boolean): Value {
   const xl = i.and(x, 0xffff_ffff);
   const yl = i.and(y, 0xffff_ffff);
   const xh = i.shrU(x, 32);

@@ -85,7 +85,9 @@ export class InstructionBuilder extends Builder {
 
   /** The memory operand's address, computed once. */
   memory(): Address {
-    this.memoryOperand ??= this.address("record", this.effectiveAddress(), !this.shape.flatOperand);
+    // The offset of a moffs operand has 64 bits in 64-bit code, more than a displacement.
+    const offset = (): Value => (this.long && this.shape.form.operands.some(({ kind }) => kind === "O") ? this.field("immediate64") : this.effectiveAddress());
+    this.memoryOperand ??= this.address("record", offset(), !this.shape.flatOperand);
     return this.memoryOperand;
   }
 
@@ -94,6 +96,7 @@ export class InstructionBuilder extends Builder {
     const operand = this.shape.form.operands[n]!;
     switch (operand.kind) {
       case "G": case "P": case "V": return { field: "reg" };
+      case "B": return { field: "vvvv" };
       case "E": case "R": case "Q": case "N": case "W": case "U": case "Z": return { field: "rm" };
       case "reg": {
         const high = operand.size === "b" && operand.register >= 4;

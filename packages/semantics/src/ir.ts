@@ -13,7 +13,7 @@ export type IrType = "i32" | "i64" | "f32" | "f64" | "v128";
 export type Size = 1 | 2 | 4 | 8 | 16;
 
 /** A register operand: a byte offset in the hot state, constant or carried by the decoded record (`plus` so many bytes further, for parts of a vector). */
-export type Place = { readonly at: number } | { readonly field: "reg" | "rm"; readonly plus?: number };
+export type Place = { readonly at: number } | { readonly field: "reg" | "rm" | "vvvv"; readonly plus?: number };
 
 /** A segment: a number 0..5, or the one the decoded record names. */
 export type SegmentRef = number | "record";

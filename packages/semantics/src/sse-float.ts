@@ -13,7 +13,7 @@ import { beginVector, enterMmx, immediateByte, isMmx, lowLane, partOf, readMmx, 
 import { clearFloatFlags, floatFlags } from "./x87-stack.ts";
 
 /** Raises #XM for an unmasked exception; notes the flags otherwise. Stands before every other commit. */
-function takeFlags(i: InstructionBuilder): void {
+export function takeFlags(i: InstructionBuilder): void {
   const flags = i.and(floatFlags(i), 0x3f);
   const mxcsr = i.state("i32_load", MXCSR);
   i.if(i.and(flags, i.not(i.shrU(mxcsr, 7))), () => i.helper("simdException", [flags]), undefined, false);

@@ -15,7 +15,8 @@ function lowHalf(i: InstructionBuilder, value: Value): Value {
   return i.op("i64x2_extract_lane", [value], 0);
 }
 
-const packed = ({ wide, mmx = wide }: PackedOperation): Definition => (i) => {
+/** A definition from an operation on vectors. */
+export const packed = ({ wide, mmx = wide }: PackedOperation): Definition => (i) => {
   beginVector(i);
   if (!isMmx(i, 0)) {
     const source = readVector(i, 1);
@@ -44,7 +45,8 @@ const shift = (operation: VectorShift): Definition => (i) => {
   writeMmx(i, 0, result);
 };
 
-const BYTE_NUMBERS = Uint8Array.from({ length: 16 }, (_, n) => n);
+/** The numbers of a vector's bytes: a swizzle by them changes nothing. */
+export const BYTE_NUMBERS = Uint8Array.from({ length: 16 }, (_, n) => n);
 
 /** PSLLDQ, PSRLDQ: byte numbers that fall out of 0..15 select zero. */
 const byteShift = (direction: "i8x16_add" | "i8x16_sub"): Definition => (i) => {
@@ -139,6 +141,7 @@ const pextrw: Definition = (i) => {
   const index = immediateByte(i);
   const half = isMmx(i, 1) ? readMmx(i, 1) : i.select(i.and(index, 4), i.place(partOf(i, 1, 8), 8), i.place(partOf(i, 1, 0), 8));
   const word = i.and(i.wrap(i.shrU(half, i.extendU(i.shl(i.and(index, 3), 4)))), 0xffff);
+  if (i.inMemory(0)) return i.store(i.memory(), 2, word);
   if (isMmx(i, 1)) enterMmx(i);
   i.setPlace(i.placeOf(0), 4, word);
 };

@@ -146,11 +146,14 @@ test("every form survives disassembly, assembly and disassembly", () => {
   const seen = new Set<number>();
   for (const codeSize of [2, 4, 8] as CodeSize[]) {
     for (const head of codeSize === 8 ? [[], [0x66], [0xf3], [0xf2], [0x48], [0x66, 0x4c], [0xf3, 0x48]] : [[], [0x66], [0xf3], [0xf2], [0x67]]) {
-      for (let map = 0; map < 4; map++) {
-        const lead = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][map]!;
+      // The last ones are VEX prefixes: both maps, W = 0 and 1, some vvvv, pp by the head.
+      const pp = head[0] === 0x66 ? 1 : head[0] === 0xf3 ? 2 : head[0] === 0xf2 ? 3 : 0;
+      const vvvv = (codeSize === 8 ? 0x48 : 0x78) | pp;
+      for (let map = 0; map < (head.length < 2 ? 9 : 4); map++) {
+        const lead = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a], [0xc4, 0xe2, vvvv], [0xc4, 0xe2, vvvv | 0x80], [0xc4, 0xe3, 0x78 | pp], [0xc4, 0xe3, 0xf8 | pp], [0xc4, 0xe2, vvvv ^ 0x30]][map]!;
         for (let opcode = 0; opcode < 256; opcode++) {
           for (let modrm = 0; modrm < 256; modrm += modrm < 0xc0 ? 8 : 1) {
-            const bytes = Uint8Array.of(...head, ...lead, opcode, modrm ^ (opcode & 7 && modrm < 0xc0 ? opcode & 7 : 0), 0x4b, 0x12, 0xe2, 0x33, 0x04, 5, 6, 7, 8);
+            const bytes = Uint8Array.of(...(map > 3 ? [] : head), ...lead, opcode, modrm ^ (opcode & 7 && modrm < 0xc0 ? opcode & 7 : 0), 0x4b, 0x12, 0xe2, 0x33, 0x04, 5, 6, 7, 8);
             if (modrm >= 0xc0 && modrm % 5 !== opcode % 5 && (opcode & 0xf8) !== 0xd8 && opcode !== 1 && opcode !== 0x1e) continue;
             if (decode(bytes, 0, bytes.length, codeSize, first) !== OK || map === 0 && (opcode === 0x0f || head.length > 0 && opcode === 0x66)) continue;
             seen.add(first.form.id);

@@ -4,9 +4,9 @@
  */
 import { FORMS } from "./form.ts";
 import {
-  A_CONDITION, A_DEFAULT64, A_FORCED64, A_LOCKABLE, A_MASK_REG, A_MASK_RM, ATTRIBUTES, BLOCKS, C_CONTROL, C_DEBUG, C_NONE, C_SEGMENT_LOAD,
+  A_CONDITION, A_DEFAULT64, A_FORCED64, A_LOCKABLE, A_MASK_REG, A_MASK_RM, A_VVVV, ATTRIBUTES, BLOCKS, C_CONTROL, C_DEBUG, C_NONE, C_SEGMENT_LOAD,
   C_SEGMENT_STORE, CHECKS, ENTRIES, I_BYTE, I_ENTER, I_FAR, I_NONE, I_OFFSET, I_SIGNED_BYTE, I_V, I_WORD, I_Z, IMMEDIATES, IMPLICIT_MEMORY,
-  MODRM, NO_FORM, NOP_FORM, WIDE, XCHG_FORM,
+  MAPS, MODRM, NO_FORM, NOP_FORM, WIDE, XCHG_FORM,
 } from "./lookup.ts";
 import {
   type CodeSize, type Instruction, PREFIX_ADDRESS, PREFIX_LOCK, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_REX_B,
@@ -24,6 +24,10 @@ export const TRUNCATED = 3;
 
 const MAXIMUM_LENGTH = 15;
 const P_REX_BITS = PREFIX_REX | PREFIX_REX_W | PREFIX_REX_R | PREFIX_REX_X | PREFIX_REX_B;
+
+/** Legacy prefixes that VEX.pp stands for. */
+const VEX_PREFIX = [0, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE];
+const VEX_REFUSES = P_REX_BITS | PREFIX_LOCK | PREFIX_REP | PREFIX_REPNE | PREFIX_OPERAND;
 
 /** What each byte is in the prefix loop: 0 opcode, 1-6 segment override, else as below. */
 const L_LOCK = 7, L_REPNE = 8, L_REP = 9, L_OPERAND = 10, L_ADDRESS = 11, L_REX = 12;
@@ -98,8 +102,26 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
     else prefixes |= kind === L_OPERAND ? PREFIX_OPERAND : PREFIX_ADDRESS;
   }
 
-  let table = long ? 4 * 256 : 0;
-  if (byte === 0x0f) {
+  let table = long ? MAPS * 256 : 0;
+  let vvvv = 0;
+  let vex = -1;
+  if (byte === 0xc4) {
+    if (at >= end) return shortage(at + 1, offset);
+    if (long || bytes[at]! >= 0xc0) vex = bytes[at++]!;
+  }
+  if (vex >= 0) {
+    // Of VEX only what the tables have: the maps 0F 38 and 0F 3A, with L = 0. Prefixes before it raise #UD.
+    if (at >= end) return shortage(at + 1, offset);
+    const second = bytes[at++]!;
+    if (at >= end) return shortage(at + 1, offset);
+    byte = bytes[at++]!;
+    const map = vex & 31;
+    if ((map !== 2 && map !== 3) || (second & 4) !== 0 || (prefixes & VEX_REFUSES) !== 0) return UNDEFINED;
+    table += (map + 2) * 256;
+    vvvv = (~second >> 3) & 15;
+    prefixes |= VEX_PREFIX[second & 3]!;
+    if (long) prefixes |= PREFIX_REX | (second & 0x80) | ((~vex & 0x80) << 1) | ((~vex & 0x40) << 3) | ((~vex & 0x20) << 5);
+  } else if (byte === 0x0f) {
     if (at >= end) return shortage(at + 1, offset);
     byte = bytes[at++]!;
     table += 256;
@@ -135,6 +157,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
     if ((prefixes & PREFIX_REX_B) !== 0 && id === NOP_FORM) id = XCHG_FORM;
   }
   const attributes = ATTRIBUTES[id]!;
+  if (vex >= 0 && (attributes & A_VVVV) === 0 && vvvv !== 0) return UNDEFINED;
 
   let operandSize: 2 | 4 | 8;
   let addressSize: 2 | 4 | 8;
@@ -237,6 +260,8 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
         if (at + size > end) return shortage(at + size, offset);
         displacement = size === 2 ? bytes[at]! | (bytes[at + 1]! << 8) : read32(bytes, at);
         displacementHigh = size === 8 ? read32(bytes, at + 4) : 0;
+        immediate = displacement; // all 64 bits, for who keeps only 32 of a displacement
+        immediateHigh = displacementHigh;
         break;
     }
     at += size;
@@ -267,6 +292,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
   out.mod = mod;
   out.reg = reg;
   out.rm = rm;
+  out.vvvv = long ? vvvv : vvvv & 7;
   out.memory = memory;
   out.base = base;
   out.index = index;

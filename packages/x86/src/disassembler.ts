@@ -110,6 +110,7 @@ function operandText(operand: Operand, instruction: Instruction, codeSize: CodeS
       if (operand.kind === "W" || operand.kind === "U") return REGISTER_NAMES.xmm[instruction.rm]!;
       return general(instruction.rm, size, instruction);
     case "G": return general(instruction.reg, size, instruction);
+    case "B": return general(instruction.vvvv, size, instruction);
     case "Z": return general(instruction.rm, size, instruction);
     case "reg": return general(operand.register, size, instruction);
     case "P": return REGISTER_NAMES.mmx[instruction.reg]!;

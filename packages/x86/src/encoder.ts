@@ -18,6 +18,9 @@ export interface Encoding {
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 
+/** VEX.pp of the mandatory prefixes. */
+const VEX_PP: Readonly<Record<string, number>> = { NP: 0, 66: 1, F3: 2, F2: 3 };
+
 /** Encodes `mnemonic operands` with its prefix words. Throws `SourceProblem` with a plain sentence. */
 export function encode(mnemonic: string, written: readonly OperandSyntax[], prefix: PrefixSyntax, context: EncodingContext): Encoding {
   const meanings = meaningsOf(mnemonic);
@@ -64,6 +67,7 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
   let reg = Math.max(form.digit, 0);
   let rm: number | undefined;
   let low = 0;
+  let third = 0;
   let memory: OperandSyntax | undefined;
   let offset: MemorySyntax | undefined;
   form.operands.forEach((operand, n) => {
@@ -78,6 +82,7 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
     if (register.class === "r8" && register.number >= 4 && register.number < 8) needsRex = true;
     if (register.class === "high8") refusesRex = true;
     if ("GPVSCD".includes(operand.kind)) reg = register.number;
+    else if (operand.kind === "B") third = register.number;
     else if (operand.kind === "Z") low = register.number;
     else if ("ERNUQW".includes(operand.kind)) rm = register.number;
   });
@@ -96,10 +101,12 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
   if (segment >= 0) head.push(SEGMENT_PREFIXES[segment]!);
   if (addressSize !== codeSize) head.push(0x67);
   const usesSize = form.operands.some((o) => ["v", "z", "p", "a", "bs"].includes(o.size)) || prefix.operandSize !== 0 || meaning.operandSize !== 0;
-  if (form.mandatoryPrefix === "66") head.push(0x66);
+  if (form.vex) {
+    // VEX.pp says it
+  } else if (form.mandatoryPrefix === "66") head.push(0x66);
   else if (usesSize && (long64 ? operandSize === 2 : operandSize !== codeSize)) head.push(0x66);
-  if (form.mandatoryPrefix === "F3") head.push(0xf3);
-  if (form.mandatoryPrefix === "F2") head.push(0xf2);
+  if (form.mandatoryPrefix === "F3" && !form.vex) head.push(0xf3);
+  if (form.mandatoryPrefix === "F2" && !form.vex) head.push(0xf2);
   if (prefix.repeat !== 0) head.push(prefix.repeat);
   if (prefix.lock) {
     if (!form.lockable || memory === undefined) throw new SourceProblem("LOCK needs an instruction that reads and writes memory");
@@ -108,7 +115,7 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
   if (meaning.wait) head.unshift(0x9b);
   if (operandSize === 8 && long64 && !form.forced64 && !form.default64 && (form.rexW || form.operands.some((o) => SCALABLE.has(o.size)) || usesSize)) rex |= 8;
 
-  const body: number[] = form.map === 0 ? [] : form.map === 1 ? [0x0f] : form.map === 2 ? [0x0f, 0x38] : [0x0f, 0x3a];
+  const body: number[] = form.map === 0 || form.vex ? [] : form.map === 1 ? [0x0f] : form.map === 2 ? [0x0f, 0x38] : [0x0f, 0x3a];
   body.push(form.opcodeByte + (form.range === "r" ? low & 7 : form.range === "cc" ? meaning.condition : 0));
   if (low > 7) rex |= 1;
   const tail = new Tail();
@@ -131,7 +138,11 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
     if (context.final && !inRange(value.value, addressSize)) return undefined;
     tail.push(value.value, addressSize);
   }
-  if (rex !== 0 || needsRex) {
+  if (form.vex) {
+    if (!long64 && (rex !== 0 || third > 7)) return undefined;
+    // R, X, B and vvvv are inverted; L is 0.
+    body.unshift(0xc4, ((~rex & 7) << 5) | (form.map - 2), ((rex & 8) << 4) | ((~third & 15) << 3) | VEX_PP[form.mandatoryPrefix]!);
+  } else if (rex !== 0 || needsRex) {
     if (refusesRex) throw new SourceProblem("AH, CH, DH and BH cannot be used in an instruction that needs a REX prefix");
     if (!long64) return undefined;
     body.unshift(0x40 | rex);

@@ -1,19 +1,22 @@
 /**
  * What a line of the opcode tables means: an instruction form in the operand notation of SDM volume 2, appendix A.
  *
- *   [NP|NFx|66|F3|F2] [REX.W] opcode bytes[+r|+i|+cc] [/digit] MNEMONIC [operands] [flags]        @FEATURE applies to the lines after it
+ *   [VEX] [NP|NFx|66|F3|F2] [REX.W] opcode bytes[+r|+i|+cc] [/digit] MNEMONIC [operands] [flags]  @FEATURE applies to the lines after it
  *
  * NP: no 66, F3 or F2 may stand before it; NFx: no F3 or F2; 66, F3, F2: mandatory prefix; none of them: any, with its ordinary meaning.
+ * VEX: behind a three-byte VEX prefix with L = 0, whose pp says the mandatory prefix.
  * A byte after the opcode of a map is a fixed ModRM byte (`0F 01 C8`, `D8 C0+i`). Operand kinds:
  *
  *   E  general register or memory (ModRM.rm)      G  general register (ModRM.reg)       Z  general register (low three opcode bits)
  *   M  memory only        R  register only        I  immediate        J  relative branch         A  far pointer         O  offset (moffs)
  *   S  segment register   C  control register     D  debug register   X  [seg:rSI]               Y  [ES:rDI]
  *   P  MMX (reg)  Q  MMX (rm) or memory  N  MMX (rm)          V  XMM (reg)  W  XMM (rm) or memory  U  XMM (rm)
+ *   B  general register (VEX.vvvv)
  *
  * Sizes: b w d q dq; v = operand size; z = 4 at most; y = 4, or 8 with operand size 8; bs = a sign-extended byte; p = far pointer;
  * s = descriptor-table register; a = pair of BOUND; ss sd ps pd; t = 80 bits; env, save, fx = x87 and FXSAVE images.
  */
+import { BMI } from "./tables/bmi.ts";
 import { INTEGER } from "./tables/integer.ts";
 import { MMX } from "./tables/mmx.ts";
 import { SSE } from "./tables/sse.ts";
@@ -26,7 +29,7 @@ import { X87 } from "./tables/x87.ts";
 
 /** One operand of a form, in the notation of the tables. */
 export interface Operand {
-  /** `E G Z M R I J A O S C D X Y P Q N V W U`, or `reg` (fixed general register), `seg` (fixed segment register), `1`, `ST0`, `STi`, `XMM0`. */
+  /** `E G Z M R B I J A O S C D X Y P Q N V W U`, or `reg` (fixed general register), `seg` (fixed segment register), `1`, `ST0`, `STi`, `XMM0`. */
   readonly kind: string;
   /** `b bs w v z y d q dq p s a ss sd ps pd t env save fx`, or empty where the form has no memory size (LEA, INVLPG, XSAVE). */
   readonly size: string;
@@ -58,9 +61,11 @@ export interface Form {
   readonly forced64: boolean;
   /** "" (any), "NP", "NFx", "66", "F3" or "F2". */
   readonly mandatoryPrefix: string;
+  /** Encoded with a VEX prefix. */
+  readonly vex: boolean;
   /** REX.W is part of the opcode. */
   readonly rexW: boolean;
-  /** 0 one-byte map, 1 0F, 2 0F 38, 3 0F 3A. */
+  /** 0 one-byte map, 1 0F, 2 0F 38, 3 0F 3A, 4 VEX 0F 38, 5 VEX 0F 3A. */
   readonly map: number;
   /** Opcode byte in its map; the first one of a `+r` or `+cc` row. */
   readonly opcodeByte: number;
@@ -133,13 +138,14 @@ type MutableForm = { -readonly [K in keyof Form]: Form[K] };
 function parseLine(line: string, id: number, feature: string): MutableForm {
   const words = line.split(" ");
   let at = 0;
+  const vex = words[at] === "VEX" && at++ >= 0;
   const mandatoryPrefix = PREFIXES.has(words[at]!) ? words[at++]! : "";
   const rexW = words[at] === "REX.W" && at++ >= 0;
   let map = 0;
   if (words[at] === "0F") {
     map = 1;
     at++;
-    if (words[at] === "38" || words[at] === "3A") map = words[at++] === "38" ? 2 : 3;
+    if (words[at] === "38" || words[at] === "3A") map = (words[at++] === "38" ? 2 : 3) + (vex ? 2 : 0);
   }
   const [byte, range = ""] = words[at++]!.split("+");
   let fixedModrm = -1;
@@ -159,7 +165,7 @@ function parseLine(line: string, id: number, feature: string): MutableForm {
     id, mnemonic, opcode, operands, feature,
     lockable: flags.has("lock"), invalid64: flags.has("i64"), only64: flags.has("o64"),
     default64: flags.has("d64"), forced64: flags.has("f64"),
-    mandatoryPrefix, rexW, map, opcodeByte: Number.parseInt(byte!, 16), range, digit, fixedModrm, stackRegister, hasModrm,
+    mandatoryPrefix, vex, rexW, map, opcodeByte: Number.parseInt(byte!, 16), range, digit, fixedModrm, stackRegister, hasModrm,
     memoryOnly: operands.some((o) => o.kind === "M"),
     registerOnly: fixedModrm >= 0 || flags.has("reg") || flags.has("mod3") || operands.some((o) => "RNU".includes(o.kind)),
     ignoresMod: flags.has("mod3"),
@@ -201,4 +207,4 @@ function parseTables(tables: readonly string[]): Form[] {
  * FORMS.filter((form) => form.mnemonic === "CMPXCHG8B")[0]?.opcode; // "0F C7 /1"
  * ```
  */
-export const FORMS: readonly Form[] = parseTables([INTEGER, STRING_IO, SYSTEM, X87, MMX, SSE, SSE2, SSE3, SSE4]);
+export const FORMS: readonly Form[] = parseTables([INTEGER, STRING_IO, SYSTEM, X87, MMX, SSE, SSE2, SSE3, SSE4, BMI]);

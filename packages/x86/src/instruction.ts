@@ -16,9 +16,9 @@ export const PREFIX_OPERAND = 8;
 export const PREFIX_ADDRESS = 16;
 /** A segment override that has an effect. */
 export const PREFIX_SEGMENT = 32;
-/** A REX prefix directly before the opcode. */
+/** A REX prefix directly before the opcode, or a VEX prefix. */
 export const PREFIX_REX = 64;
-/** REX.W: operand size 8. */
+/** REX.W or VEX.W: operand size 8. */
 export const PREFIX_REX_W = 128;
 /** REX.R: high bit of ModRM.reg. */
 export const PREFIX_REX_R = 256;
@@ -52,6 +52,8 @@ export class Instruction {
   reg = 0;
   /** ModRM.rm with REX.B; the register of a `Z` operand; i of ST(i). */
   rm = 0;
+  /** VEX.vvvv: register number of a `B` operand. */
+  vvvv = 0;
   /** The operand is in memory: ModRM memory, moffs, string or XLAT. */
   memory = false;
   /** Base register number, or -1. */

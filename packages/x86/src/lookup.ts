@@ -1,5 +1,5 @@
 /**
- * The opcode tables flattened for the decoder. The entry of (long mode, map, opcode byte, prefix slot) is a form id, or, when ModRM takes
+ * The opcode tables flattened for the decoder. The entry of (long mode, map (two more for VEX), opcode byte, prefix slot) is a form id, or, when ModRM takes
  * part in the choice, the complement of the start of a 72-entry block: 8 entries for memory by ModRM.reg, then 64 for registers by
  * reg and rm. -1 in a block and `NO_FORM` in the entries mean #UD. Prefix slots: 0 none, 1 66, 2 F3, 3 F2.
  */
@@ -8,21 +8,23 @@ import { FORMS, type Form } from "./form.ts";
 
 /** Entry of an opcode that has no form. */
 export const NO_FORM = 0x7fff;
-/** Index: ((long * 4 + map) * 256 + opcode) * 4 + slot. */
-export const ENTRIES = new Int32Array(2 * 4 * 256 * 4).fill(NO_FORM);
-/** Index: (long * 4 + map) * 256 + opcode. 1: a ModRM byte follows; 2: it does and its mod is taken as 3. */
-export const MODRM = new Uint8Array(2 * 4 * 256);
+/** Opcode maps, by `Form.map`. */
+export const MAPS = 6;
+/** Index: ((long * MAPS + map) * 256 + opcode) * 4 + slot. */
+export const ENTRIES = new Int32Array(2 * MAPS * 256 * 4).fill(NO_FORM);
+/** Index: (long * MAPS + map) * 256 + opcode. 1: a ModRM byte follows; 2: it does and its mod is taken as 3. */
+export const MODRM = new Uint8Array(2 * MAPS * 256);
 /** The form that REX.W selects instead of a form, or the form itself. */
 export const WIDE = Int16Array.from(FORMS, (form) => form.id);
 
 /** Bits of `ATTRIBUTES`. */
-export const A_LOCKABLE = 1, A_DEFAULT64 = 2, A_FORCED64 = 4, A_MASK_REG = 8, A_MASK_RM = 16, A_CONDITION = 32;
+export const A_LOCKABLE = 1, A_DEFAULT64 = 2, A_FORCED64 = 4, A_MASK_REG = 8, A_MASK_RM = 16, A_CONDITION = 32, A_VVVV = 64;
 /** Bits `A_*` by form id. */
 export const ATTRIBUTES = Uint8Array.from(FORMS, (form) =>
   (form.lockable ? A_LOCKABLE : 0) | (form.default64 ? A_DEFAULT64 : 0) | (form.forced64 ? A_FORCED64 : 0) |
   (form.operands.some((o) => o.kind === "P" || o.kind === "S") ? A_MASK_REG : 0) |
   (form.operands.some((o) => o.kind === "Q" || o.kind === "N" || o.kind === "STi") ? A_MASK_RM : 0) |
-  (form.range === "cc" ? A_CONDITION : 0));
+  (form.range === "cc" ? A_CONDITION : 0) | (form.operands.some((o) => o.kind === "B") ? A_VVVV : 0));
 
 /** Immediate classes of `IMMEDIATES`. */
 export const I_NONE = 0, I_BYTE = 1, I_SIGNED_BYTE = 2, I_WORD = 3, I_Z = 4, I_V = 5, I_FAR = 6, I_OFFSET = 7, I_ENTER = 8;
@@ -97,14 +99,14 @@ function entryOf(candidates: Form[]): number {
 }
 
 for (let long = 0; long < 2; long++) {
-  for (let map = 0; map < 4; map++) {
+  for (let map = 0; map < MAPS; map++) {
     const inMap = FORMS.filter((form) => form.map === map && !(long ? form.invalid64 : form.only64));
     for (let opcode = 0; opcode < 256; opcode++) {
       const rows = inMap.filter((form) => {
         const count = form.range === "r" ? 8 : form.range === "cc" ? 16 : 1;
         return opcode >= form.opcodeByte && opcode < form.opcodeByte + count;
       });
-      const index = (long * 4 + map) * 256 + opcode;
+      const index = (long * MAPS + map) * 256 + opcode;
       if (rows.some((form) => form.hasModrm)) MODRM[index] = rows.some((form) => form.ignoresMod) ? 2 : 1;
       if (new Set(rows.map((form) => form.hasModrm)).size > 1) throw new Error(`opcode table: ${rows[0]!.opcode} has and has not ModRM`);
       for (let slot = 0; slot < 4; slot++) {

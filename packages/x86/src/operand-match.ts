@@ -110,7 +110,7 @@ function matchOperand(
   if (register !== undefined) {
     if (register.number > 7 && context.bits !== 64) return false;
     switch (operand.kind) {
-      case "E": case "R": case "G": case "Z": case "reg": {
+      case "E": case "R": case "G": case "B": case "Z": case "reg": {
         const width = generalWidth(register.class);
         if (operand.kind === "reg" && (register.class === "high8" || register.number !== operand.register)) return false;
         if (operand.size === "w" && (form.operands.some((o) => o.kind === "S") || form.mnemonic === "LLDT" || form.mnemonic === "LTR")) return width >= 2;

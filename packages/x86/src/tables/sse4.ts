@@ -1,5 +1,5 @@
 /**
- * SSSE3, SSE4.1, SSE4.2, AES and carry-less multiplication (SDM volume 1 section 12.7 and on, volume 2). PEXTRD and PINSRD with operand
+ * SSSE3, SSE4.1, SSE4.2, AES, SHA and carry-less multiplication (SDM volume 1 section 12.7 and on, volume 2). PEXTRD and PINSRD with operand
  * size 8 are PEXTRQ and PINSRQ.
  */
 export const SSE4 = `
@@ -104,4 +104,12 @@ F2 0F 38 F1 CRC32 Gy,Ev
 66 0F 3A DF AESKEYGENASSIST Vdq,Wdq,Ib
 @PCLMULQDQ
 66 0F 3A 44 PCLMULQDQ Vdq,Wdq,Ib
+@SHA
+NP 0F 38 C8 SHA1NEXTE Vdq,Wdq
+NP 0F 38 C9 SHA1MSG1 Vdq,Wdq
+NP 0F 38 CA SHA1MSG2 Vdq,Wdq
+NP 0F 38 CB SHA256RNDS2 Vdq,Wdq,XMM0
+NP 0F 38 CC SHA256MSG1 Vdq,Wdq
+NP 0F 38 CD SHA256MSG2 Vdq,Wdq
+NP 0F 3A CC SHA1RNDS4 Vdq,Wdq,Ib
 `;
