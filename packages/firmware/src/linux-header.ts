@@ -12,6 +12,8 @@ import { FirmwareError, formatSize } from "./errors.ts";
 export const LOADED_HIGH = 1 << 0;
 /** The loader set `heap_end_ptr`. */
 export const CAN_USE_HEAP = 1 << 7;
+/** Of `xloadflags`: there is a 64-bit entry 200h behind the start of the protected-mode kernel (protocol 2.12). */
+export const XLF_KERNEL_64 = 1 << 0;
 
 /** What a loader needs of the header. Sizes and offsets are bytes. */
 export interface LinuxHeader {

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { FirmwareError, loadLinux, parseLinuxHeader } from "./index.ts";
 
-interface Image { version?: number; codeSize?: number; initrdMax?: number; initSize?: number; loadflags?: number }
+interface Image { version?: number; codeSize?: number; initrdMax?: number; initSize?: number; loadflags?: number; xloadflags?: number }
 
 /** A bzImage with a header and code that counts. */
-function bzImage({ version = 0x20f, codeSize = 64, initrdMax = 0x7fff_ffff, initSize = 0x10000, loadflags = 1 }: Image = {}): Uint8Array {
+function bzImage({ version = 0x20f, codeSize = 64, initrdMax = 0x7fff_ffff, initSize = 0x10000, loadflags = 1, xloadflags = 0 }: Image = {}): Uint8Array {
   const image = new Uint8Array(1024 + codeSize);
   const view = new DataView(image.buffer);
   view.setUint8(0x1f1, 1);
@@ -19,6 +19,7 @@ function bzImage({ version = 0x20f, codeSize = 64, initrdMax = 0x7fff_ffff, init
   view.setUint32(0x22c, initrdMax, true);
   view.setUint32(0x230, 0x100000, true);
   view.setUint8(0x234, 1);
+  view.setUint16(0x236, xloadflags, true);
   view.setUint32(0x238, 2047, true);
   view.setUint32(0x258, 0x100000, true);
   view.setUint32(0x260, initSize, true);
@@ -92,6 +93,54 @@ describe("16-bit boot protocol", () => {
     expect(entry.registers.eip).toBe(0);
     expect(view.getUint16(0x10000 + 0x224, true)).toBe(0xde00);
     expect(view.getUint8(0x10000 + 0x211) & 0x80).toBe(0x80);
+  });
+});
+
+describe("64-bit boot protocol", () => {
+  const kernel = bzImage({ xloadflags: 1, codeSize: 1024 });
+
+  it("enters 200h behind the start in 64-bit mode, with flat __BOOT_CS and __BOOT_DS and boot_params in RSI", () => {
+    const { view, write, ram } = machine();
+    const entry = loadLinux({ kernel, memorySize: ram.length, entry: "long", write });
+    expect(entry).toMatchObject({ mode: "long", cr0: 0x80000011, cr4: 0x20, efer: 0x500, registers: { eip: 0x100200, eflags: 2 } });
+    expect(entry.segments.cs).toMatchObject({ selector: 0x10, attributes: 0x00af9b00 });
+    expect(entry.segments.ss).toMatchObject({ selector: 0x18, attributes: 0x00cf9300 });
+    expect(view.getUint32(entry.gdt.base + 0x14, true)).toBe(0x00af9b00);
+    expect(view.getUint32(entry.registers.esi + 0x202, true)).toBe(0x53726448);
+  });
+
+  it("maps every address below 4 GiB to itself, in tables that lie in RAM of the e820 map and under nothing else", () => {
+    const { view, write, ram } = machine();
+    const { cr3 } = loadLinux({ kernel, memorySize: ram.length, entry: "long", commandLine: "x", write });
+    const at = (table: number, index: number): number => view.getUint32(table + index * 8, true);
+    for (const address of [0, 0x100200, 0x1234_5678, 0x8000_0000, 0xffff_ffff]) {
+      const pointers = at(cr3, 0) & ~0xfff;
+      const directory = at(pointers, Math.floor(address / 2 ** 30)) & ~0xfff;
+      const page = at(directory, Math.floor(address / 2 ** 21) % 512);
+      expect([page & 0x83, (page & ~0xfff) >>> 0]).toEqual([0x83, Math.floor(address / 2 ** 21) * 2 ** 21]);
+    }
+    expect(cr3).toBeGreaterThan(0x500);
+    expect(cr3 + 6 * 4096).toBeLessThan(0xf000 - 4096);
+  });
+
+  it("wants a kernel that has that entry", () => {
+    const { write } = machine();
+    const run = (flags: number, version: number) => () =>
+      loadLinux({ kernel: bzImage({ xloadflags: flags, version }), memorySize: 16 * MIB, entry: "long", write });
+    expect([codeOf(run(0, 0x20f)), codeOf(run(1, 0x20b)), codeOf(run(1, 0x20c))]).toEqual(["FIRMWARE_UNSUPPORTED", "FIRMWARE_UNSUPPORTED", "none"]);
+  });
+
+  it("describes RAM above 4 GiB when there is more than 3.5 GiB", () => {
+    const page = { at: 0, bytes: new Uint8Array() };
+    const entry = loadLinux({
+      kernel, memorySize: 5 * 2 ** 30, entry: "long",
+      write: (at, bytes) => { if (bytes.length === 4096) Object.assign(page, { at, bytes: bytes.slice() }); },
+    });
+    expect(page.at).toBe(entry.registers.esi);
+    const view = new DataView(page.bytes.buffer);
+    const last = 0x2d0 + (view.getUint8(0x1e8) - 1) * 20;
+    expect([0, 4, 8, 12, 16].map((offset) => view.getUint32(last + offset, true))).toEqual([0, 1, 0x8000_0000, 0, 1]);
+    expect(view.getUint32(0x1e0, true)).toBe((0xc000_0000 - 0x20000 - MIB) / 1024);
   });
 });
 

@@ -1,9 +1,10 @@
 /**
  * Starts a Linux bzImage the way a boot loader does: Linux documentation, "The Linux/x86 Boot Protocol", sections "32-bit Boot
- * Protocol" and "Loading The Rest of The Kernel".
+ * Protocol", "64-bit Boot Protocol" and "Loading The Rest of The Kernel".
  *
- *   0_f000  descriptor table of the 32-bit entry
- *   1_0000  boot_params (32-bit entry), or boot sector and setup code (16-bit entry)
+ *   0_1000  page tables of the 64-bit entry, 24 KiB
+ *   0_f000  descriptor table of the 32-bit and 64-bit entries
+ *   1_0000  boot_params (32-bit and 64-bit entries), or boot sector and setup code (16-bit entry)
  *   2_0000  command line
  *  10_0000  protected-mode kernel
  *     ...   initial RAM disk: as high as the kernel, the memory and the ACPI tables let it be
@@ -11,17 +12,21 @@
 import type { EntryState, PhysicalWrite } from "./entry-state.ts";
 import type { LinuxHeader } from "./linux-header.ts";
 import { bootParams, fillHeader } from "./boot-params.ts";
-import { flatGdt, protectedEntry, realEntry } from "./entry-state.ts";
+import { flatGdt, longEntry, longGdt, protectedEntry, realEntry } from "./entry-state.ts";
 import { FirmwareError, formatSize } from "./errors.ts";
-import { LOADED_HIGH, parseLinuxHeader } from "./linux-header.ts";
+import { identityTables } from "./identity-tables.ts";
+import { LOADED_HIGH, XLF_KERNEL_64, parseLinuxHeader } from "./linux-header.ts";
 import { HIGH_MEMORY, e820Map, layoutMemory } from "./memory-map.ts";
 
+const PAGE_TABLES = 0x1000;
 const GDT = 0xf000;
 const REAL_MODE = 0x10000;
 const COMMAND_LINE = 0x20000;
 /** Heap of the setup code: from its end to here, relative to its segment; the stack starts at the same place. */
 const HEAP_END = 0xe000;
 const PAGE = 4096;
+/** From the start of the protected-mode kernel. */
+const ENTRY_64 = 0x200;
 
 /** What to boot, and on how large a machine. */
 export interface LinuxBoot {
@@ -35,8 +40,11 @@ export interface LinuxBoot {
   memorySize: number;
   /** Physical address of the ACPI root pointer, as `installTables` gives it. */
   rsdp?: number;
-  /** `"protected"` (default) is the 32-bit entry and needs no BIOS; `"real"` runs the setup code, which calls one. */
-  entry?: "protected" | "real";
+  /**
+   * `"protected"` (default) is the 32-bit entry and `"long"` the 64-bit one of a 64-bit kernel; both need no BIOS. `"real"` runs
+   * the setup code, which calls one.
+   */
+  entry?: "protected" | "real" | "long";
   write: PhysicalWrite;
 }
 
@@ -59,6 +67,8 @@ export function loadLinux(boot: LinuxBoot): EntryState {
   const start = (header.loadflags & LOADED_HIGH) !== 0 ? HIGH_MEMORY : 0x10000;
   if (start < HIGH_MEMORY && boot.entry !== "real")
     throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel is a zImage, which loads below 1 MiB; give a bzImage.");
+  if (boot.entry === "long" && (header.xloadflags & XLF_KERNEL_64) === 0)
+    throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel has no 64-bit entry (XLF_KERNEL_64); start it by its 32-bit one, or give a 64-bit kernel.");
 
   const end = kernelEnd(header, start, code.length);
   if (end > layout.acpiArea)
@@ -82,6 +92,11 @@ export function loadLinux(boot: LinuxBoot): EntryState {
     return realEntry(REAL_MODE >> 4, (REAL_MODE >> 4) + 0x20, { esp: HEAP_END });
   }
   write(REAL_MODE, bootParams(kernel, header, parameters));
+  if (boot.entry === "long") {
+    write(PAGE_TABLES, identityTables(PAGE_TABLES));
+    write(GDT, longGdt());
+    return longEntry(GDT, PAGE_TABLES, { eip: start + ENTRY_64, esi: REAL_MODE, esp: REAL_MODE - PAGE });
+  }
   write(GDT, flatGdt());
   return protectedEntry(GDT, { eip: header.code32Start, esi: REAL_MODE, esp: REAL_MODE - PAGE });
 }
