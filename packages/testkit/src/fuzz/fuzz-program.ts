@@ -5,7 +5,8 @@
 import { layout } from "@doppel/cpu";
 import {
   CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, CR4_PGE, CR4_PSE,
-  CR4_TSD, CR4_VME, EFER_NXE, EFLAGS_AC, EFLAGS_ARITHMETIC, EFLAGS_DF, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_TF, EFLAGS_VM, type Form,
+  CR4_TSD, CR4_VME, EFER_NXE, EFLAGS_AC, EFLAGS_ARITHMETIC, EFLAGS_DF, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_TF, EFLAGS_VM, type Form, IA32_APIC_BASE,
+  IA32_EFER, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_PAT, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_TIME_STAMP_COUNTER,
 } from "@doppel/x86";
 import { Random, randomValue } from "../host-vectors-random.ts";
 import {
@@ -98,6 +99,7 @@ function compareAndJump(random: Random, around: Surroundings): number[][] {
   return [first, random.oneIn(2) || around.codeSize === 2 ? [0x70 + random.below(16), distance & 0xff] : [0x0f, 0x80 + random.below(16), ...dword(distance)]];
 }
 
+const MSRS = [IA32_TIME_STAMP_COUNTER, IA32_APIC_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_PAT, IA32_MTRR_DEF_TYPE, IA32_MTRRCAP, IA32_EFER, 0x12345678];
 const registers = (random: Random): number => 0xc0 | random.below(64);
 const COMPARES: readonly ((random: Random) => number[])[] = [
   (random) => [random.pick([0x38, 0x3a, 0x39, 0x3b, 0x84, 0x85, 0x01, 0x03, 0x29, 0x2b, 0x21, 0x23, 0x09, 0x0b, 0x31, 0x33]), registers(random)],
@@ -120,11 +122,17 @@ function strings(random: Random, around: Surroundings, at: number): number[][] {
   ];
 }
 
+/** Instructions that raise, hold back and let in interrupts, in any order. */
+function interrupts(random: Random): number[][] {
+  const pieces = [[0xfa], [0xfb], [0xe6, 0x10], [0xe6, 0x21], [0x9c], [0x9d], [0x16, 0x17], [0x8c, 0xd0, 0x8e, 0xd0], [0x90], [0x42], [0xf4], [0x9d, 0x9c]];
+  return Array.from({ length: 3 + random.below(6) }, () => random.pick(pieces));
+}
+
 /** Code that random forms alone would seldom be: a good pointer, a store into the program or a page table, plain noise. */
 function special(random: Random, around: Surroundings, at: number): number[][] {
   const wide = around.codeSize === 4;
   const address = (value: number): number[] => dword(value).slice(0, around.codeSize);
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0: {
       // Half of the stores hit what comes next, which is decoded already.
       const target = around.codeFrom + (random.oneIn(2) ? Math.min(at + 7 + random.below(12), CODE_BYTES - 1) : random.below(around.codeBytes));
@@ -136,6 +144,7 @@ function special(random: Random, around: Surroundings, at: number): number[][] {
     case 4: return [[0xb8 + 4, ...address(around.codeFrom > 0xffff ? STACK0 : 0xef00)]];
     case 5: case 6: case 7: return compareAndJump(random, around);
     case 8: return strings(random, around, at);
+    case 9: return random.oneIn(4) ? [move(around, 1, random.pick(MSRS)), [0x0f, 0x32], [0x0f, 0x30]] : interrupts(random);
     default: return [move(around, random.pick([0, 2, 3, 5, 6, 7]), wide ? pointer(random) : random.below(0x2000) & ~(random.oneIn(4) ? 0 : 15))];
   }
 }

@@ -10,7 +10,7 @@ import { reachableForms } from "./random-instruction.ts";
 const machines = [new FuzzMachine(), new FuzzMachine()] as const;
 const forms = reachableForms((feature) => machines[0].cpu.hasFeature(feature));
 
-test("300,000 instructions: no run of a program differs from another, and nothing throws", { timeout: 180_000 }, () => {
+test("300,000 instructions: no run of a program differs from another, and nothing throws", { timeout: 600_000 }, () => {
   const coverage = new Coverage();
   for (let n = 0; coverage.instructions < 300_000; n++) {
     const program = fuzzProgram(`test/${n}`, forms);
@@ -21,7 +21,7 @@ test("300,000 instructions: no run of a program differs from another, and nothin
   for (const { name } of FUZZ_MODES) expect([...coverage.modes.keys()].some((mode) => mode.startsWith(name)), name).toBe(true);
 });
 
-test("a machine that runs otherwise is found out, and the program that shows it gets small", { timeout: 60_000 }, () => {
+test("a machine that runs otherwise is found out, and the program that shows it gets small", { timeout: 120_000 }, () => {
   const wrong = new FuzzMachine();
   const answer = wrong.cpu.bus.readPort.bind(wrong.cpu.bus);
   wrong.cpu.bus.readPort = (port, size) => answer(port, size) & 0xfe;
