@@ -92,6 +92,8 @@ export class GdbStub implements Disposable {
   /** The debugger is gone: its breakpoints go, and the machine goes on. */
   [Symbol.dispose](): void {
     this.stepper.cancel();
+    // Nothing may stop the guest any more for a debugger that hears nothing of it.
+    this.stops.clear();
     this.later(() => {
       this.release();
       this.ended = true;
