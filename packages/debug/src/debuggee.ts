@@ -29,8 +29,8 @@ export class Stepper {
 
   /**
    * Executes one instruction, or enters the handler of its fault. In real time interrupts wait meanwhile, so that a user steps
-   * through the code in front of him; in deterministic time they come when they are due, so that stepping changes nothing. A halted
-   * machine waits for what wakes it, or for {@link cancel}, and says whether it was that.
+   * through the code in front of him; in deterministic time they come when they are due, and a fault's handler begins with the same
+   * step, so that stepping changes nothing. A halted machine waits for what wakes it, or for {@link cancel}, and says whether it was that.
    */
   async step(): Promise<boolean> {
     const { machine } = this;
@@ -42,12 +42,10 @@ export class Stepper {
         return false;
       }
       for (;;) {
-        machine.clock.runDue();
-        machine.engine.step();
+        if (machine.options.deterministic === true) this.exactly();
+        else machine.step();
         if (!machine.isHalted || this.cancelled) return this.cancelled;
-        const deadline = machine.clock.nextDeadline();
-        if (machine.options.deterministic === true && deadline < Infinity) machine.clock.advanceTo(deadline);
-        else await this.pace.sleep(Math.max(0, Math.min(LONGEST_WAIT, (deadline - machine.clock.now()) / 1e6)));
+        await this.pace.sleep(Math.max(0, Math.min(LONGEST_WAIT, (machine.clock.nextDeadline() - machine.clock.now()) / 1e6)));
       }
     } finally {
       machine.clock.pause();
@@ -74,11 +72,20 @@ export class Stepper {
     this.pace.wake();
   }
 
+  /** One instruction in the machine's own time. A breakpoint that stands there stops it once. */
+  private exactly(): void {
+    const { machine } = this;
+    const { retired } = machine.engine;
+    const stop = machine.runExactly(1);
+    if (stop.kind === "breakpoint" && machine.engine.retired === retired) machine.runExactly(1);
+  }
+
   private quietly(): void {
-    const { engine } = this.machine;
+    const { machine } = this;
+    const { engine } = machine;
     const { interrupts } = engine;
     engine.interrupts = undefined;
-    engine.step();
+    machine.step();
     engine.interrupts = interrupts;
   }
 }

@@ -43,7 +43,7 @@ export function* traceInstructions(machine: VirtualMachine, count: number): Gene
   for (let n = 0; n < count; n++) {
     const instruction = currentInstruction(machine);
     const before = values(machine);
-    machine.engine.step();
+    machine.step();
     const after = values(machine);
     const changed = Object.fromEntries(Object.entries(after).filter(([name, value]) => value !== before[name]));
     yield { ...instruction, changed };
