@@ -5,7 +5,7 @@
 import { ACTIVE, Cpu, Interpreter, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
-import { encode, type PersistValue } from "@doppel/persist";
+import { decode, encode, type PersistValue } from "@doppel/persist";
 import { EFER_NXE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
 import { Random, randomBytes } from "../host-vectors-random.ts";
 import { CODE, CODE0, CODE_BYTES, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
@@ -216,7 +216,8 @@ export class FuzzMachine {
 
   restore(image: MachineImage): void {
     this.write(image.ram, 0, RAM);
-    this.cpu.restore(image.cpu);
+    // By way of the codec, as a saved file would come.
+    this.cpu.restore(decode(encode(image.cpu as unknown as PersistValue)) as unknown as MachineImage["cpu"]);
     [this.devices.history, this.devices.lines] = image.device;
     this.engine.nmiPending = image.device[2] === 1;
     this.streak = 0;

@@ -43,3 +43,13 @@ test("the same seed gives the same program and the same end", () => {
   const plan = { saveAt: PROGRAM_BUDGET, slices: "whole" } as const;
   expect(runProgram(machines[1], b, plan)).toEqual(runProgram(machines[0], a, plan));
 });
+
+test("a machine just made goes on from an image as the one that saved it", { timeout: 120_000 }, () => {
+  for (let n = 0; n < 8; n++) {
+    const program = fuzzProgram(`new/${n}`, forms);
+    const whole = runProgram(machines[0], program, { saveAt: 700, slices: "whole" });
+    if (whole.save === undefined) continue;
+    const restored = runProgram(new FuzzMachine(), program, { saveAt: 700, slices: "whole", from: whole.save });
+    expect(restored.digest, `program new/${n}`).toEqual(whole.digest);
+  }
+});
