@@ -17,7 +17,7 @@ import { type Answer, STEPS, converse } from "./transcript/session.ts";
 const MEMORY = 256 << 20;
 const SECONDS = 180;
 /** The same processor, as far as QEMU can be told. */
-const CPU = "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=22,xlevel=0x80000008,model-id=Doppel Virtual CPU i686";
+const CPU = "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=4,xlevel=0x80000008,model-id=Doppel Virtual CPU i686";
 
 async function onDoppel({ boot }: Guest): Promise<Answer[]> {
   if (boot.kind !== "linux") throw new Error("only a Linux guest has a shell");
