@@ -36,6 +36,8 @@ import { Piix4Pm } from "../power/piix4-pm.ts";
 import type { Piix4PmState } from "../power/piix4-pm.ts";
 import { Uart } from "../serial/uart.ts";
 import type { UartState } from "../serial/uart.ts";
+import { Hpet } from "../timer/hpet.ts";
+import type { HpetState } from "../timer/hpet.ts";
 import { Pit } from "../timer/pit.ts";
 import type { PitState } from "../timer/pit.ts";
 import { Rtc } from "../timer/rtc.ts";
@@ -54,7 +56,7 @@ import type { SystemPortsState } from "./system-ports.ts";
 export type PcChipsetState = {
   pic: PicPairState; pit: PitState; rtc: RtcState; uarts: UartState[]; i8042: I8042State; dma: DmaState; vga: VgaState; pci: PciBusState;
   i440fx: PciFunctionState; piix3: Piix3State; pm: Piix4PmState; fwCfg: FwCfgState; debug: DebugPortsState; system: SystemPortsState;
-  wiring: InterruptWiringState; ioApic: IoApicState[]; apics: LocalApicState[];
+  hpet: HpetState[]; wiring: InterruptWiringState; ioApic: IoApicState[]; apics: LocalApicState[];
 };
 
 const COM_PORTS = [[0x3f8, 4], [0x2f8, 3], [0x3e8, 4], [0x2e8, 3]] as const;
@@ -91,6 +93,7 @@ export class PcChipset implements Persist<PcChipsetState> {
   readonly #ioApic: IoApic | undefined;
   readonly #wiring: InterruptWiring;
   readonly #pit: Pit;
+  readonly #hpet: Hpet | undefined;
   readonly #i8042: I8042;
   readonly #dma: Dma;
   readonly #vga: Vga;
@@ -123,9 +126,13 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.#wiring = new InterruptWiring(this.#pic, this.#ioApic);
     const irq = (global: number) => this.#wiring.line(global);
 
-    this.#pit = new Pit(clock, irq(0));
+    const tick = irq(0);
+    const clockIrq = irq(CLOCK_IRQ);
+    this.#hpet = options.hpet ?? true ? new Hpet(clock, { legacy: [tick, clockIrq], global: irq }) : undefined;
+    this.#hpet?.attach(memory);
+    this.#pit = new Pit(clock, this.#hpet?.pit ?? tick);
     this.#pit.attach(ports);
-    this.rtc = new Rtc(clock, irq(CLOCK_IRQ), options.wallClock ?? 0);
+    this.rtc = new Rtc(clock, this.#hpet?.rtc ?? clockIrq, options.wallClock ?? 0);
     this.rtc.attach(ports);
     describeMemoryInCmos(this.rtc, memorySize, cpus);
     this.#system = new SystemPorts(irq(COPROCESSOR_IRQ), { setA20: (open) => host.setA20(open), reset, ignoreNumericError: () => host.ignoreNumericError?.() });
@@ -228,6 +235,7 @@ export class PcChipset implements Persist<PcChipsetState> {
   reset(): void {
     this.pci.reset();
     this.#pm.reset();
+    this.#hpet?.reset();
     this.#pit.reset();
     this.rtc.reset();
     for (const uart of this.serial) uart?.reset();
@@ -246,6 +254,7 @@ export class PcChipset implements Persist<PcChipsetState> {
       pic: this.#pic.save(), pit: this.#pit.save(), rtc: this.rtc.save(), uarts: this.#uarts().map((uart) => uart.save()),
       i8042: this.#i8042.save(), dma: this.#dma.save(), vga: this.#vga.save(), pci: this.pci.save(), i440fx: this.#i440fx.save(),
       piix3: this.#piix3.save(), pm: this.#pm.save(), fwCfg: this.fwCfg.save(), debug: this.#debug.save(), system: this.#system.save(),
+      hpet: this.#hpet === undefined ? [] : [this.#hpet.save()],
       wiring: this.#wiring.save(), ioApic: this.#ioApic === undefined ? [] : [this.#ioApic.save()], apics: this.apics.map((apic) => apic.save()),
     };
   }
@@ -257,6 +266,7 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.#piix3.restore(state.piix3);
     this.#pm.restore(state.pm);
     this.pci.restore(state.pci);
+    this.#hpet?.restore(state.hpet[0]);
     this.#pit.restore(state.pit);
     this.rtc.restore(state.rtc);
     this.#uarts().forEach((uart, i) => uart.restore(state.uarts[i]));

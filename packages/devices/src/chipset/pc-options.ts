@@ -46,6 +46,8 @@ export type PcOptions = {
   readonly cpus?: number;
   /** Local and I/O APICs; default true. */
   readonly apic?: boolean;
+  /** A high precision event timer at FED00000h; default true. */
+  readonly hpet?: boolean;
   /** COM1 to COM4, each where a back end is given. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port F4h; default false. */
