@@ -1,5 +1,6 @@
 /**
- * The ACPI tables of the machine (ACPI 6.4, section 5.2): RSDP -> RSDT -> FADT -> FACS and DSDT, and the MADT. They are built once,
+ * The ACPI tables of the machine (ACPI 6.4, section 5.2): RSDP -> RSDT -> FADT -> FACS and DSDT, the MADT, and the HPET's table
+ * (IA-PC HPET specification 1.0a, section 3.2.4). They are built once,
  * free of addresses, with a list of where addresses and checksums belong: a direct boot places them itself, and a BIOS gets
  * the same list as the loader script of fw_cfg.
  */
@@ -14,6 +15,8 @@ export interface AcpiOptions {
   cpus?: number;
   /** Number of UARTs. Default 2. */
   serialPorts?: number;
+  /** Whether there is a high precision event timer. Default true. */
+  hpet?: boolean;
   /** FADT of ACPI 1.0 (1, the default: what every guest since Windows 2000 takes) or of ACPI 2.0 with a reset register (3). */
   fadtRevision?: 1 | 3;
 }
@@ -39,6 +42,12 @@ export const ACPI_ENABLE = 0xf1;
 export const ACPI_DISABLE = 0xf0;
 export const LOCAL_APIC = 0xfee0_0000;
 export const IO_APIC = 0xfec0_0000;
+export const HPET = 0xfed0_0000;
+
+/** General capabilities of the timer block, low half: Intel, three 64-bit timers, legacy replacement, revision 1. */
+const EVENT_TIMER_BLOCK = 0x8086_a201;
+/** The least periodic interval that loses no interrupt, in counts of 10 ns. */
+const MINIMUM_TICK = 1000;
 
 const OEM = "DOPPEL";
 const OEM_TABLE = "DOPPELPC";
@@ -59,6 +68,7 @@ const NO_C3 = 0xfff;
 export function buildAcpiTables(options: AcpiOptions): AcpiTables {
   const cpus = options.cpus ?? 1;
   const revision = options.fadtRevision ?? 1;
+  const hpet = options.hpet ?? true;
   const out = new ByteWriter();
   const pointers: AcpiPointer[] = [];
   const checksums: AcpiChecksum[] = [];
@@ -80,12 +90,13 @@ export function buildAcpiTables(options: AcpiOptions): AcpiTables {
   // The FACS wants an alignment of 64 bytes, and has neither revision nor checksum.
   const facs = out.length;
   out.text("FACS").u32(64).padTo(facs + 64);
-  const dsdt = table("DSDT", 1, () => out.bytes(dsdtBody({ pciMemory: options.pciMemory, serialPorts: options.serialPorts ?? 2, cpus })));
+  const dsdt = table("DSDT", 1, () => out.bytes(dsdtBody({ pciMemory: options.pciMemory, serialPorts: options.serialPorts ?? 2, cpus, hpet })));
   const fadt = table("FACP", revision, () => fadtBody(out, revision, () => pointer(4, facs), (size) => pointer(size, dsdt)));
   const madt = table("APIC", 1, () => madtBody(out, cpus));
+  const tables = [fadt, madt];
+  if (hpet) tables.push(table("HPET", 1, () => hpetBody(out)));
   const rsdt = table("RSDT", 1, () => {
-    pointer(4, fadt);
-    pointer(4, madt);
+    for (const at of tables) pointer(4, at);
   });
 
   const rsdp = new ByteWriter().text("RSD PTR ").u8(0).text(OEM, 6).u8(0);
@@ -153,4 +164,9 @@ function madtBody(out: ByteWriter, cpus: number): void {
   override(0, 2, 0);
   for (const irq of [5, SCI, 10, 11]) override(irq, irq, 0x000d);
   out.u8(4).u8(6).u8(0xff).u16(0).u8(1);
+}
+
+/** The timer block's place in memory (address space 0), its sequence number, least tick, and no page protection. */
+function hpetBody(out: ByteWriter): void {
+  out.u32(EVENT_TIMER_BLOCK).u8(0).u8(0).u8(0).u8(0).u64(HPET).u8(0).u16(MINIMUM_TICK).u8(0);
 }

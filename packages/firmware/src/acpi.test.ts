@@ -32,7 +32,7 @@ describe("5.2, system description tables", () => {
     const { rsdp } = installTables({ memorySize: ram.length, fadtRevision, write: (at, bytes) => ram.set(bytes, at) });
     expect(rsdp % 16).toBe(0);
     const tables = tablesOf((at, length) => ram.subarray(at, at + length), rsdp);
-    expect([...tables.keys()].sort()).toEqual(["APIC", "DSDT", "FACP", "FACS", "RSDT"]);
+    expect([...tables.keys()].sort()).toEqual(["APIC", "DSDT", "FACP", "FACS", "HPET", "RSDT"]);
     for (const [key, table] of tables) if (key !== "FACS") expect([key, sum(table)]).toEqual([key, 0]);
     const facp = new DataView(tables.get("FACP")!.slice().buffer);
     expect(facp.byteLength).toBe(fadtRevision === 1 ? 116 : 244);
@@ -50,6 +50,24 @@ describe("5.2, system description tables", () => {
     for (; entry < at + length; entry += tables[entry + 1]!) types.push(tables[entry]!);
     expect(entry).toBe(at + length);
     expect(types).toEqual([0, 0, 0, 1, 2, 2, 2, 2, 2, 4]);
+  });
+});
+
+describe("IA-PC HPET specification 1.0a, 3.2.4", () => {
+  const tablesWith = (hpet: boolean): Map<string, Uint8Array> => {
+    const ram = new Uint8Array(4 << 20);
+    const { rsdp, root } = installTables({ memorySize: ram.length, hpet, write: (at, bytes) => ram.set(bytes, at) });
+    expect(root).toEqual(ram.subarray(rsdp, rsdp + 20));
+    return tablesOf((at, length) => ram.subarray(at, at + length), rsdp);
+  };
+  it("describes the timer block in 56 bytes, where there is one", () => {
+    const table = tablesWith(true).get("HPET")!;
+    const view = new DataView(table.slice().buffer);
+    expect([table.length, view.getUint32(36, true), view.getUint32(40, true), view.getUint32(44, true), view.getUint32(48, true)])
+      .toEqual([56, 0x8086a201, 0, 0xfed00000, 0]);
+    expect([view.getUint8(52), view.getUint8(55)]).toEqual([0, 0]);
+    expect(tablesWith(false).has("HPET")).toBe(false);
+    expect(tablesWith(true).get("DSDT")!.length).toBeGreaterThan(tablesWith(false).get("DSDT")!.length);
   });
 });
 

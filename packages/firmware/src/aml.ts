@@ -82,6 +82,8 @@ export const call = (path: string, ...values: Aml[]): Aml => [...name(path), ...
 export const resources = (...descriptors: Aml[]): Aml => buffer([...descriptors.flat(), 0x79, 0x00]);
 /** Fixed I/O ports with 16-bit decode. */
 export const ports = (first: number, count: number): Aml => [0x47, 0x01, ...little(2, first), ...little(2, first), 1, count];
+/** A fixed range of memory that is not to be written as if it were RAM. */
+export const fixedMemory = (base: number, length: number): Aml => [0x86, ...little(2, 9), 0x00, ...little(4, base), ...little(4, length)];
 /** One edge-triggered ISA interrupt. */
 export const irq = (line: number): Aml => [0x22, ...little(2, 1 << line)];
 /** Level-triggered, active-high, shared interrupts: bits 0 consumer, 3 shareable of the flags. */

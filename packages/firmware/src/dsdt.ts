@@ -4,8 +4,8 @@
  */
 import type { Aml } from "./aml.ts";
 import {
-  and, arg, busRange, byteField, call, createDwordField, define, device, eisaId, integer, interrupts, irq, less, memoryRange, method,
-  name, or, packageOf, pciConfigRegion, portRange, ports, resources, returns, scope, store, string, when,
+  and, arg, busRange, byteField, call, createDwordField, define, device, eisaId, fixedMemory, integer, interrupts, irq, less, memoryRange,
+  method, name, or, packageOf, pciConfigRegion, portRange, ports, resources, returns, scope, store, string, when,
 } from "./aml.ts";
 
 /** The four UARTs of a PC: first port and ISA interrupt. */
@@ -24,6 +24,8 @@ export interface DsdtOptions {
   serialPorts: number;
   /** Number of processors. */
   cpus: number;
+  /** Whether there is a high precision event timer. */
+  hpet: boolean;
 }
 
 const isa = (path: string, id: string, uid: number, ...resource: Aml[]): Aml =>
@@ -82,6 +84,7 @@ export function dsdtBody(options: DsdtOptions): Uint8Array {
         isa(`COM${i + 1}`, "PNP0501", i + 1, ports(serial.port, 8), irq(serial.irq))),
     ),
   );
+  const hpet = device("HPET", define("_HID", eisaId("PNP0103")), define("_UID", integer(0)), define("_CRS", resources(fixedMemory(0xfed0_0000, 0x400))));
   const routes = scope(
     "\\_SB",
     byteField("PCI0.ISA.P40C", "PRQ0", "PRQ1", "PRQ2", "PRQ3"),
@@ -111,7 +114,7 @@ export function dsdtBody(options: DsdtOptions): Uint8Array {
       device(`C${i.toString(16).toUpperCase().padStart(3, "0")}`, define("_HID", string("ACPI0007")), define("_UID", integer(i)))),
   );
   return Uint8Array.from([
-    ...scope("\\_SB", root),
+    ...scope("\\_SB", root, ...(options.hpet ? [hpet] : [])),
     ...routes,
     // SLP_TYP of "soft off" for PM1a and PM1b: the PIIX4 calls it type 0.
     ...define("\\_S5", packageOf(integer(0), integer(0), integer(0), integer(0))),

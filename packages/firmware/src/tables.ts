@@ -20,19 +20,21 @@ export interface FirmwareTables {
   memorySize: number;
   cpus?: number;
   serialPorts?: number;
+  /** Whether there is a high precision event timer. Default true. */
+  hpet?: boolean;
   fadtRevision?: 1 | 3;
   write: PhysicalWrite;
 }
 
 /**
- * Writes all tables into guest memory, and gives the address of the ACPI root pointer.
+ * Writes all tables into guest memory, and gives the address of the ACPI root pointer and a copy of it, which multiboot 2 hands on.
  * @throws {FirmwareError} `FIRMWARE_BAD_SIZE` for a memory size that no PC has.
  */
-export function installTables(options: FirmwareTables): { rsdp: number } {
+export function installTables(options: FirmwareTables): { rsdp: number; root: Uint8Array } {
   const { write, cpus = 1, serialPorts = 2 } = options;
   const layout = layoutMemory(options.memorySize);
   const acpi = placeAcpiTables(
-    buildAcpiTables({ pciMemory: layout.lowEnd, cpus, serialPorts, fadtRevision: options.fadtRevision ?? 1 }),
+    buildAcpiTables({ pciMemory: layout.lowEnd, cpus, serialPorts, hpet: options.hpet ?? true, fadtRevision: options.fadtRevision ?? 1 }),
     layout.acpiArea,
   );
   write(layout.acpiArea, acpi.tables);
@@ -41,7 +43,7 @@ export function installTables(options: FirmwareTables): { rsdp: number } {
   write(BIOS_DATA, biosData(serialPorts));
   // The first byte of the extended area is its size in KiB.
   write(EBDA, Uint8Array.of(1));
-  return { rsdp: BIOS_SEGMENT };
+  return { rsdp: BIOS_SEGMENT, root: acpi.rsdp };
 }
 
 function biosData(serialPorts: number): Uint8Array {
