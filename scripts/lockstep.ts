@@ -69,6 +69,10 @@ async function bootSource(): Promise<{ args: string[]; bios?: Uint8Array } | und
   if (options.guest !== undefined) {
     const { boot } = await getGuest(options.guest, (line) => console.error(line));
     if (boot.kind === "bios") return { args: ["-bios", file("bios", boot.bios)], bios: boot.bios };
+    if (boot.kind === "multiboot") {
+      const modules = boot.modules.map(({ data, args }, n) => `${file(`module${n}`, data)} ${args.split(" ").slice(1).join(" ")}`.replaceAll(",", ",,"));
+      return { args: ["-kernel", file("multiboot", boot.image), "-initrd", modules.join(","), "-append", `${boot.append} ${options.append}`] };
+    }
     return { args: ["-kernel", file("kernel", boot.kernel), ...(boot.initrd ? ["-initrd", file("initrd", boot.initrd)] : []), "-append", `${boot.append} ${options.append}`] };
   }
   if (options.bios !== undefined) return { args: ["-bios", options.bios], bios: readFileSync(options.bios) };

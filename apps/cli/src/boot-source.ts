@@ -47,6 +47,7 @@ export async function readSource(options: RunOptions, progress: Progress): Promi
       const memory = options.memory ?? recipe.memory;
       if (boot.kind === "bios") return { ...common, memory, bios: boot.bios, ...(boot.vgaBios ? { vgaBios: boot.vgaBios } : {}) };
       const line = options.append === undefined ? boot.append : `${boot.append} ${options.append}`;
+      if (boot.kind === "multiboot") return { ...common, memory, multiboot: { image: boot.image, modules: boot.modules, append: line } };
       return { ...common, memory, kernel: { kernel: boot.kernel, ...(boot.initrd ? { initrd: boot.initrd } : {}), append: line } };
     }
   }

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { Apt } from "./apt.ts";
 import { extractFromDeb } from "./debian-package.ts";
 import { HostError } from "./errors.ts";
@@ -31,6 +32,7 @@ export interface GuestRecipe {
 /** What a virtual machine needs to boot the guest. */
 export type GuestBoot =
   | { kind: "linux"; kernel: Uint8Array; initrd?: Uint8Array; append: string }
+  | { kind: "multiboot"; image: Uint8Array; modules: readonly { data: Uint8Array; args: string }[]; append: string }
   | { kind: "bios"; bios: Uint8Array; vgaBios?: Uint8Array };
 
 /** A guest that is ready to boot. */
@@ -40,11 +42,33 @@ interface ManifestPackage { name: string; version: string; architecture: string;
 interface Manifest { guest: string; packages: ManifestPackage[]; files: Record<string, string> }
 
 const MIB = 1 << 20;
+const GIB = 1 << 30;
 const busybox: RecipePackage = { name: "busybox-static", files: { busybox: /^(usr\/)?bin\/busybox$/ } };
 const linuxKernel = (meta: string): RecipePackage => ({ name: meta, follow: /^linux-image-\d/, files: { kernel: /^boot\/vmlinuz-/ } });
 const shell = (files: Readonly<Record<string, Uint8Array>>): GuestBoot =>
   ({ kind: "linux", kernel: files["kernel"]!, initrd: makeInitramfs({ busybox: files["busybox"]! }), append: "console=ttyS0" });
-const installer = "usr/lib/debian-installer/images/12/i386/text/debian-installer/i386";
+const installerPackage = (architecture: string): RecipePackage => {
+  const folder = `usr/lib/debian-installer/images/12/${architecture}/text/debian-installer/${architecture}`;
+  return {
+    name: `debian-installer-12-netboot-${architecture}`,
+    files: { kernel: new RegExp(`^${folder}/linux$`), initrd: new RegExp(`^${folder}/initrd\\.gz$`) },
+  };
+};
+const installer = (files: Readonly<Record<string, Uint8Array>>): GuestBoot =>
+  ({ kind: "linux", kernel: files["kernel"]!, initrd: files["initrd"]!, append: "console=ttyS0" });
+const memtest = (files: Readonly<Record<string, Uint8Array>>): GuestBoot =>
+  ({ kind: "linux", kernel: files["kernel"]!, append: "console=ttyS0,115200" });
+/**
+ * Xen with Debian's kernel as its first domain. The hypervisor is packed with gzip, which boot loaders undo, and drops the first word
+ * of each command line, which is a file's name by custom.
+ */
+const xen = (files: Readonly<Record<string, Uint8Array>>): GuestBoot => ({
+  kind: "multiboot", image: gunzipSync(files["xen"]!), append: "xen com1=115200,8n1 console=com1 dom0_mem=512M",
+  modules: [
+    { data: files["kernel"]!, args: "vmlinuz console=hvc0" },
+    { data: makeInitramfs({ busybox: files["busybox"]! }), args: "initrd" },
+  ],
+});
 
 /** The guest that needs no file: a kernel of our own. */
 export const EMBEDDED = "embedded";
@@ -61,17 +85,28 @@ export const recipes: readonly GuestRecipe[] = [
   },
   {
     name: "debian-12-installer-i386", says: "Debian's text installer on the serial line", architecture: "i386",
-    packages: [{
-      name: "debian-installer-12-netboot-i386",
-      files: { kernel: new RegExp(`^${installer}/linux$`), initrd: new RegExp(`^${installer}/initrd\\.gz$`) },
-    }],
-    memory: 512 * MIB,
-    boot: (files) => ({ kind: "linux", kernel: files["kernel"]!, initrd: files["initrd"]!, append: "console=ttyS0" }),
+    packages: [installerPackage("i386")], memory: 512 * MIB, boot: installer,
   },
   {
     name: "memtest86+", says: "memtest86+ 6 (32 bit) on the serial line", architecture: "i386",
-    packages: [{ name: "memtest86+", files: { kernel: /^boot\/memtest86\+ia32\.bin$/ } }], memory: 64 * MIB,
-    boot: (files) => ({ kind: "linux", kernel: files["kernel"]!, append: "console=ttyS0,115200" }),
+    packages: [{ name: "memtest86+", files: { kernel: /^boot\/memtest86\+ia32\.bin$/ } }], memory: 64 * MIB, boot: memtest,
+  },
+  {
+    name: "debian-12-amd64", says: "Linux 6.1 of Debian 12 (amd64) with a busybox shell on the serial line", architecture: "amd64",
+    packages: [linuxKernel("linux-image-amd64"), busybox], memory: 256 * MIB, boot: shell,
+  },
+  {
+    name: "debian-12-installer-amd64", says: "Debian's text installer for amd64 on the serial line", architecture: "amd64",
+    packages: [installerPackage("amd64")], memory: GIB, boot: installer,
+  },
+  {
+    name: "memtest86+x64", says: "memtest86+ 6 (64 bit) on the serial line", architecture: "amd64",
+    packages: [{ name: "memtest86+", files: { kernel: /^boot\/memtest86\+x64\.bin$/ } }], memory: 96 * MIB, boot: memtest,
+  },
+  {
+    name: "xen-4.17", says: "Xen 4.17, with Debian's amd64 kernel as its first domain", architecture: "amd64",
+    packages: [{ name: "xen-hypervisor-4.17-amd64", files: { xen: /^boot\/xen-4\.17-amd64\.gz$/ } }, linuxKernel("linux-image-amd64"), busybox],
+    memory: GIB, boot: xen,
   },
   {
     name: "seabios", says: "SeaBIOS, from the reset vector", architecture: "i386",
