@@ -3,10 +3,10 @@
  * them. What instructions do to the system registers stands in `system/`; the interpreter and translator only call there.
  */
 import {
-  CR0_AM, CR0_EM, CR0_ET, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, DESCRIPTOR_DB, DESCRIPTOR_L, EFER_LMA, EFLAGS_AC, EFLAGS_IF, EFLAGS_RF,
-  EFLAGS_TF, EFLAGS_VM, VECTOR_AC, VECTOR_PF,
+  CPUID_80000001_EDX_PAGE1GB, CR0_AM, CR0_EM, CR0_ET, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, CR4_SMAP, CR4_SMEP, DESCRIPTOR_DB, DESCRIPTOR_L,
+  EFER_LMA, EFLAGS_AC, EFLAGS_IF, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM, VECTOR_AC, VECTOR_PF, XCR0_X87,
 } from "@doppel/x86";
-import { Mmu, VIEW_CHECKED, VIEW_USER } from "@doppel/mmu";
+import { Mmu, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
 import { ACTIVE, SHADOW_NONE, SHADOW_STACK, SHUTDOWN } from "./activity.ts";
 import type { Bus } from "./bus.ts";
@@ -23,6 +23,7 @@ import { deliver, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts"
 import type { Delivery } from "./system/delivery.ts";
 import { LinearMemory } from "./system/linear-memory.ts";
 import { ModelSpecificRegisters } from "./system/model-specific-registers.ts";
+import { settleNonCanonical } from "./system/non-canonical.ts";
 import { restoreCpu, saveCpu } from "./system/save-image.ts";
 import type { CpuImage } from "./system/save-image.ts";
 import { deriveLengths } from "./system/segmentation.ts";
@@ -41,6 +42,16 @@ export interface CpuOptions {
   timestamp?: () => number;
   /** What CPUID and the MSRs say. */
   model?: CpuModel;
+  /** The local APIC's initial ID, which CPUID tells; 0 is the boot processor. */
+  apicId?: number;
+  /** 32 random bits for RDRAND and RDSEED. When absent, a generator whose state is saved with the processor. */
+  entropy?: () => number;
+}
+
+/** The task-priority register behind CR8; the local APIC has it. */
+export interface TaskPriority {
+  /** 0 to 15. */
+  taskPriority: number;
 }
 
 /** A descriptor-table register. */
@@ -62,12 +73,22 @@ export class Cpu {
   readonly msr: ModelSpecificRegisters;
   readonly model: CpuModel;
   readonly timestamp: () => number;
+  readonly apicId: number;
+  readonly entropy: (() => number) | undefined;
 
   cr0 = 0;
   cr2 = 0;
   cr3 = 0;
   cr4 = 0;
   efer = 0;
+  /** Extended states that are enabled: x87, and SSE. */
+  xcr0 = XCR0_X87;
+  /** State of the generator behind RDRAND when there is no source of entropy. */
+  random = 0x2545f491;
+  /** CR8: the local APIC's, or a register that nothing looks at. */
+  priority: TaskPriority = { taskPriority: 0 };
+  /** Bases of ES, CS, SS and DS while 64-bit mode takes them as zero; compatibility mode finds them again. */
+  readonly hiddenBases = [0, 0, 0, 0];
   readonly gdtr: TableRegister = { base: 0, limit: 0xffff };
   readonly idtr: TableRegister = { base: 0, limit: 0xffff };
   /** DR0 to DR3 and DR6, DR7; entries 4 and 5 are not used. Addresses as numbers. */
@@ -94,6 +115,8 @@ export class Cpu {
   protectedMode = false;
   /** 64-bit mode. */
   longMode = false;
+  /** The last fault came from an address that is not canonical: #GP(0), or #SS(0) where the access was one of the stack. */
+  nonCanonical = false;
   /** Called when an x87 exception is pending and CR0.NE is clear: FERR#, which a PC wires to IRQ 13. */
   onFpuError: (() => void) | undefined;
   /** Called when a wake-up or a mode change asks the engine to look up from its run; set by the engine. */
@@ -109,6 +132,8 @@ export class Cpu {
     this.model = options.model ?? MODEL_I686;
     this.#features = featuresOf(this.model);
     this.timestamp = options.timestamp ?? (() => 0);
+    this.apicId = options.apicId ?? 0;
+    this.entropy = options.entropy;
     this.msr = new ModelSpecificRegisters(this);
     this.mmu.tlb.onFlush = () => this.state.nextGeneration();
     this.reset();
@@ -116,12 +141,35 @@ export class Cpu {
 
   /** Power-on state (SDM volume 3, table 9-1): CS:IP is F000:FFF0 with base FFFF0000. */
   reset(): void {
+    this.#powerOn(false);
+  }
+
+  /** INIT: power-on state, but MSRs, x87 and SSE registers and the time stamp stay (SDM volume 3, table 9-1). */
+  init(): void {
+    this.#powerOn(true);
+  }
+
+  /** A start-up message: real mode at `page` * 4096. */
+  startUp(page: number): void {
+    this.state.setSelector(CS, page << 8);
+    this.state.setSegmentBase(CS, page << 12);
+    this.state.rip = 0;
+    this.activity = ACTIVE;
+    this.updateMode();
+  }
+
+  #powerOn(init: boolean): void {
     const { state } = this;
+    const numeric = init ? state.numericImage() : undefined;
     state.clear();
     this.cr0 = 0x60000010 | CR0_ET;
     this.cr2 = this.cr3 = this.cr4 = this.efer = 0;
     this.gdtr.base = this.idtr.base = 0;
     this.gdtr.limit = this.idtr.limit = 0xffff;
+    this.xcr0 = XCR0_X87;
+    this.longMode = this.nonCanonical = false;
+    this.hiddenBases.fill(0);
+    this.priority.taskPriority = 0;
     this.dr.fill(0);
     this.dr[6] = 0xffff0ff0;
     this.dr[7] = 0x400;
@@ -140,9 +188,11 @@ export class Cpu {
     state.setSegmentBase(CS, 0xffff0000);
     state.rip = 0xfff0;
     state.setGpr32(EDX, this.model.signature);
-    state.fpuControl = 0x40;
-    state.mxcsr = 0x1f80;
-    this.msr.reset();
+    if (numeric === undefined) {
+      state.fpuControl = 0x40;
+      state.mxcsr = 0x1f80;
+      this.msr.reset();
+    } else state.setNumericImage(numeric);
     this.applyPaging();
     this.mmu.setRoot(0);
     applyBreakpoints(this);
@@ -183,6 +233,22 @@ export class Cpu {
     return this.longMode ? linear : linear >>> 0;
   }
 
+  /** EFER.LMA: 64-bit mode or compatibility mode. */
+  get ia32e(): boolean {
+    return (this.efer & EFER_LMA) !== 0;
+  }
+
+  /** Cuts the address of an entry of a descriptor table or TSS: their bases have 64 bits in compatibility mode, too. */
+  wrapTable(linear: number): number {
+    return this.ia32e ? linear : linear >>> 0;
+  }
+
+  /** Sets the base of a segment register; 64-bit mode takes those of ES, CS, SS and DS as zero. */
+  setBase(segment: number, base: number): void {
+    if (this.longMode && segment <= DS) this.hiddenBases[segment] = base;
+    else this.state.setSegmentBase(segment, base);
+  }
+
   /** Does the model have the CPUID feature that an opcode table names? */
   hasFeature(feature: string): boolean {
     return this.#features.has(feature);
@@ -195,6 +261,7 @@ export class Cpu {
 
   /** Delivers the fault that a helper recorded. */
   deliverFault(): Delivery {
+    if (this.nonCanonical) settleNonCanonical(this);
     return deliver(this, this.state.faultVector, this.state.faultCode, 0);
   }
 
@@ -240,6 +307,8 @@ export class Cpu {
       paging: cr0 < 0, writeProtect: (cr0 & 0x10000) !== 0, pageSizeExtension: (cr4 & 0x10) !== 0,
       physicalAddressExtension: (cr4 & 0x20) !== 0, globalPages: (cr4 & 0x80) !== 0,
       noExecute: (efer & 0x800) !== 0, longMode: (efer & EFER_LMA) !== 0, physicalBits: this.model.physicalBits,
+      gigabytePages: (this.model.features.extendedEdx & CPUID_80000001_EDX_PAGE1GB) !== 0,
+      executionPrevention: (cr4 & CR4_SMEP) !== 0, accessPrevention: (cr4 & CR4_SMAP) !== 0,
     });
   }
 
@@ -257,7 +326,7 @@ export class Cpu {
     const virtual = (cr0 & CR0_PE) !== 0 && (flags & EFLAGS_VM) !== 0;
     const code = state.segmentAttributes(CS);
     this.protectedMode = (cr0 & CR0_PE) !== 0 && !virtual;
-    this.longMode = (this.efer & EFER_LMA) !== 0 && (code & DESCRIPTOR_L) !== 0;
+    this.#changeLongMode((this.efer & EFER_LMA) !== 0 && (code & DESCRIPTOR_L) !== 0);
     let mode = this.protectedMode ? MODE_PROTECTED : virtual ? MODE_V86 : 0;
     if (this.efer & EFER_LMA) mode |= MODE_IA32E;
     if (this.longMode) mode |= MODE_LONG | MODE_FLAT;
@@ -271,6 +340,7 @@ export class Cpu {
     state.mode = mode;
     state.stackMask = this.longMode ? -1 : stack32 ? 0xffffffff : 0xffff;
     this.mmu.userView = cr0 & CR0_AM && flags & EFLAGS_AC ? VIEW_CHECKED : VIEW_USER;
+    this.mmu.supervisorView = cr4 & CR4_SMAP && flags & EFLAGS_AC && !user ? VIEW_OPEN : VIEW_SUPERVISOR;
     state.tlbView = this.mmu.tlb.viewAddress(this.mmu.viewOf(user));
     const task = (cr0 & CR0_TS) !== 0;
     const emulate = (cr0 & CR0_EM) !== 0;
@@ -286,6 +356,17 @@ export class Cpu {
   /** Takes all registers from {@link save}. */
   restore(image: CpuImage): void {
     restoreCpu(this, image);
+  }
+
+  /** Bases of ES, CS, SS and DS go out of sight when 64-bit mode begins, and come back when it ends. */
+  #changeLongMode(long: boolean): void {
+    if (long === this.longMode) return;
+    this.longMode = long;
+    const { state, hiddenBases } = this;
+    for (const segment of [ES, CS, SS, DS]) {
+      if (long) hiddenBases[segment] = state.segmentBase(segment);
+      state.setSegmentBase(segment, long ? 0 : hiddenBases[segment]);
+    }
   }
 
   /** Base 0 and a 4 GiB length that needs no check, in the four segments that most code uses. */

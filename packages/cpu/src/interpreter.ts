@@ -133,7 +133,7 @@ export class Interpreter implements Engine, HandlerTable {
     };
     const wrapped: Helpers = {};
     // Behind these, IF may be set, the mode may ask for single steps, or an interrupt may have become deliverable.
-    for (const name of ["sti", "popFlags", "iret", "farReturn", "farCall", "farJump", "softInterrupt", "loadSegment", "writeControl", "writeDebug", "wrmsr", "sysexit", "sysenter"]) {
+    for (const name of ["sti", "popFlags", "iret", "farReturn", "farCall", "farJump", "softInterrupt", "loadSegment", "writeControl", "writeDebug", "wrmsr", "sysexit", "sysenter", "syscall", "sysret"]) {
       wrapped[name] = attentive(name);
     }
     return {

@@ -97,6 +97,8 @@ export const CONTROL_FLOW: Record<string, Definition> = {
   CALLF: (i) => leaveFor(i, "farCall", [i.i32(i.operandSize), ...farTarget(i), ...next(i)]),
   RETF: (i) => leaveFor(i, "farReturn", [i.i32(i.operandSize), i.operandCount > 0 ? i.and(i.field("immediate"), 0xffff) : i.i32(0)]),
   IRET: (i) => leaveFor(i, "iret", [i.i32(i.operandSize), ...next(i)]),
+  SYSCALL: (i) => leaveFor(i, "syscall", next(i)),
+  SYSRET: (i) => leaveFor(i, "sysret", [i.i32(i.operandSize)]),
   INT: softwareInterrupt(0),
   INT3: softwareInterrupt(1, 3),
   INTO: softwareInterrupt(2, 4),

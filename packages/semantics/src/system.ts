@@ -3,7 +3,7 @@
  * lines that read and write operands; what can change the mode, the interrupt flag or the mapping leaves the visit.
  */
 import type { Definition, InstructionBuilder } from "./instruction.ts";
-import { RAX, RBX, RCX, RDX, SCRATCH } from "./layout.ts";
+import { FS, GS, RAX, RBX, RCX, RDX, SCRATCH } from "./layout.ts";
 import type { Address, Size, Value } from "./ir.ts";
 import { VECTOR_UD } from "./vectors.ts";
 
@@ -136,6 +136,36 @@ const memoryImage = (helper: string, size: number, write: boolean): Definition =
   i.helper(helper, [...linear(i, operand), i.i32(i.operandSize)]);
 };
 
+/** STAC and CLAC: the accesses behind them have another view of the TLB. */
+const accessFlag = (set: number): Definition => (i) => {
+  i.helper("accessFlag", [i.i32(set)]);
+  i.leave("next");
+};
+
+/** RDFSBASE, RDGSBASE, and the opposite. */
+const readBase = (segment: number): Definition => (i) => {
+  i.helper("readBase", [i.i32(segment)]);
+  i.write(0, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH));
+};
+const writeBase = (segment: number): Definition => (i) => i.helper("writeBase", [i.i32(segment), ...split(i, i.read(0))]);
+
+const random: Definition = (i) => {
+  const size = i.size(0);
+  i.helper("random", [i.i32(size)]);
+  i.write(0, i.state(size === 8 ? "i64_load" : "i32_load", SCRATCH));
+  // CF says that there was a number; the other flags are zero.
+  i.setFlags({ rule: "image", image: i.i32(1) });
+};
+
+const invpcid: Definition = (i) => {
+  i.helper("checkPrivileged");
+  const operand = i.memory();
+  const context = i.load(operand, 8);
+  const address = i.load(i.further(operand, 8), 8);
+  i.helper("invpcid", [...split(i, i.read(0)), ...split(i, context), ...split(i, address)]);
+  i.leave("next");
+};
+
 export const SYSTEM: Record<string, Definition> = {
   IN: portIn,
   OUT: portOut,
@@ -183,6 +213,27 @@ export const SYSTEM: Record<string, Definition> = {
   MONITOR: plain("monitor"),
   MWAIT: leaving("mwait"),
   CLFLUSH: (i) => void i.load(i.memory(), 1),
+  CLFLUSHOPT: (i) => void i.load(i.memory(), 1),
+  CLWB: (i) => void i.load(i.memory(), 1),
+  SWAPGS: plain("swapgs"),
+  RDFSBASE: readBase(FS),
+  RDGSBASE: readBase(GS),
+  WRFSBASE: writeBase(FS),
+  WRGSBASE: writeBase(GS),
+  STAC: accessFlag(1),
+  CLAC: accessFlag(0),
+  INVPCID: invpcid,
+  XGETBV: edxEax("xgetbv"),
+  XSETBV: leaving("xsetbv"),
+  XSAVE: memoryImage("xsave", 576, true),
+  XSAVEOPT: memoryImage("xsave", 576, true),
+  XRSTOR: memoryImage("xrstor", 576, false),
+  RDRAND: random,
+  RDSEED: random,
+  RDPID: (i) => {
+    i.helper("rdpid");
+    i.write(0, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH));
+  },
   FXSAVE: memoryImage("fxsave", 512, true),
   FXRSTOR: memoryImage("fxrstor", 512, false),
   RDTSCP: (i) => {

@@ -5,6 +5,7 @@ import { FPU_TRAP } from "../state-layout.ts";
 import { cpuidLeaf, MODEL_I686 } from "./cpu-model.ts";
 import { Machine } from "./fixture.ts";
 
+const ON = { apic: true, osxsave: false, long: false };
 const cr = (m: Machine, n: number, value: number): string => m.fault(m.helpers.writeControl(n, value, 0));
 const get = (m: Machine, n: number): number => (m.helpers.readControl(n), m.cpu.state.scratch(0));
 
@@ -147,29 +148,29 @@ describe("SDM volume 4: model-specific registers", () => {
 describe("SDM volume 2: CPUID", () => {
   const text = (...words: number[]): string => words.map((w) => [0, 8, 16, 24].map((s) => String.fromCharCode((w >>> s) & 0xff)).join("")).join("");
   test("vendor, signature, brand, address sizes", () => {
-    const [, ebx, ecx, edx] = cpuidLeaf(MODEL_I686, 0, 0, true);
+    const [, ebx, ecx, edx] = cpuidLeaf(MODEL_I686, 0, 0, ON);
     expect(text(ebx, edx, ecx)).toBe("GenuineIntel");
-    expect(cpuidLeaf(MODEL_I686, 1, 0, true)[0]).toBe(0x663);
-    expect(text(...cpuidLeaf(MODEL_I686, 0x80000002, 0, true), ...cpuidLeaf(MODEL_I686, 0x80000003, 0, true)).replaceAll("\0", "")).toBe(MODEL_I686.brand);
-    expect(cpuidLeaf(MODEL_I686, 0x80000008, 0, true)[0]).toBe(0x2024);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[0]).toBe(0x663);
+    expect(text(...cpuidLeaf(MODEL_I686, 0x80000002, 0, ON), ...cpuidLeaf(MODEL_I686, 0x80000003, 0, ON)).replaceAll("\0", "")).toBe(MODEL_I686.brand);
+    expect(cpuidLeaf(MODEL_I686, 0x80000008, 0, ON)[0]).toBe(0x2024);
   });
   test("features: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, SSE3, NX", () => {
-    expect(cpuidLeaf(MODEL_I686, 1, 0, true)[3] >>> 0).toBe(0x078bfbff);
-    expect(cpuidLeaf(MODEL_I686, 1, 0, false)[3] >>> 0).toBe(0x078bf9ff);
-    expect(cpuidLeaf(MODEL_I686, 1, 0, true)[2] >>> 0).toBe(0x80000001);
-    expect(cpuidLeaf(MODEL_I686, 0x80000001, 0, true)[3]).toBe(1 << 20);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[3] >>> 0).toBe(0x078bfbff);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, { ...ON, apic: false })[3] >>> 0).toBe(0x078bf9ff);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[2] >>> 0).toBe(0x80000001);
+    expect(cpuidLeaf(MODEL_I686, 0x80000001, 0, ON)[3]).toBe(1 << 20);
     const { cpu } = new Machine();
     expect(["", "SSE3", "SSSE3", "LM", "BMI1"].map((name) => cpu.hasFeature(name))).toEqual([true, true, false, false, false]);
   });
   test("leaves above the highest give the highest basic one", () => {
-    const [highest, ...name] = cpuidLeaf(MODEL_I686, 0x40000000, 0, true);
+    const [highest, ...name] = cpuidLeaf(MODEL_I686, 0x40000000, 0, ON);
     expect([highest, text(...name)]).toEqual([0x40000000, "DoppelDoppel"]);
-    expect(cpuidLeaf(MODEL_I686, 0x40000001, 1, true)).toEqual(cpuidLeaf(MODEL_I686, 0x16, 1, true));
-    expect(cpuidLeaf(MODEL_I686, 0xffffffff, 9, true)).toEqual([1000, 1000, 1000, 0]);
+    expect(cpuidLeaf(MODEL_I686, 0x40000001, 1, ON)).toEqual(cpuidLeaf(MODEL_I686, 0x16, 1, ON));
+    expect(cpuidLeaf(MODEL_I686, 0xffffffff, 9, ON)).toEqual([1000, 1000, 1000, 0]);
   });
   test("leaves 15h and 16h: counter and crystal at 1 GHz", () => {
-    expect(cpuidLeaf(MODEL_I686, 0x15, 0, true)).toEqual([1, 1, 1_000_000_000, 0]);
-    expect(cpuidLeaf(MODEL_I686, 0x16, 0, true)).toEqual([1000, 1000, 1000, 0]);
+    expect(cpuidLeaf(MODEL_I686, 0x15, 0, ON)).toEqual([1, 1, 1_000_000_000, 0]);
+    expect(cpuidLeaf(MODEL_I686, 0x16, 0, ON)).toEqual([1000, 1000, 1000, 0]);
   });
 });
 

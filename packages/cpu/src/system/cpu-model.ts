@@ -3,6 +3,7 @@
  * bits for CR4 and the MSRs.
  */
 import * as x86 from "@doppel/x86";
+import { announced } from "../features.ts";
 
 /** One processor model. */
 export interface CpuModel {
@@ -17,8 +18,11 @@ export interface CpuModel {
   readonly linearBits: number;
   /** Highest basic leaf. */
   readonly level: number;
-  /** CPUID.1:EDX, CPUID.1:ECX, CPUID.80000001:EDX and ECX. */
-  readonly features: { readonly edx: number; readonly ecx: number; readonly extendedEdx: number; readonly extendedEcx: number };
+  /** CPUID.1:EDX and ECX, CPUID.80000001:EDX and ECX, CPUID.7:EBX, ECX and EDX, CPUID.(D,1):EAX. */
+  readonly features: {
+    readonly edx: number; readonly ecx: number; readonly extendedEdx: number; readonly extendedEcx: number;
+    readonly structuredEbx: number; readonly structuredEcx: number; readonly structuredEdx: number; readonly xsaveEax: number;
+  };
   /** CR4 bits that may be set. */
   readonly cr4: number;
 }
@@ -29,21 +33,73 @@ const I686_EDX = x86.CPUID_1_EDX_FPU | x86.CPUID_1_EDX_VME | x86.CPUID_1_EDX_DE 
   | x86.CPUID_1_EDX_PAT | x86.CPUID_1_EDX_PSE36 | x86.CPUID_1_EDX_CLFSH | x86.CPUID_1_EDX_MMX | x86.CPUID_1_EDX_FXSR
   | x86.CPUID_1_EDX_SSE | x86.CPUID_1_EDX_SSE2;
 
-/** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
-export const MODEL_I686: CpuModel = {
-  name: "i686",
-  vendor: "GenuineIntel",
-  brand: "Doppel Virtual CPU i686",
-  signature: 0x663,
-  physicalBits: 36,
-  linearBits: 32,
-  // Up to the frequencies: a guest that knows them need not measure the counter against a timer, which a busy host spoils.
-  level: 0x16,
-  // The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode.
-  features: { edx: I686_EDX, ecx: x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: x86.CPUID_80000001_EDX_NX, extendedEcx: 0 },
-  cr4: x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
-    | x86.CR4_PCE | x86.CR4_OSFXSR | x86.CR4_OSXMMEXCPT,
+/** CR4 bits that every model has. */
+const CR4_ALWAYS = x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
+  | x86.CR4_PCE | x86.CR4_OSFXSR | x86.CR4_OSXMMEXCPT;
+
+/** IA32_ARCH_CAPABILITIES exists. */
+export const CPUID_7_EDX_ARCH_CAPABILITIES = 1 << 29;
+/** SHA extensions. */
+const CPUID_7_EBX_SHA = 1 << 29;
+/** XSAVEOPT. */
+const CPUID_D_1_EAX_XSAVEOPT = 1 << 0;
+
+const NO_FEATURES: CpuModel["features"] = {
+  edx: 0, ecx: 0, extendedEdx: 0, extendedEcx: 0, structuredEbx: 0, structuredEcx: 0, structuredEdx: 0, xsaveEax: 0,
 };
+
+/** CR4 bits that come with features. */
+function cr4Of({ ecx, structuredEbx, structuredEcx }: CpuModel["features"]): number {
+  return CR4_ALWAYS | (ecx & x86.CPUID_1_ECX_XSAVE ? x86.CR4_OSXSAVE : 0) | (ecx & x86.CPUID_1_ECX_PCID ? x86.CR4_PCIDE : 0)
+    | (structuredEbx & x86.CPUID_7_EBX_FSGSBASE ? x86.CR4_FSGSBASE : 0) | (structuredEbx & x86.CPUID_7_EBX_SMEP ? x86.CR4_SMEP : 0)
+    | (structuredEbx & x86.CPUID_7_EBX_SMAP ? x86.CR4_SMAP : 0) | (structuredEcx & x86.CPUID_7_ECX_UMIP ? x86.CR4_UMIP : 0);
+}
+
+/** A model from what it would like to announce; what has no definition is left out. */
+function model(name: string, signature: number, physicalBits: number, linearBits: number, wish: Partial<CpuModel["features"]>): CpuModel {
+  const features = announced({ ...NO_FEATURES, ...wish });
+  return {
+    name, vendor: "GenuineIntel", brand: `Doppel Virtual CPU ${name}`, signature, physicalBits, linearBits,
+    // Up to the frequencies: a guest that knows them need not measure the counter against a timer, which a busy host spoils.
+    level: 0x16, features, cr4: cr4Of(features),
+  };
+}
+
+// The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode.
+const I686_ECX = x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR;
+const LONG_EDX = x86.CPUID_80000001_EDX_SYSCALL | x86.CPUID_80000001_EDX_NX | x86.CPUID_80000001_EDX_LM;
+const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x86.CPUID_1_ECX_SSE4_1 | x86.CPUID_1_ECX_SSE4_2
+  | x86.CPUID_1_ECX_POPCNT;
+
+/** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
+export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX });
+
+/** The 64-bit baseline of the psABI, with NX. */
+export const MODEL_X86_64: CpuModel = model("x86-64", 0x663, 40, 48, {
+  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+});
+
+/** The psABI's second level: up to SSE4.2, POPCNT, CMPXCHG16B, LAHF and SAHF. */
+export const MODEL_X86_64_V2: CpuModel = model("x86-64-v2", 0x663, 40, 48, {
+  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+});
+
+/** Everything there is. */
+export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
+  edx: I686_EDX,
+  ecx: V2_ECX | x86.CPUID_1_ECX_PCLMULQDQ | x86.CPUID_1_ECX_PCID | x86.CPUID_1_ECX_MOVBE | x86.CPUID_1_ECX_AESNI | x86.CPUID_1_ECX_XSAVE
+    | x86.CPUID_1_ECX_RDRAND,
+  extendedEdx: LONG_EDX | x86.CPUID_80000001_EDX_PAGE1GB | x86.CPUID_80000001_EDX_RDTSCP,
+  extendedEcx: x86.CPUID_80000001_ECX_LAHF | x86.CPUID_80000001_ECX_LZCNT | x86.CPUID_80000001_ECX_PREFETCHW,
+  structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
+    | x86.CPUID_7_EBX_RDSEED | x86.CPUID_7_EBX_ADX | x86.CPUID_7_EBX_SMAP | x86.CPUID_7_EBX_CLFLUSHOPT | x86.CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
+  structuredEcx: x86.CPUID_7_ECX_UMIP | x86.CPUID_7_ECX_RDPID,
+  structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  xsaveEax: CPUID_D_1_EAX_XSAVEOPT,
+});
+
+/** The models that can be chosen by name. */
+export const CPU_MODELS = { "i686": MODEL_I686, "x86-64": MODEL_X86_64, "x86-64-v2": MODEL_X86_64_V2, "max": MODEL_MAX } as const;
 
 /** EAX, EBX, ECX and EDX of a leaf. */
 export type CpuidResult = readonly [number, number, number, number];
@@ -72,14 +128,28 @@ function cache(kind: number, level: number, ways: number, sets: number): CpuidRe
 
 const CACHES: readonly CpuidResult[] = [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 16, 2048)];
 
+/** What CPUID takes from the processor's state. */
+export interface CpuidState {
+  /** IA32_APIC_BASE enables the local APIC: CPUID.1:EDX.APIC follows it. */
+  readonly apic: boolean;
+  /** CR4.OSXSAVE: CPUID.1:ECX.OSXSAVE follows it. */
+  readonly osxsave: boolean;
+  /** 64-bit mode. */
+  readonly long: boolean;
+}
+
+/** Bytes of XSAVE's image: 512 of FXSAVE and the header. */
+const XSAVE_SIZE = 576;
+
 /**
  * The leaf that CPUID gives. A leaf above the highest one gives what the highest basic leaf does, as Intel's processors do.
  *
- * @param apic whether IA32_APIC_BASE enables the local APIC: CPUID.1:EDX.APIC follows it
+ * @param now what follows the processor's state rather than its model
  */
-export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, apic: boolean): CpuidResult {
+export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: CpuidState): CpuidResult {
+  const { features } = model;
   leaf >>>= 0;
-  if (leaf === HYPERVISOR_LEAF && model.features.ecx & x86.CPUID_1_ECX_HYPERVISOR) {
+  if (leaf === HYPERVISOR_LEAF && features.ecx & x86.CPUID_1_ECX_HYPERVISOR) {
     return [HYPERVISOR_LEAF, word(HYPERVISOR, 0), word(HYPERVISOR, 4), word(HYPERVISOR, 8)];
   }
   const extended = leaf >= 0x80000000;
@@ -87,15 +157,25 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, apic: 
   switch (leaf) {
     case 0: return [model.level, word(model.vendor, 0), word(model.vendor, 8), word(model.vendor, 4)];
     // Line size 8 quadwords, one logical processor, APIC ID 0.
-    case 1: return [model.signature, 0x0001_0800, model.features.ecx, model.features.edx & ~(apic ? 0 : x86.CPUID_1_EDX_APIC)];
+    case 1: {
+      const ecx = features.ecx | (now.osxsave ? x86.CPUID_1_ECX_OSXSAVE : 0);
+      return [model.signature, 0x0001_0800, ecx, features.edx & ~(now.apic ? 0 : x86.CPUID_1_EDX_APIC)];
+    }
     // 32 KiB level-1 caches, 2 MiB level-2 cache.
     case 2: return [1, 0, 0, 0x002c307d];
     case 4: return subleaf < CACHES.length ? CACHES[subleaf] : [0, 0, 0, 0];
+    case 7: return subleaf === 0 ? [0, features.structuredEbx, features.structuredEcx, features.structuredEdx] : [0, 0, 0, 0];
+    // The states that XSAVE knows; both lie in the legacy area, so the image is that and the header.
+    case 0xd: {
+      if (!(features.ecx & x86.CPUID_1_ECX_XSAVE)) return [0, 0, 0, 0];
+      return subleaf === 0 ? [x86.XCR0_X87 | x86.XCR0_SSE, XSAVE_SIZE, XSAVE_SIZE, 0] : [subleaf === 1 ? features.xsaveEax : 0, 0, 0, 0];
+    }
     // The counter runs at once the rate of the crystal, which is the APIC timer's input clock.
     case 0x15: return [1, 1, TSC_HZ, 0];
     case 0x16: return [TSC_MHZ, TSC_MHZ, TSC_MHZ, 0];
     case 0x80000000: return [EXTENDED_LEVEL, 0, 0, 0];
-    case 0x80000001: return [0, 0, model.features.extendedEcx, model.features.extendedEdx];
+    // SYSCALL is announced in 64-bit mode only, where it is.
+    case 0x80000001: return [0, 0, features.extendedEcx, features.extendedEdx & ~(now.long ? 0 : x86.CPUID_80000001_EDX_SYSCALL)];
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {

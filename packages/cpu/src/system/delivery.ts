@@ -13,6 +13,7 @@ import { CS, DS, ES, FS, GS, SS } from "../state-layout.ts";
 import { Descriptor, isNull, markAccessed, readDescriptor, readEntry } from "./descriptor.ts";
 import { innerStack } from "./inner-stack.ts";
 import { interruptRedirected } from "./io-permission.ts";
+import { enterLongGate } from "./long-delivery.ts";
 import { setCode, setNull, setPlainSegment, setSegment, withinLimit } from "./segmentation.ts";
 import { Stack } from "./stack.ts";
 import { switchTask, TASK_INTERRUPT, taskOf } from "./task-switch.ts";
@@ -108,6 +109,7 @@ function enterHandler(cpu: Cpu, vector: number, returnIp: number, kind: number, 
     }
     if (!iopl) return cpu.fault(VECTOR_GP, 0);
   }
+  if (cpu.ia32e) return enterLongGate(cpu, vector, returnIp, kind === SOFTWARE_INTERRUPT || kind === SOFTWARE_EXCEPTION, code, flags);
   return enterGate(cpu, vector, returnIp, kind, code, flags);
 }
 

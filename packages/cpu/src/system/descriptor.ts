@@ -1,26 +1,32 @@
 /**
- * Descriptors in memory: the eight bytes of a GDT, LDT or IDT entry, and their fields (SDM volume 3, 3.4.5 and 5.8.3).
+ * Descriptors in memory: the eight bytes of a GDT, LDT or IDT entry, and their fields (SDM volume 3, 3.4.5 and 5.8.3). System
+ * descriptors of IA-32e mode have sixteen: a third dword with base or offset 63..32, and a fourth whose type field is zero.
  *
  *   low   31..16 base 15..0 | offset low or selector     15..0 limit 15..0 | offset
  *   high  31..24 base  23 G  22 D/B  21 L  20 AVL  19..16 limit  15 P  14..13 DPL  12 S  11..8 type  7..0 base
  */
 import {
-  DESCRIPTOR_ACCESSED, DESCRIPTOR_CODE, DESCRIPTOR_EXPAND_DOWN, DESCRIPTOR_G, DESCRIPTOR_P, DESCRIPTOR_S, DESCRIPTOR_WRITABLE,
+  DESCRIPTOR_ACCESSED, DESCRIPTOR_CODE, DESCRIPTOR_EXPAND_DOWN, DESCRIPTOR_G, DESCRIPTOR_L, DESCRIPTOR_P, DESCRIPTOR_S, DESCRIPTOR_TYPE,
+  DESCRIPTOR_WRITABLE, VECTOR_GP,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { LDTR } from "../state-layout.ts";
 import { ATTRIBUTES_MASK, SELECTOR_MASK, UNUSABLE } from "./architecture.ts";
 
+const TWO_32 = 0x1_0000_0000;
+
 /** One descriptor, and where it was read from. */
 export class Descriptor {
   low = 0;
   high = 0;
+  /** Third dword of a sixteen-byte descriptor, else zero. */
+  upper = 0;
   /** Linear address of the entry. */
   address = 0;
 
-  /** Base address, unsigned. */
+  /** Base address, unsigned; of sixteen bytes a signed 64-bit number. */
   get base(): number {
-    return ((this.low >>> 16) | ((this.high & 0xff) << 16) | (this.high & 0xff000000)) >>> 0;
+    return (((this.low >>> 16) | ((this.high & 0xff) << 16) | (this.high & 0xff000000)) >>> 0) + (this.upper | 0) * TWO_32;
   }
 
   /** Limit in bytes with granularity applied, unsigned. */
@@ -56,6 +62,11 @@ export class Descriptor {
     return (this.high & (DESCRIPTOR_S | DESCRIPTOR_CODE)) === (DESCRIPTOR_S | DESCRIPTOR_CODE);
   }
 
+  /** A 64-bit code segment, in IA-32e mode. */
+  get isLong(): boolean {
+    return (this.high & DESCRIPTOR_L) !== 0;
+  }
+
   get isConforming(): boolean {
     return this.isCode && (this.high & DESCRIPTOR_EXPAND_DOWN) !== 0;
   }
@@ -74,9 +85,10 @@ export class Descriptor {
     return this.low >>> 16;
   }
 
-  /** Gates: the offset, 16 or 32 bits by the gate's type. */
+  /** Gates: the offset, 16, 32 or (a signed number) 64 bits by the gate's type. */
   get gateOffset(): number {
-    return (this.type & 8 ? (this.low & 0xffff) | (this.high & 0xffff0000) : this.low & 0xffff) >>> 0;
+    const low = (this.type & 8 ? (this.low & 0xffff) | (this.high & 0xffff0000) : this.low & 0xffff) >>> 0;
+    return low + (this.upper | 0) * TWO_32;
   }
 }
 
@@ -97,7 +109,7 @@ export function lookDescriptor(cpu: Cpu, selector: number, out: Descriptor): typ
     limit = cpu.state.segmentLimit(LDTR);
   }
   if ((selector | 7) > limit) return OUTSIDE;
-  return readEntry(cpu, cpu.wrap(base + (selector & 0xfff8)), out) ? FOUND : FAULTED;
+  return readEntry(cpu, cpu.wrapTable(base + (selector & 0xfff8)), out) ? FOUND : FAULTED;
 }
 
 /** Reads the eight bytes at a linear address as a descriptor; false when a page fault was recorded. */
@@ -105,7 +117,18 @@ export function readEntry(cpu: Cpu, address: number, out: Descriptor): boolean {
   if (!cpu.linear.read(address, 8, false)) return false;
   out.low = cpu.linear.value;
   out.high = cpu.linear.valueHigh;
+  out.upper = 0;
   out.address = address;
+  return true;
+}
+
+/** Reads the upper half of a sixteen-byte descriptor of a table; #GP(selector) past its end, or when the type field there is not zero. */
+export function readUpper(cpu: Cpu, selector: number, out: Descriptor): boolean {
+  const limit = selector & 4 ? cpu.state.segmentLimit(LDTR) : cpu.gdtr.limit;
+  if ((selector & 0xfff8) + 15 > limit) return cpu.selectorFault(VECTOR_GP, selector);
+  if (!cpu.linear.read(out.address + 8, 8, false)) return false;
+  if (cpu.linear.valueHigh & DESCRIPTOR_TYPE) return cpu.selectorFault(VECTOR_GP, selector);
+  out.upper = cpu.linear.value;
   return true;
 }
 
@@ -119,7 +142,7 @@ export function readDescriptor(cpu: Cpu, selector: number, vector: number, out: 
 export function markDescriptor(cpu: Cpu, descriptor: Descriptor, bits: number): boolean {
   if ((descriptor.high & bits) === bits) return true;
   const high = descriptor.high | bits;
-  if (!cpu.linear.write(cpu.wrap(descriptor.address + 4), 4, high, false)) return false;
+  if (!cpu.linear.write(cpu.wrapTable(descriptor.address + 4), 4, high, false)) return false;
   descriptor.high = high;
   return true;
 }

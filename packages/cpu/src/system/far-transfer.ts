@@ -1,15 +1,18 @@
 /**
  * JMP, CALL and RET to another segment: direct, through call gates with and without a change of stack, and to tasks (SDM
- * volume 2, JMP, CALL, RET; volume 3, 5.8).
+ * volume 2, JMP, CALL, RET; volume 3, 5.8; in IA-32e mode 5.8.3.1 and 5.8.5.1, and no tasks).
  */
 import {
-  TYPE_CALL_GATE16, TYPE_CALL_GATE32, TYPE_TASK_GATE, TYPE_TSS16_AVAILABLE, TYPE_TSS32_AVAILABLE, VECTOR_GP, VECTOR_NP,
+  DESCRIPTOR_DB, TYPE_CALL_GATE16, TYPE_CALL_GATE32, TYPE_TASK_GATE, TYPE_TSS16_AVAILABLE, TYPE_TSS32_AVAILABLE, VECTOR_GP, VECTOR_NP,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { CS, SS } from "../state-layout.ts";
-import { Descriptor, isNull, markAccessed, readDescriptor } from "./descriptor.ts";
-import { innerStack } from "./inner-stack.ts";
-import { dropInnerSegments, readStackDescriptor, setCode, setPlainSegment, setSegment, withinLimit } from "./segmentation.ts";
+import { ESP } from "./architecture.ts";
+import { Descriptor, isNull, markAccessed, readDescriptor, readUpper } from "./descriptor.ts";
+import { innerStack, longInnerStack } from "./inner-stack.ts";
+import {
+  checkCodeSize, checkOffset, dropInnerSegments, readStackDescriptor, setCode, setNull, setPlainSegment, setSegment, withinLimit,
+} from "./segmentation.ts";
 import { Stack } from "./stack.ts";
 import { switchTask, TASK_CALL, TASK_JUMP, taskOf } from "./task-switch.ts";
 
@@ -24,7 +27,7 @@ export function farCall(cpu: Cpu, selector: number, offset: number, size: number
 }
 
 function cut(offset: number, size: number): number {
-  return size === 2 ? offset & 0xffff : offset >>> 0;
+  return size === 8 ? offset : size === 2 ? offset & 0xffff : offset >>> 0;
 }
 
 function transfer(cpu: Cpu, selector: number, offset: number, size: number, nextIp: number, call: boolean): boolean {
@@ -37,6 +40,7 @@ function transfer(cpu: Cpu, selector: number, offset: number, size: number, next
   if (!target.isCode) return cpu.selectorFault(VECTOR_GP, selector);
   const allowed = target.isConforming ? target.dpl <= state.cpl : (selector & 3) <= state.cpl && target.dpl === state.cpl;
   if (!allowed) return cpu.selectorFault(VECTOR_GP, selector);
+  if (!checkCodeSize(cpu, selector, target)) return false;
   if (!target.present) return cpu.selectorFault(VECTOR_NP, selector);
   const stack = Stack.current(cpu);
   if (call) {
@@ -66,8 +70,7 @@ function plainTransfer(cpu: Cpu, selector: number, offset: number, size: number,
 
 /** The last checks of a transfer within a level, then everything at once. */
 function finish(cpu: Cpu, stack: Stack, selector: number, target: Descriptor, offset: number, cpl: number): boolean {
-  if (!stack.check()) return false;
-  if (offset > target.limit) return cpu.fault(VECTOR_GP, 0);
+  if (!stack.check() || !checkOffset(cpu, target, offset)) return false;
   if (!markAccessed(cpu, target) || !stack.commit()) return false;
   stack.setPointer();
   setCode(cpu, selector, target, cpl);
@@ -80,6 +83,7 @@ function finish(cpu: Cpu, stack: Stack, selector: number, target: Descriptor, of
 function systemTransfer(cpu: Cpu, selector: number, entry: Descriptor, nextIp: number, call: boolean): boolean {
   const { state } = cpu;
   const { type } = entry;
+  if (cpu.ia32e) return longGateTransfer(cpu, selector, entry, nextIp, call);
   const task = type === TYPE_TSS16_AVAILABLE || type === TYPE_TSS32_AVAILABLE;
   if (!task && type !== TYPE_TASK_GATE && type !== TYPE_CALL_GATE16 && type !== TYPE_CALL_GATE32) return cpu.selectorFault(VECTOR_GP, selector);
   if (entry.dpl < state.cpl || entry.dpl < (selector & 3)) return cpu.selectorFault(VECTOR_GP, selector);
@@ -115,6 +119,43 @@ function gateTransfer(cpu: Cpu, gate: Descriptor, nextIp: number, call: boolean)
   return finish(cpu, stack, selector, target, gate.gateOffset, state.cpl);
 }
 
+/** IA-32e mode: a call gate has sixteen bytes and leads to 64-bit code; nothing else of the system descriptors may be transferred to. */
+function longGateTransfer(cpu: Cpu, selector: number, gate: Descriptor, nextIp: number, call: boolean): boolean {
+  const { state } = cpu;
+  if (gate.type !== TYPE_CALL_GATE32) return cpu.selectorFault(VECTOR_GP, selector);
+  if (gate.dpl < state.cpl || gate.dpl < (selector & 3)) return cpu.selectorFault(VECTOR_GP, selector);
+  if (!readUpper(cpu, selector, gate)) return false;
+  if (!gate.present) return cpu.selectorFault(VECTOR_NP, selector);
+  const code = gate.gateSelector;
+  const target = new Descriptor();
+  if (isNull(code)) return cpu.fault(VECTOR_GP, 0);
+  if (!readDescriptor(cpu, code, VECTOR_GP, target)) return false;
+  const level = target.isCode && (call || target.isConforming ? target.dpl <= state.cpl : target.dpl === state.cpl);
+  if (!level || !target.isLong || target.high & DESCRIPTOR_DB) return cpu.selectorFault(VECTOR_GP, code);
+  if (!target.present) return cpu.selectorFault(VECTOR_NP, code);
+  const inner = call && !target.isConforming && target.dpl < state.cpl;
+  const cpl = inner ? target.dpl : state.cpl;
+  const pointer = inner ? longInnerStack(cpu, cpl, 0) : state.gprAddress(ESP);
+  if (Number.isNaN(pointer)) return false;
+  const stack = Stack.long(cpu, pointer, cpl === 3);
+  if (inner) {
+    stack.push(8, state.selector(SS));
+    stack.pushHalves(8, state.gpr32(ESP), state.gprHigh(ESP));
+  }
+  if (call) {
+    stack.push(8, state.selector(CS));
+    stack.push(8, nextIp);
+  }
+  if (!stack.check() || !checkOffset(cpu, target, gate.gateOffset)) return false;
+  if (!markAccessed(cpu, target) || !stack.commit()) return false;
+  if (inner) setNull(cpu, SS, cpl);
+  stack.setPointer();
+  setCode(cpu, code, target, cpl);
+  state.rip = gate.gateOffset;
+  cpu.updateMode();
+  return true;
+}
+
 /** A call gate to an inner level: the TSS's stack, with the parameters copied. */
 function innerCall(cpu: Cpu, gate: Descriptor, selector: number, target: Descriptor, size: number, nextIp: number): boolean {
   const { state } = cpu;
@@ -148,7 +189,7 @@ export function farReturn(cpu: Cpu, size: number, popBytes: number): boolean {
   const { state, linear } = cpu;
   const stack = Stack.current(cpu);
   if (!stack.pop(size)) return false;
-  const offset = linear.value;
+  const offset = linear.number;
   if (!stack.pop(size)) return false;
   const selector = linear.value & 0xffff;
   if (!cpu.protectedMode) {
@@ -165,8 +206,7 @@ export function farReturn(cpu: Cpu, size: number, popBytes: number): boolean {
   const level = selector & 3;
   stack.release(popBytes);
   if (level === state.cpl) {
-    if (offset > target.limit) return cpu.fault(VECTOR_GP, 0);
-    if (!markAccessed(cpu, target)) return false;
+    if (!checkOffset(cpu, target, offset) || !markAccessed(cpu, target)) return false;
     stack.setPointer();
     setCode(cpu, selector, target, level);
     state.rip = offset;
@@ -183,32 +223,45 @@ export function readReturnCode(cpu: Cpu, selector: number, target: Descriptor): 
   const level = selector & 3;
   const allowed = target.isCode && level >= cpu.state.cpl && (target.isConforming ? target.dpl <= level : target.dpl === level);
   if (!allowed) return cpu.selectorFault(VECTOR_GP, selector);
+  if (!checkCodeSize(cpu, selector, target)) return false;
   return target.present || cpu.selectorFault(VECTOR_NP, selector);
 }
 
-/** The second half of RETF and IRET to an outer level: SS:ESP from the stack, then CS, and the data segments' check. */
+/**
+ * The second half of RETF and IRET to an outer level, and of every IRET in 64-bit mode: SS:rSP from the stack, then CS, and the data
+ * segments' check. SS may be null where 64-bit code outside level 3 goes on.
+ */
 export function outerReturn(
   cpu: Cpu, stack: Stack, size: number, selector: number, target: Descriptor, offset: number, popBytes: number,
 ): boolean {
   const { state, linear } = cpu;
   const level = selector & 3;
+  const outer = level > state.cpl;
   if (!stack.pop(size)) return false;
-  const pointer = linear.value;
+  const { value: low, valueHigh: high } = linear;
   if (!stack.pop(size)) return false;
   const stackSelector = linear.value & 0xffff;
   const descriptor = new Descriptor();
-  if (isNull(stackSelector)) return cpu.fault(VECTOR_GP, 0);
-  if (!readStackDescriptor(cpu, stackSelector, level, VECTOR_GP, descriptor)) return false;
-  if (offset > target.limit) return cpu.fault(VECTOR_GP, 0);
-  if (!markAccessed(cpu, target) || !markAccessed(cpu, descriptor)) return false;
-  setSegment(cpu, SS, stackSelector, descriptor);
-  const outer = Stack.current(cpu);
-  outer.pointer = pointer;
-  outer.release(popBytes);
-  outer.setPointer();
+  const long = cpu.ia32e && target.isLong;
+  if (isNull(stackSelector)) {
+    if (!long || level === 3 || (stackSelector & 3) !== level) return cpu.fault(VECTOR_GP, 0);
+  } else if (!readStackDescriptor(cpu, stackSelector, level, VECTOR_GP, descriptor)) return false;
+  if (!checkOffset(cpu, target, offset) || !markAccessed(cpu, target)) return false;
+  if (isNull(stackSelector)) setNull(cpu, SS, stackSelector);
+  else if (markAccessed(cpu, descriptor)) setSegment(cpu, SS, stackSelector, descriptor);
+  else return false;
   setCode(cpu, selector, target, level);
   state.rip = offset;
-  dropInnerSegments(cpu, level);
+  cpu.updateMode();
+  if (long) state.setGpr64(ESP, low, high);
+  else if (state.segmentAttributes(SS) & DESCRIPTOR_DB) state.setGpr32(ESP, low);
+  else state.setGpr16(ESP, low);
+  if (popBytes !== 0) {
+    const released = Stack.current(cpu);
+    released.release(popBytes);
+    released.setPointer();
+  }
+  if (outer) dropInnerSegments(cpu, level);
   cpu.updateMode();
   return true;
 }

@@ -4,6 +4,7 @@
  */
 import {
   CR4_PVI, CR4_VME, EFLAGS_AC, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VIF, EFLAGS_VIP, EFLAGS_VM, VECTOR_GP,
+  VECTOR_UD,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { SHADOW_NONE, SHADOW_STI } from "../activity.ts";
@@ -54,6 +55,15 @@ export function flagsToPush(cpu: Cpu, size: number): boolean {
     image = (image & ~EFLAGS_IF) | EFLAGS_IOPL | (flags & EFLAGS_VIF ? EFLAGS_IF : 0);
   }
   cpu.state.setScratch64(size === 2 ? image & 0xffff : image, 0);
+  return true;
+}
+
+/** STAC and CLAC: whether supervisor accesses may reach user pages under SMAP. #UD outside level 0. */
+export function setAccessFlag(cpu: Cpu, set: boolean): boolean {
+  const { state } = cpu;
+  if (state.cpl !== 0) return cpu.fault(VECTOR_UD);
+  state.systemFlags = set ? state.systemFlags | EFLAGS_AC : state.systemFlags & ~EFLAGS_AC;
+  cpu.updateMode();
   return true;
 }
 

@@ -5,7 +5,9 @@
 import { CR0_EM, CR0_TS, CR4_OSFXSR, FCW_RESET, FSW_B, FSW_ES, MXCSR_WRITABLE, VECTOR_GP, VECTOR_NM } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 
-const FXSAVE_SIZE = 512;
+/** Bytes of FXSAVE's image, and of the legacy area of XSAVE's. */
+export const LEGACY_SIZE = 512;
+const TWO_32 = 0x1_0000_0000;
 /** Bytes that FXSAVE leaves alone begin here: the reserved and the software area. */
 const FXSAVE_WRITTEN = 416;
 const EXCEPTIONS = 0x3f;
@@ -34,10 +36,8 @@ function registerBytes(cpu: Cpu): number {
   return cpu.longMode ? FXSAVE_WRITTEN : FXSAVE_WRITTEN - 128;
 }
 
-/** FXSAVE at a linear address. #NM, #GP(0) unless 16-byte aligned, #PF. */
-export function saveExtended(cpu: Cpu, linear: number): boolean {
-  if (!available(cpu)) return false;
-  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+/** The registers as FXSAVE writes them. With operand size 8, the x87 pointers have 64 bits and no selectors. */
+export function legacyImage(cpu: Cpu, size: number): Uint8Array {
   const { state } = cpu;
   const bytes = new Uint8Array(registerBytes(cpu));
   const view = new DataView(bytes.buffer);
@@ -46,36 +46,60 @@ export function saveExtended(cpu: Cpu, linear: number): boolean {
   view.setUint8(4, state.fpuTags);
   view.setUint16(6, state.fpuOpcode, true);
   view.setUint32(8, state.fpuIp >>> 0, true);
-  view.setUint16(12, state.fpuCs, true);
   view.setUint32(16, state.fpuDp >>> 0, true);
-  view.setUint16(20, state.fpuDs, true);
+  if (size === 8) {
+    view.setInt32(12, Math.floor(state.fpuIp / TWO_32), true);
+    view.setInt32(20, Math.floor(state.fpuDp / TWO_32), true);
+  } else {
+    view.setUint16(12, state.fpuCs, true);
+    view.setUint16(20, state.fpuDs, true);
+  }
   view.setUint32(24, state.mxcsr, true);
   view.setUint32(28, MXCSR_WRITABLE, true);
   for (let i = 0; i < 8; i += 1) bytes.set(state.fpr((top(state.fpuStatus) + i) & 7), 32 + 16 * i);
   for (let i = 0; 160 + 16 * i < bytes.length; i += 1) bytes.set(state.xmm(i), 160 + 16 * i);
-  return cpu.linear.writeBytes(linear, bytes, state.cpl === 3);
+  return bytes;
 }
 
-/** FXRSTOR. #NM, #GP(0) for alignment and for reserved bits of MXCSR, #PF. Without CR4.OSFXSR the SSE state stays. */
-export function restoreExtended(cpu: Cpu, linear: number): boolean {
-  if (!available(cpu)) return false;
-  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+/** Takes the x87 state from an image of FXSAVE's form. */
+export function loadX87(cpu: Cpu, bytes: Uint8Array, size: number): void {
   const { state } = cpu;
-  const bytes = new Uint8Array(FXSAVE_SIZE);
-  if (!cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
   const view = new DataView(bytes.buffer);
-  const sse = (cpu.cr4 & CR4_OSFXSR) !== 0;
-  const mxcsr = view.getUint32(24, true);
-  if (sse && mxcsr & ~MXCSR_WRITABLE) return cpu.fault(VECTOR_GP, 0);
   state.fpuControl = controlWord(view.getUint16(0, true));
   state.fpuStatus = withSummary(view.getUint16(2, true), state.fpuControl);
   state.fpuTags = view.getUint8(4);
   state.fpuOpcode = view.getUint16(6, true);
-  state.setFpuPointers(view.getUint32(8, true), view.getUint16(12, true), view.getUint32(16, true), view.getUint16(20, true));
+  const pointer = (at: number): number => (size === 8 ? view.getInt32(at + 4, true) * TWO_32 : 0) + view.getUint32(at, true);
+  const selector = (at: number): number => (size === 8 ? 0 : view.getUint16(at, true));
+  state.setFpuPointers(pointer(8), selector(12), pointer(16), selector(20));
   for (let i = 0; i < 8; i += 1) state.fpr((top(state.fpuStatus) + i) & 7).set(bytes.subarray(32 + 16 * i, 42 + 16 * i));
+}
+
+/** Takes the XMM registers from an image of FXSAVE's form: as many as the mode has. */
+export function loadSse(cpu: Cpu, bytes: Uint8Array): void {
+  for (let i = 0; 160 + 16 * i < registerBytes(cpu); i += 1) cpu.state.xmm(i).set(bytes.subarray(160 + 16 * i, 176 + 16 * i));
+}
+
+/** FXSAVE at a linear address. #NM, #GP(0) unless 16-byte aligned, #PF. */
+export function saveExtended(cpu: Cpu, linear: number, size = 4): boolean {
+  if (!available(cpu)) return false;
+  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+  return cpu.linear.writeBytes(linear, legacyImage(cpu, size), cpu.state.cpl === 3);
+}
+
+/** FXRSTOR. #NM, #GP(0) for alignment and for reserved bits of MXCSR, #PF. Without CR4.OSFXSR the SSE state stays. */
+export function restoreExtended(cpu: Cpu, linear: number, size = 4): boolean {
+  if (!available(cpu)) return false;
+  if (linear & 15) return cpu.fault(VECTOR_GP, 0);
+  const bytes = new Uint8Array(LEGACY_SIZE);
+  if (!cpu.linear.readBytes(linear, bytes, cpu.state.cpl === 3)) return false;
+  const sse = (cpu.cr4 & CR4_OSFXSR) !== 0;
+  const mxcsr = new DataView(bytes.buffer).getUint32(24, true);
+  if (sse && mxcsr & ~MXCSR_WRITABLE) return cpu.fault(VECTOR_GP, 0);
+  loadX87(cpu, bytes, size);
   if (!sse) return true;
-  state.mxcsr = mxcsr;
-  for (let i = 0; 160 + 16 * i < registerBytes(cpu); i += 1) state.xmm(i).set(bytes.subarray(160 + 16 * i, 176 + 16 * i));
+  cpu.state.mxcsr = mxcsr;
+  loadSse(cpu, bytes);
   return true;
 }
 

@@ -1,6 +1,7 @@
 /**
  * IRET in all its forms: real mode, virtual-8086 mode with and without VME, protected mode to the same and to an outer
- * level, into virtual-8086 mode, and back from a nested task (SDM volume 2, IRET; volume 3, 20.2 and 20.3).
+ * level, into virtual-8086 mode, back from a nested task, and in 64-bit mode, where it always loads SS:RSP (SDM volume 2, IRET;
+ * volume 3, 6.14.3, 20.2 and 20.3).
  */
 import { CR4_VME, EFLAGS_IF, EFLAGS_IOPL, EFLAGS_NT, EFLAGS_TF, EFLAGS_VIF, EFLAGS_VIP, EFLAGS_VM, VECTOR_GP } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
@@ -8,20 +9,20 @@ import { CS, DS, ES, FS, GS, SS } from "../state-layout.ts";
 import { EFLAGS_DEFINED, ESP } from "./architecture.ts";
 import { Descriptor, markAccessed } from "./descriptor.ts";
 import { outerReturn, readReturnCode } from "./far-transfer.ts";
-import { setCode, setPlainSegment, setV86Segment, withinLimit } from "./segmentation.ts";
+import { checkOffset, setCode, setPlainSegment, setV86Segment, withinLimit } from "./segmentation.ts";
 import { Stack } from "./stack.ts";
 import { returnTask } from "./task-switch.ts";
 
 const VIRTUAL_AND_PRIVILEGED = EFLAGS_VM | EFLAGS_IOPL | EFLAGS_VIF | EFLAGS_VIP;
 
-/** IRET, IRETD. `nextIp` goes into the old TSS when NT is set. */
+/** IRET, IRETD, IRETQ. `nextIp` goes into the old TSS when NT is set. */
 export function interruptReturn(cpu: Cpu, size: number, nextIp: number): boolean {
   const { state } = cpu;
   const flags = state.eflags;
   let done: boolean;
   if (!(cpu.cr0 & 1)) done = plainReturn(cpu, size, ~VIRTUAL_AND_PRIVILEGED | EFLAGS_IOPL);
   else if (flags & EFLAGS_VM) done = virtualReturn(cpu, size, flags);
-  else if (flags & EFLAGS_NT) done = returnTask(cpu, nextIp);
+  else if (flags & EFLAGS_NT) done = cpu.ia32e ? cpu.fault(VECTOR_GP, 0) : returnTask(cpu, nextIp);
   else done = protectedReturn(cpu, size);
   if (!done) return false;
   cpu.nmiBlocked = false;
@@ -72,24 +73,23 @@ function protectedReturn(cpu: Cpu, size: number): boolean {
   const { state, linear } = cpu;
   const stack = Stack.current(cpu);
   if (!stack.pop(size)) return false;
-  const offset = linear.value;
+  const offset = linear.number;
   if (!stack.pop(size)) return false;
   const selector = linear.value & 0xffff;
   if (!stack.pop(size)) return false;
   const image = linear.value;
   const { cpl, eflags } = state;
-  if (size === 4 && image & EFLAGS_VM && cpl === 0) return returnToVirtual(cpu, stack, selector, offset, image);
+  if (size === 4 && image & EFLAGS_VM && cpl === 0 && !cpu.ia32e) return returnToVirtual(cpu, stack, selector, offset, image);
   const target = new Descriptor();
   if (!readReturnCode(cpu, selector, target)) return false;
   let changeable = ~VIRTUAL_AND_PRIVILEGED & ~EFLAGS_IF;
   if (cpl <= (eflags & EFLAGS_IOPL) >> 12) changeable |= EFLAGS_IF;
   if (cpl === 0) changeable |= EFLAGS_IOPL | EFLAGS_VIF | EFLAGS_VIP;
   const level = selector & 3;
-  if (level > cpl) {
+  if (level > cpl || cpu.longMode) {
     if (!outerReturn(cpu, stack, size, selector, target, offset, 0)) return false;
   } else {
-    if (offset > target.limit) return cpu.fault(VECTOR_GP, 0);
-    if (!markAccessed(cpu, target)) return false;
+    if (!checkOffset(cpu, target, offset) || !markAccessed(cpu, target)) return false;
     stack.setPointer();
     setCode(cpu, selector, target, level);
     state.rip = offset;

@@ -12,7 +12,7 @@ const IO_MAP_BASE = 102;
 function mapBase(cpu: Cpu): number {
   const { state, linear } = cpu;
   if (!(state.segmentAttributes(TR) & 0x800) || state.segmentLimit(TR) < IO_MAP_BASE + 1) return -1;
-  return linear.read(cpu.wrap(state.segmentBase(TR) + IO_MAP_BASE), 2, false) ? linear.value : -2;
+  return linear.read(cpu.wrapTable(state.segmentBase(TR) + IO_MAP_BASE), 2, false) ? linear.value : -2;
 }
 
 /** #GP(0) unless CPL, IOPL and the I/O bitmap permit `size` bytes at `port`. */
@@ -26,7 +26,7 @@ export function checkPort(cpu: Cpu, port: number, size: number): boolean {
   const at = map + (port >> 3);
   // The processor reads two bytes, so the map must end with a byte of ones.
   if (map < 0 || at + 1 > state.segmentLimit(TR)) return cpu.fault(VECTOR_GP, 0);
-  if (!linear.read(cpu.wrap(state.segmentBase(TR) + at), 2, false)) return false;
+  if (!linear.read(cpu.wrapTable(state.segmentBase(TR) + at), 2, false)) return false;
   return ((linear.value >> (port & 7)) & ((1 << size) - 1)) === 0 || cpu.fault(VECTOR_GP, 0);
 }
 
@@ -40,6 +40,6 @@ export function interruptRedirected(cpu: Cpu, vector: number): number {
     cpu.fault(VECTOR_GP, 0);
     return -1;
   }
-  if (!linear.read(cpu.wrap(state.segmentBase(TR) + at), 1, false)) return -1;
+  if (!linear.read(cpu.wrapTable(state.segmentBase(TR) + at), 1, false)) return -1;
   return (linear.value >> (vector & 7)) & 1 ? 0 : 1;
 }

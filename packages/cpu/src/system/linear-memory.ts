@@ -8,6 +8,7 @@ import type { Access } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
 import { SCRATCH, STATE } from "../state-layout.ts";
 import { noteDataAccess } from "./debug-registers.ts";
+import { isCanonical } from "./non-canonical.ts";
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -20,7 +21,7 @@ export const FETCH_NO_MEMORY = -2;
 export class LinearMemory {
   /** The value of the last read, unsigned; the low half of eight bytes. */
   value = 0;
-  /** The upper half of an eight-byte read. */
+  /** The upper half of an eight-byte read, else zero. */
   valueHigh = 0;
   readonly #cpu: Cpu;
   readonly #view: DataView;
@@ -51,7 +52,8 @@ export class LinearMemory {
     this.#split = size;
     if (size <= room) return true;
     this.#split = room;
-    const next = this.#cpu.wrap(linear + room);
+    // Segments of 32 bits wrap around at 4 GiB; tables of compatibility mode may stand anywhere.
+    const next = linear + room === TWO_32 && !this.#cpu.longMode ? 0 : linear + room;
     if (!mmu.translate(next, access, user)) return this.#pageFault(next);
     this.#host1 = mmu.host;
     this.#physical1 = mmu.physical;
@@ -64,15 +66,21 @@ export class LinearMemory {
     if (!this.probe(linear, size, READ, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, false);
     this.value = this.#get(0, size < 4 ? size : 4);
-    if (size === 8) this.valueHigh = this.#get(4, 4);
+    this.valueHigh = size === 8 ? this.#get(4, 4) : 0;
     return true;
   }
 
-  /** Writes 1, 2 or 4 bytes. */
-  write(linear: number, size: number, value: number, user: boolean): boolean {
+  /** The last value read as a signed 64-bit number; exact when it is a canonical address. */
+  get number(): number {
+    return (this.valueHigh | 0) * TWO_32 + this.value;
+  }
+
+  /** Writes 1, 2, 4 or 8 bytes. */
+  write(linear: number, size: number, value: number, user: boolean, high = 0): boolean {
     if (!this.probe(linear, size, WRITE, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, true);
-    this.#put(0, size, value);
+    this.#put(0, size < 4 ? size : 4, value);
+    if (size === 8) this.#put(4, 4, high);
     return true;
   }
 
@@ -138,7 +146,10 @@ export class LinearMemory {
 
   #slowProbe(linear: number, size: number, access: Access): boolean {
     const cpu = this.#cpu;
-    if (cpu.longMode && (linear < -0x8000_0000_0000 || linear + size > 0x8000_0000_0000)) return cpu.fault(VECTOR_GP, 0);
+    if (cpu.longMode && !(isCanonical(linear) && isCanonical(linear + size - 1))) {
+      cpu.nonCanonical = true;
+      return cpu.fault(VECTOR_GP, 0);
+    }
     const user = cpu.state.cpl === 3;
     if (!this.probe(linear, size, access, user)) return false;
     return !user || cpu.aligned(linear, size === 10 ? 8 : size);

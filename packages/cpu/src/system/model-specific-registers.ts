@@ -3,20 +3,28 @@
  * that does not exist, and a reserved bit, is #GP(0).
  */
 import {
-  APIC_BASE_BSP, APIC_BASE_EN, CPUID_80000001_EDX_LM, CPUID_80000001_EDX_NX, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, IA32_APIC_BASE,
-  IA32_BIOS_SIGN_ID, IA32_BIOS_UPDT_TRIG, IA32_CSTAR, IA32_DEBUGCTL, IA32_EFER, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_LSTAR,
+  APIC_BASE_BSP, APIC_BASE_EN, CPUID_7_ECX_RDPID, CPUID_80000001_EDX_LM, CPUID_80000001_EDX_NX, CPUID_80000001_EDX_RDTSCP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, IA32_APIC_BASE,
+  IA32_ARCH_CAPABILITIES, IA32_BIOS_SIGN_ID, IA32_BIOS_UPDT_TRIG, IA32_CSTAR, IA32_DEBUGCTL, IA32_EFER, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_LSTAR,
   IA32_MC0_CTL, IA32_MCG_CAP, IA32_MCG_STATUS, IA32_MISC_ENABLE, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_FIX16K_80000,
   IA32_MTRR_FIX16K_A0000, IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, IA32_MTRR_FIX64K_00000, IA32_MTRR_PHYSBASE0, IA32_P5_MC_ADDR,
   IA32_P5_MC_TYPE, IA32_PAT, IA32_PLATFORM_ID, IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP,
-  IA32_TIME_STAMP_COUNTER, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
+  IA32_TIME_STAMP_COUNTER, IA32_TSC_AUX, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
+import { FS, GS } from "../state-layout.ts";
+import { CPUID_7_EDX_ARCH_CAPABILITIES } from "./cpu-model.ts";
+import { canonicalHalves } from "./non-canonical.ts";
 
 const IA32_MCG_CTL = 0x17b;
 /** Banks of the machine-check architecture. */
 const BANKS = 10;
 /** Variable-range MTRRs. */
 const RANGES = 8;
+/**
+ * IA32_ARCH_CAPABILITIES: a processor that does not speculate is immune to what leaks through speculation. RDCL_NO,
+ * SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, GDS_NO, RFDS_NO.
+ */
+const IMMUNITIES = 0x0c10e179;
 /** Eight ranges, fixed ranges, write combining. */
 const MTRRCAP = RANGES | (1 << 8) | (1 << 10);
 const TWO_32 = 0x1_0000_0000;
@@ -67,13 +75,16 @@ export class ModelSpecificRegisters {
     for (let i = IA32_MTRR_FIX4K_C0000; i <= IA32_MTRR_FIX4K_F8000; i += 1) this.set(i, 0, 0);
     for (let i = 0; i < 2 * RANGES; i += 1) this.set(IA32_MTRR_PHYSBASE0 + i, 0, 0);
     for (let i = 0; i < 4 * BANKS; i += 1) this.set(IA32_MC0_CTL + i, 0, 0);
-    this.set(IA32_APIC_BASE, 0xfee00000 | APIC_BASE_BSP | APIC_BASE_EN, 0);
+    this.set(IA32_APIC_BASE, 0xfee00000 | (this.#cpu.apicId === 0 ? APIC_BASE_BSP : 0) | APIC_BASE_EN, 0);
     this.set(IA32_MTRRCAP, MTRRCAP, 0);
     this.set(IA32_MCG_CAP, BANKS | (1 << 8), 0);
     this.set(IA32_MCG_CTL, -1, -1);
     this.set(IA32_MISC_ENABLE, 1, 0);
     this.set(IA32_PAT, PAT_RESET_HALF, PAT_RESET_HALF);
+    const { extendedEdx, structuredEcx, structuredEdx } = this.#cpu.model.features;
     if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
+    if (extendedEdx & CPUID_80000001_EDX_RDTSCP || structuredEcx & CPUID_7_ECX_RDPID) this.set(IA32_TSC_AUX, 0, 0);
+    if (structuredEdx & CPUID_7_EDX_ARCH_CAPABILITIES) this.set(IA32_ARCH_CAPABILITIES, IMMUNITIES, 0);
   }
 
   /**
@@ -101,6 +112,21 @@ export class ModelSpecificRegisters {
     return (this.#values.get(register)?.low ?? 0) >>> 0;
   }
 
+  /** The upper half of a stored register, unsigned. */
+  high32(register: number): number {
+    return (this.#values.get(register)?.high ?? 0) >>> 0;
+  }
+
+  /** A stored register that holds a canonical address, as a signed number. */
+  address(register: number): number {
+    return (this.high32(register) | 0) * TWO_32 + this.value(register);
+  }
+
+  /** Stores a canonical address. */
+  setAddress(register: number, address: number): void {
+    this.set(register, address | 0, Math.floor(address / TWO_32));
+  }
+
   /** Stores a register without any check. */
   set(register: number, low: number, high: number): void {
     this.#values.set(register, { low: low | 0, high: high | 0 });
@@ -118,6 +144,10 @@ export class ModelSpecificRegisters {
     if (foreign) return this.#give(foreign.read());
     if (register === IA32_TIME_STAMP_COUNTER) return this.#give({ low: this.tsc % TWO_32, high: Math.floor(this.tsc / TWO_32) });
     if (register === IA32_EFER && this.#eferMask !== 0) return this.#give({ low: this.#cpu.efer, high: 0 });
+    if ((register === IA32_FS_BASE || register === IA32_GS_BASE) && this.#long) {
+      const base = this.#cpu.state.segmentBase(register === IA32_FS_BASE ? FS : GS);
+      return this.#give({ low: base | 0, high: Math.floor(base / TWO_32) });
+    }
     const stored = this.#values.get(register);
     return stored !== undefined && this.#give(stored);
   }
@@ -139,7 +169,20 @@ export class ModelSpecificRegisters {
       case IA32_APIC_BASE: return this.#writeApicBase(low, high);
       case IA32_MTRRCAP:
       case IA32_MCG_CAP:
+      case IA32_ARCH_CAPABILITIES:
       case IA32_PLATFORM_ID: return false;
+      case IA32_FS_BASE:
+      case IA32_GS_BASE:
+        if (!this.#long || !canonicalHalves(low, high)) return false;
+        this.#cpu.state.setSegmentBase(register === IA32_FS_BASE ? FS : GS, high * TWO_32 + (low >>> 0));
+        return true;
+      case IA32_LSTAR:
+      case IA32_CSTAR:
+      case IA32_KERNEL_GS_BASE: return canonicalHalves(low, high) && this.#keep(register, low, high);
+      case IA32_SYSENTER_ESP:
+      case IA32_SYSENTER_EIP: return (!this.#long || canonicalHalves(low, high)) && this.#store(register, low, high);
+      case IA32_FMASK:
+      case IA32_TSC_AUX: return high === 0 && this.#keep(register, low, high);
       case IA32_DEBUGCTL: return high === 0 && (low & ~3) === 0 && this.#store(register, low, high);
       case IA32_PAT: {
         const valid = (type: number): boolean => memoryType(type) || type === 7;
@@ -172,6 +215,11 @@ export class ModelSpecificRegisters {
     this.low = value.low | 0;
     this.high = value.high | 0;
     return true;
+  }
+
+  /** Stores a register if this model has it. */
+  #keep(register: number, low: number, high: number): boolean {
+    return this.#values.has(register) && this.#store(register, low, high);
   }
 
   #store(register: number, low: number, high: number): true {

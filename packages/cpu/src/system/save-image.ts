@@ -1,7 +1,8 @@
 /** A vCPU as a plain object: what `@doppel/persist` writes. Caches (the TLB, derived lengths) are made anew. */
 import { conform } from "@doppel/persist";
+import { DESCRIPTOR_L } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { BUDGET, CPL, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, MODE, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
+import { BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, MODE, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
 import { applyBreakpoints } from "./debug-registers.ts";
 import type { DebugState } from "./debug-registers.ts";
 
@@ -10,7 +11,11 @@ export type CpuImage = {
   readonly version: 1;
   /** The hot state's bytes, as `state-layout.ts` has them. */
   readonly hot: Uint8Array;
-  readonly control: { readonly cr0: number; readonly cr2: number; readonly cr3: number; readonly cr4: number; readonly efer: number };
+  readonly control: { readonly cr0: number; readonly cr2: number; readonly cr3: number; readonly cr4: number; readonly efer: number; readonly xcr0: number; readonly random: number };
+  /** Bases of ES, CS, SS and DS behind 64-bit mode. */
+  readonly hiddenBases: readonly number[];
+  /** CR8. */
+  readonly taskPriority: number;
   readonly gdtr: { readonly base: number; readonly limit: number };
   readonly idtr: { readonly base: number; readonly limit: number };
   readonly debugRegisters: readonly number[];
@@ -42,7 +47,9 @@ export function saveCpu(cpu: Cpu): CpuImage {
   return {
     version: 1,
     hot,
-    control: { cr0: cpu.cr0, cr2: cpu.cr2, cr3: cpu.cr3, cr4: cpu.cr4, efer: cpu.efer },
+    control: { cr0: cpu.cr0, cr2: cpu.cr2, cr3: cpu.cr3, cr4: cpu.cr4, efer: cpu.efer, xcr0: cpu.xcr0, random: cpu.random },
+    hiddenBases: [...cpu.hiddenBases],
+    taskPriority: cpu.priority.taskPriority,
     gdtr: { ...cpu.gdtr },
     idtr: { ...cpu.idtr },
     debugRegisters: [...cpu.dr],
@@ -66,6 +73,10 @@ export function restoreCpu(cpu: Cpu, from: CpuImage): void {
   const image = conform(from, saveCpu(cpu));
   cpu.state.load(image.hot);
   Object.assign(cpu, image.control);
+  cpu.priority.taskPriority = image.taskPriority;
+  for (const [i, base] of image.hiddenBases.entries()) cpu.hiddenBases[i] = base;
+  // The image's bases are those of its mode: nothing is to be hidden or brought back.
+  cpu.longMode = cpu.ia32e && (cpu.state.segmentAttributes(CS) & DESCRIPTOR_L) !== 0;
   Object.assign(cpu.gdtr, image.gdtr);
   Object.assign(cpu.idtr, image.idtr);
   for (const [i, value] of image.debugRegisters.entries()) cpu.dr[i] = value;

@@ -10,6 +10,7 @@ import type { Cpu } from "../cpu.ts";
 import { CS, DS, ES, FS, GS, LDTR, SS } from "../state-layout.ts";
 import { UNUSABLE } from "./architecture.ts";
 import { Descriptor, isNull, markAccessed, readDescriptor } from "./descriptor.ts";
+import { isCanonical } from "./non-canonical.ts";
 
 /** Attributes of every segment in virtual-8086 mode: present, DPL 3, data, writable, accessed. */
 const V86_ATTRIBUTES = 0xf300;
@@ -18,7 +19,7 @@ const V86_ATTRIBUTES = 0xf300;
 export function setSegment(cpu: Cpu, segment: number, selector: number, descriptor: Descriptor): void {
   const { state } = cpu;
   state.setSelector(segment, selector);
-  state.setSegmentBase(segment, descriptor.base);
+  cpu.setBase(segment, descriptor.base);
   state.setSegmentLimit(segment, descriptor.limit);
   state.setSegmentAttributes(segment, descriptor.attributes);
   deriveLengths(cpu, segment);
@@ -28,7 +29,7 @@ export function setSegment(cpu: Cpu, segment: number, selector: number, descript
 export function setNull(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
   state.setSelector(segment, selector);
-  state.setSegmentBase(segment, 0);
+  cpu.setBase(segment, 0);
   state.setSegmentLimit(segment, 0);
   state.setSegmentAttributes(segment, UNUSABLE);
   state.setSegmentLengths(segment, 0, 0);
@@ -150,6 +151,17 @@ export function readStackDescriptor(cpu: Cpu, selector: number, cpl: number, vec
   if (!readDescriptor(cpu, selector, vector, out)) return false;
   if ((selector & 3) !== cpl || !out.isWritableData || out.dpl !== cpl) return cpu.selectorFault(vector, selector);
   return out.present || cpu.selectorFault(VECTOR_SS, selector);
+}
+
+/** In IA-32e mode a code segment cannot be a 64-bit and a 32-bit one: L and D together are #GP(selector). */
+export function checkCodeSize(cpu: Cpu, selector: number, target: Descriptor): boolean {
+  return !cpu.ia32e || !target.isLong || !(target.high & DESCRIPTOR_DB) || cpu.selectorFault(VECTOR_GP, selector);
+}
+
+/** #GP(0), or #GP(EXT), unless an offset lies in a code segment: below its limit, or canonical where the segment is a 64-bit one. */
+export function checkOffset(cpu: Cpu, target: Descriptor, offset: number): boolean {
+  const inside = cpu.ia32e && target.isLong ? isCanonical(offset) : offset >= 0 && offset <= target.limit;
+  return inside || cpu.fault(VECTOR_GP, cpu.external);
 }
 
 /** Loads CS with the given privilege in its RPL, and makes that the CPL. The caller updates the mode. */

@@ -1,14 +1,20 @@
 /**
  * Stacks as control transfers use them: frames that are checked as a whole before a byte is written, and pops that leave
- * ESP alone until the instruction can no longer fault (SDM volume 3, 5.8.5 and 6.12.1).
+ * rSP alone until the instruction can no longer fault (SDM volume 3, 5.8.5, 6.12.1 and, for 64-bit mode, 6.14).
  */
 import { DESCRIPTOR_DB, VECTOR_SS } from "@doppel/x86";
 import { READ, WRITE } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
-import { SS } from "../state-layout.ts";
+import { GPR, SS } from "../state-layout.ts";
 import { ESP, UNUSABLE } from "./architecture.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { isCanonical } from "./non-canonical.ts";
 import { withinLimit } from "./segmentation.ts";
+
+/** Bytes of the stack pointer that a stack segment uses outside 64-bit mode. */
+function widthOf(attributes: number): number {
+  return attributes & DESCRIPTOR_DB ? 4 : 2;
+}
 
 /** A stack that values are pushed to or popped from, without touching the registers until {@link Stack.commit}. */
 export class Stack {
@@ -18,40 +24,56 @@ export class Stack {
   readonly #base: number;
   readonly #limit: number;
   readonly #attributes: number;
-  readonly #wide: boolean;
+  /** Bytes of the stack pointer: 2, 4 or 8. */
+  readonly #width: number;
   readonly #user: boolean;
   readonly #code: number;
   readonly #offsets: number[] = [];
   readonly #values: number[] = [];
+  readonly #highs: number[] = [];
   readonly #sizes: number[] = [];
 
-  private constructor(cpu: Cpu, base: number, limit: number, attributes: number, pointer: number, user: boolean, code: number) {
+  private constructor(cpu: Cpu, base: number, limit: number, attributes: number, pointer: number, user: boolean, code: number, width: number) {
     this.#cpu = cpu;
     this.#base = base;
     this.#limit = limit;
     this.#attributes = attributes;
-    this.#wide = (attributes & DESCRIPTOR_DB) !== 0;
+    this.#width = width;
     this.#user = user;
     this.#code = code;
     this.pointer = pointer;
   }
 
-  /** The stack that SS:ESP points to now. Limit violations are #SS(EXT). */
+  /** The stack that SS:rSP points to now. Limit violations are #SS(EXT). */
   static current(cpu: Cpu): Stack {
     const { state } = cpu;
-    return new Stack(cpu, state.segmentBase(SS), state.segmentLimit(SS), state.segmentAttributes(SS), state.gpr32(ESP), state.cpl === 3, cpu.external);
+    const user = state.cpl === 3;
+    if (cpu.longMode) return Stack.long(cpu, state.gprAddress(ESP), user);
+    const attributes = state.segmentAttributes(SS);
+    return new Stack(cpu, state.segmentBase(SS), state.segmentLimit(SS), attributes, state.gpr32(ESP), user, cpu.external, widthOf(attributes));
+  }
+
+  /** A stack of 64-bit mode: no base, no limit; an address that is not canonical is #SS(EXT). */
+  static long(cpu: Cpu, pointer: number, user: boolean): Stack {
+    return new Stack(cpu, 0, 0, 0, pointer, user, cpu.external, 8);
   }
 
   /** A stack that is not loaded yet, for privilege `cpl`. Limit violations are #SS(selector + EXT). */
   static of(cpu: Cpu, selector: number, descriptor: Descriptor, pointer: number, cpl: number): Stack {
-    return new Stack(cpu, descriptor.base, descriptor.limit, descriptor.attributes, pointer, cpl === 3, (selector & 0xfffc) | cpu.external);
+    return new Stack(cpu, descriptor.base, descriptor.limit, descriptor.attributes, pointer, cpl === 3, (selector & 0xfffc) | cpu.external, widthOf(descriptor.attributes));
   }
 
-  /** Notes a value for {@link commit}. */
+  /** Notes a value for {@link commit}: an integer that a number holds exactly. */
   push(size: number, value: number): void {
+    this.pushHalves(size, value | 0, Math.floor(value / 0x1_0000_0000));
+  }
+
+  /** The same for any 64 bits. */
+  pushHalves(size: number, low: number, high: number): void {
     this.pointer = this.#mask(this.pointer - size);
     this.#offsets.push(this.pointer);
-    this.#values.push(value);
+    this.#values.push(low);
+    this.#highs.push(high);
     this.#sizes.push(size);
   }
 
@@ -70,7 +92,7 @@ export class Stack {
   commit(): boolean {
     if (!this.check()) return false;
     for (let i = 0; i < this.#offsets.length; i += 1) {
-      if (!this.#cpu.linear.write(this.#linear(this.#offsets[i]), this.#sizes[i], this.#values[i], this.#user)) return false;
+      if (!this.#cpu.linear.write(this.#linear(this.#offsets[i]), this.#sizes[i], this.#values[i], this.#user, this.#highs[i])) return false;
     }
     return true;
   }
@@ -99,23 +121,26 @@ export class Stack {
     this.pointer = this.#mask(this.pointer + bytes);
   }
 
-  /** Puts the pointer into ESP, or into SP when the stack is a 16-bit one. */
+  /** Puts the pointer into RSP or ESP, or into SP when the stack is a 16-bit one. */
   setPointer(): void {
-    if (this.#wide) this.#cpu.state.setGpr32(ESP, this.pointer);
+    if (this.#width === 8) this.#cpu.state.setAddress(GPR + 8 * ESP, this.pointer);
+    else if (this.#width === 4) this.#cpu.state.setGpr32(ESP, this.pointer);
     else this.#cpu.state.setGpr16(ESP, this.pointer);
   }
 
   #mask(offset: number): number {
-    return this.#wide ? offset >>> 0 : offset & 0xffff;
+    return this.#width === 8 ? offset : this.#width === 4 ? offset >>> 0 : offset & 0xffff;
   }
 
   #linear(offset: number): number {
-    return this.#cpu.wrap(this.#base + offset);
+    return this.#width === 8 ? offset : (this.#base + offset) >>> 0;
   }
 
   #allow(offset: number, size: number): boolean {
     offset = this.#mask(offset);
-    const usable = !(this.#attributes & UNUSABLE) && withinLimit(this.#attributes, this.#limit, offset, size);
+    const usable = this.#width === 8
+      ? isCanonical(offset) && isCanonical(offset + size - 1)
+      : !(this.#attributes & UNUSABLE) && withinLimit(this.#attributes, this.#limit, offset, size);
     if (!usable) return this.#cpu.fault(VECTOR_SS, this.#code);
     return !this.#user || this.#cpu.aligned(this.#linear(offset), size);
   }

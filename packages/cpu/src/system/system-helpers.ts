@@ -3,7 +3,7 @@
  * halves; a value goes back through SCRATCH. Each is a line: what it does stands in the files beside this one.
  */
 import {
-  APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
+  APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_OSXSAVE, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { HALTED, SHADOW_NONE } from "../activity.ts";
@@ -11,16 +11,21 @@ import { LDTR, STATUS_FAULT, STATUS_OK, TR } from "../state-layout.ts";
 import { fpuTranscendental } from "../float/fpu-transcendental.ts";
 import { fpuTrap, simdException } from "../float/fpu-trap.ts";
 import { EAX, ECX, EDX } from "./architecture.ts";
-import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, writeControl } from "./control-registers.ts";
+import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, requireUserPermission, writeControl } from "./control-registers.ts";
 import { cpuidLeaf } from "./cpu-model.ts";
 import { notePortAccess, readDebug, writeDebug } from "./debug-registers.ts";
 import { PRIVILEGED_SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION, SOFTWARE_INTERRUPT, softInterrupt } from "./delivery.ts";
+import { randomNumber } from "./entropy.ts";
+import { readExtendedControl, restoreStates, saveStates, writeExtendedControl } from "./extended-state.ts";
 import { farCall, farJump, farReturn } from "./far-transfer.ts";
-import { systemEnter, systemExit } from "./fast-calls.ts";
-import { clearInterruptFlag, flagsToPush, popFlags, setInterruptFlag } from "./flag-instructions.ts";
+import { swapGsBase, systemCall, systemEnter, systemExit, systemReturn } from "./fast-calls.ts";
+import { clearInterruptFlag, flagsToPush, popFlags, setAccessFlag, setInterruptFlag } from "./flag-instructions.ts";
 import { readEnvironment, restoreExtended, restoreFpu, saveExtended, saveFpu, storeEnvironment } from "./fpu-image.ts";
 import { interruptReturn } from "./interrupt-return.ts";
 import { checkPort } from "./io-permission.ts";
+import { isCanonical } from "./non-canonical.ts";
+import { invalidateContext } from "./process-context.ts";
+import { readSegmentBase, writeSegmentBase } from "./segment-base.ts";
 import { loadSegment, segmentCheck } from "./segmentation.ts";
 import { loadAccessRights, loadLocalTable, loadSegmentLimit, loadTaskRegister, requireProtected, verifySegment } from "./task-registers.ts";
 import { wideDivide } from "./wide-division.ts";
@@ -59,18 +64,20 @@ export class SystemHelpers {
   readonly softInterrupt = (vector: number, kind: number, nextLow: number, nextHigh: number): number =>
     this.#status(softInterrupt(this.#pastShadow(), vector, this.#number(nextLow, nextHigh), INTERRUPT_KINDS[kind]));
   readonly sysenter = (): number => this.#status(systemEnter(this.#pastShadow()));
-  readonly sysexit = (_size: number): number => this.#status(systemExit(this.#pastShadow()));
+  readonly sysexit = (size: number): number => this.#status(systemExit(this.#pastShadow(), size));
+  readonly syscall = (nextLow: number, nextHigh: number): number => this.#status(systemCall(this.#pastShadow(), this.#number(nextLow, nextHigh)));
+  readonly sysret = (size: number): number => this.#status(systemReturn(this.#pastShadow(), size));
 
   // ---- tables and descriptors ----
 
   readonly lgdt = (limit: number, low: number, high: number): number => this.#setTable(this.#cpu.gdtr, limit, low, high);
   readonly lidt = (limit: number, low: number, high: number): number => this.#setTable(this.#cpu.idtr, limit, low, high);
-  readonly sgdt = (): number => this.#giveTable(this.#cpu.gdtr);
-  readonly sidt = (): number => this.#giveTable(this.#cpu.idtr);
+  readonly sgdt = (): number => (requireUserPermission(this.#cpu) ? this.#giveTable(this.#cpu.gdtr) : STATUS_FAULT);
+  readonly sidt = (): number => (requireUserPermission(this.#cpu) ? this.#giveTable(this.#cpu.idtr) : STATUS_FAULT);
   readonly lldt = (selector: number): number => this.#status(loadLocalTable(this.#cpu, selector & 0xffff));
   readonly ltr = (selector: number): number => this.#status(loadTaskRegister(this.#cpu, selector & 0xffff));
-  readonly sldt = (): number => this.#status(requireProtected(this.#cpu) && this.#give(this.#cpu.state.selector(LDTR)));
-  readonly str = (): number => this.#status(requireProtected(this.#cpu) && this.#give(this.#cpu.state.selector(TR)));
+  readonly sldt = (): number => this.#status(requireProtected(this.#cpu) && requireUserPermission(this.#cpu) && this.#give(this.#cpu.state.selector(LDTR)));
+  readonly str = (): number => this.#status(requireProtected(this.#cpu) && requireUserPermission(this.#cpu) && this.#give(this.#cpu.state.selector(TR)));
   readonly lar = (selector: number): number => this.#status(loadAccessRights(this.#cpu, selector & 0xffff));
   readonly lsl = (selector: number): number => this.#status(loadSegmentLimit(this.#cpu, selector & 0xffff));
   readonly verr = (selector: number): number => this.#status(verifySegment(this.#cpu, selector & 0xffff, false));
@@ -85,14 +92,25 @@ export class SystemHelpers {
   readonly readDebug = (index: number): number => this.#status(readDebug(this.#cpu, index));
   readonly writeDebug = (index: number, low: number, high: number): number => this.#status(writeDebug(this.#pastShadow(), index, low, high));
   readonly lmsw = (value: number): number => this.#status(loadMachineStatus(this.#cpu, value));
-  readonly smsw = (): number => this.#status(this.#give(this.#cpu.cr0));
+  readonly smsw = (): number => this.#status(requireUserPermission(this.#cpu) && this.#give(this.#cpu.cr0));
   readonly clts = (): number => this.#status(clearTaskSwitched(this.#cpu));
   readonly invlpg = (low: number, high: number): number => {
     const cpu = this.#cpu;
     if (!requireSupervisor(cpu)) return STATUS_FAULT;
-    cpu.mmu.flushPage(cpu.longMode ? this.#number(low, high) : low >>> 0);
+    // An address that is not canonical has no translation to forget.
+    const linear = this.#linear(low, high);
+    if (isCanonical(linear)) cpu.mmu.flushPage(linear);
     return STATUS_OK;
   };
+  readonly invpcid = (low: number, high: number, context: number, contextHigh: number, addressLow: number, addressHigh: number): number =>
+    this.#status(invalidateContext(this.#cpu, low, high, context, contextHigh, addressLow, addressHigh));
+  readonly readBase = (segment: number): number => this.#status(readSegmentBase(this.#cpu, segment));
+  readonly writeBase = (segment: number, low: number, high: number): number => this.#status(writeSegmentBase(this.#cpu, segment, low, high));
+  readonly swapgs = (): number => this.#status(swapGsBase(this.#cpu));
+  readonly xgetbv = (): number => this.#status(readExtendedControl(this.#cpu));
+  readonly xsetbv = (): number => this.#status(writeExtendedControl(this.#cpu));
+  readonly random = (size: number): number => this.#status(randomNumber(this.#cpu, size));
+  readonly rdpid = (): number => this.#status(this.#give(this.#cpu.msr.value(IA32_TSC_AUX)));
   readonly wbinvd = (): number => this.#status(requireSupervisor(this.#cpu));
   readonly rdmsr = (): number => {
     const cpu = this.#cpu;
@@ -131,8 +149,11 @@ export class SystemHelpers {
   readonly cpuid = (): number => {
     const cpu = this.#cpu;
     const apic = cpu.msr.read(IA32_APIC_BASE) && (cpu.msr.low & APIC_BASE_EN) !== 0;
-    const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), apic);
+    const now = { apic, osxsave: (cpu.cr4 & CR4_OSXSAVE) !== 0, long: cpu.longMode };
+    const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), now);
     for (let i = 0; i < 4; i += 1) cpu.state.setScratch(i, leaf[i]);
+    // Leaf 1 has the initial APIC ID in the top byte of EBX.
+    if (cpu.state.gpr32(EAX) === 1) cpu.state.setScratch(1, (leaf[1] & 0x00ff_ffff) | (cpu.apicId << 24));
     return STATUS_OK;
   };
 
@@ -141,6 +162,8 @@ export class SystemHelpers {
   readonly cli = (): number => this.#status(clearInterruptFlag(this.#cpu));
   readonly sti = (): number => this.#status(setInterruptFlag(this.#pastShadow()));
   readonly pushFlags = (size: number): number => this.#status(flagsToPush(this.#cpu, size));
+  /** STAC and CLAC: EFLAGS.AC. */
+  readonly accessFlag = (set: number): number => this.#status(setAccessFlag(this.#cpu, set !== 0));
   readonly popFlags = (value: number, size: number): number => this.#status(popFlags(this.#pastShadow(), value, size));
   readonly hlt = (): number => {
     if (!requireSupervisor(this.#cpu)) return STATUS_FAULT;
@@ -175,8 +198,10 @@ export class SystemHelpers {
   };
   readonly simdException = (flags: number): number => this.#status(simdException(this.#cpu, flags));
 
-  readonly fxsave = (low: number, high: number, _size: number): number => this.#status(saveExtended(this.#cpu, this.#linear(low, high)));
-  readonly fxrstor = (low: number, high: number, _size: number): number => this.#status(restoreExtended(this.#cpu, this.#linear(low, high)));
+  readonly fxsave = (low: number, high: number, size: number): number => this.#status(saveExtended(this.#cpu, this.#linear(low, high), size));
+  readonly fxrstor = (low: number, high: number, size: number): number => this.#status(restoreExtended(this.#cpu, this.#linear(low, high), size));
+  readonly xsave = (low: number, high: number, size: number): number => this.#status(saveStates(this.#cpu, this.#linear(low, high), size));
+  readonly xrstor = (low: number, high: number, size: number): number => this.#status(restoreStates(this.#cpu, this.#linear(low, high), size));
   readonly fstenv = (low: number, high: number, size: number): number => this.#status(storeEnvironment(this.#cpu, this.#linear(low, high), size));
   readonly fldenv = (low: number, high: number, size: number): number => this.#status(readEnvironment(this.#cpu, this.#linear(low, high), size));
   readonly fsave = (low: number, high: number, size: number): number => this.#status(saveFpu(this.#cpu, this.#linear(low, high), size));
@@ -211,9 +236,12 @@ export class SystemHelpers {
   }
 
   #setTable(table: { base: number; limit: number }, limit: number, low: number, high: number): number {
-    if (!requireSupervisor(this.#cpu)) return STATUS_FAULT;
+    const cpu = this.#cpu;
+    if (!requireSupervisor(cpu)) return STATUS_FAULT;
+    const base = this.#linear(low, high);
+    if (!isCanonical(base)) return cpu.raise(VECTOR_GP, 0);
     table.limit = limit & 0xffff;
-    table.base = this.#linear(low, high);
+    table.base = base;
     return STATUS_OK;
   }
 
