@@ -17,6 +17,8 @@ export class OptionError extends DoppelError {}
 export interface VmOptions extends BootSource {
   /** RAM in bytes; 256 MiB when absent. */
   readonly memory?: number;
+  /** Number of vCPUs, 1 to 8; they take turns on one thread. 1 when absent. */
+  readonly cpus?: number;
   /** A kernel of our own that needs no file. */
   readonly guest?: "embedded";
   readonly engine?: "interpreter";
@@ -92,7 +94,7 @@ export class Vm {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpus: saved?.cpus ?? options.cpus ?? 1, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),

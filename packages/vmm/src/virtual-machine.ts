@@ -5,17 +5,17 @@
  *   arena:  [hot state][TLB][jump cache][records][machine frames: RAM, shadow RAM, ROM]
  */
 import { Clock, CountTime, HostTime } from "@doppel/clock";
-import { ACTIVE, Cpu, HALTED, Interpreter, MODEL_I686 } from "@doppel/cpu";
+import { type Cpu, type Interpreter, MODEL_I686, type Multiprocessor, type MultiprocessorState } from "@doppel/cpu";
 import { PcChipset, type PcChipsetState, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
-import { TLB_SIZE } from "@doppel/mmu";
 import { decode, encode, type PersistValue } from "@doppel/persist";
 import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
+import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
 import { RunLoop } from "./run-loop.ts";
 import { StateHash } from "./state-hash.ts";
 
@@ -44,6 +44,8 @@ export interface MachineOptions extends BootSource {
   readonly memory: number;
   /** Time is the instruction count: two runs with the same input are the same to the last bit. */
   readonly deterministic?: boolean;
+  /** Number of vCPUs, 1 to 8; 1 when absent. */
+  readonly cpus?: number;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -73,17 +75,22 @@ export interface Stats {
   readonly memory: { readonly arena: number; readonly frames: number };
 }
 
-const RECORDS_SIZE = 48 << 20;
 const SLACK = 1 << 20;
+/** As many as there are observers of frames. */
+const MOST_CPUS = 8;
 /** 2023-06-10, the day Debian 12 was released: where deterministic time begins. */
 const FIXED_EPOCH = 1_686_355_200;
 const FOUR_GIB = 0x1_0000_0000;
 const FORMAT = "doppel-machine";
-const VERSION = 1;
+const VERSION = 2;
 
-/** A PC with one CPU. */
+/** A PC. */
 export class VirtualMachine {
+  /** All vCPUs, which take turns. */
+  readonly processors: Multiprocessor;
+  /** The boot processor. */
   readonly cpu: Cpu;
+  /** What executes the boot processor's instructions. */
   readonly engine: Interpreter;
   readonly chipset: PcChipset;
   readonly clock: Clock;
@@ -107,77 +114,71 @@ export class VirtualMachine {
     this.options = options;
     this.now = () => performance.now();
     const layout = layoutMemory(options.memory);
+    const cpus = options.cpus ?? 1;
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > MOST_CPUS) {
+      throw new MachineError("MACHINE_CPUS", `a machine has 1 to ${MOST_CPUS} CPUs, not ${cpus}`);
+    }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
-    const arena = new Arena(frameCount * PAGE_SIZE + RECORDS_SIZE + TLB_SIZE + SLACK);
-    arena.reserve(PAGE_SIZE);
-    const tlbBase = arena.reserve(TLB_SIZE);
-    const bus: { current: GuestBus | undefined } = { current: undefined };
-    // Frames come last in the arena, so the engine's regions are reserved before them.
-    const records = arena.reserve(RECORDS_SIZE + SLACK / 2);
+    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + SLACK);
+    const regions = reserveRegions(arena, cpus);
     this.frames = new Frames(arena, frameCount);
     this.memory = new PcMemory(this.frames, options.memory);
-    this.counted = options.deterministic === true ? new CountTime(() => this.engine.count) : undefined;
-    let early = true;
-    this.clock = new Clock(this.counted === undefined ? new HostTime(this.now) : { now: () => (early ? 0 : this.counted!.now()) });
-    this.cpu = new Cpu({
-      buffer: arena.buffer, tlbBase, physical: this.memory.map, model: MODEL_I686, timestamp: () => this.clock.now(),
+    // Parts ask for the time while they are made: until then it is 0.
+    const late: { bus?: GuestBus; time?: CountTime } = {};
+    const counted = options.deterministic === true ? new CountTime(() => this.processors.count) : undefined;
+    this.counted = counted;
+    this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
+    this.processors = makeProcessors(regions, {
+      frames: this.frames, physical: this.memory.map, model: MODEL_I686, timestamp: () => this.clock.now(),
       bus: {
-        readPort: (port, size) => bus.current!.readPort(port, size), writePort: (port, size, value) => bus.current!.writePort(port, size, value),
-        readMmio: (at, size) => bus.current!.readMmio(at, size), writeMmio: (at, size, value) => bus.current!.writeMmio(at, size, value),
+        readPort: (port, size) => late.bus!.readPort(port, size), writePort: (port, size, value) => late.bus!.writePort(port, size, value),
+        readMmio: (at, size) => late.bus!.readMmio(at, size), writeMmio: (at, size, value) => late.bus!.writeMmio(at, size, value),
       },
+      selected: (index) => this.chipset.selectCpu(index),
     });
-    this.engine = new Interpreter({
-      cpu: this.cpu, frames: this.frames, region: { base: records, size: RECORDS_SIZE + SLACK / 2 },
-    });
-    early = false;
+    if (counted !== undefined) late.time = counted;
+    ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
     this.chipset = new PcChipset({
-      clock: this.clock, memory: this.memory.map, memorySize: { below4G: layout.lowEnd, above4G: layout.highEnd - FOUR_GIB },
+      clock: this.clock, memory: this.memory.map, memorySize: { below4G: layout.lowEnd, above4G: layout.highEnd - FOUR_GIB }, cpus,
       wallClock: options.wallClock ?? (options.deterministic === true ? FIXED_EPOCH : Math.floor((performance.timeOrigin + performance.now()) / 1000)),
       serial: options.serial ?? [], debugExit: options.debugExit ?? false,
       host: {
         reset: () => this.requestReset(),
         powerOff: () => this.end({ kind: "power-off" }),
-        setA20: (open) => this.cpu.mmu.setA20(open),
-        interrupt: () => this.engine.attend(),
-        cpuEvents: () => ({
-          nmi: () => { this.engine.nmiPending = true; this.engine.attend(); },
-          init: () => this.requestReset(),
-          sipi: () => {},
+        setA20: (open) => this.setA20(open),
+        interrupt: (n) => this.processors.attend(n),
+        cpuEvents: (n) => ({
+          nmi: () => {
+            this.processors.processors[n]!.engine.nmiPending = true;
+            this.processors.attend(n);
+          },
+          init: () => (n === 0 ? this.requestReset() : this.processors.init(n)),
+          sipi: (page) => this.processors.startUp(n, page),
           smi: () => {},
         }),
         debugExit: (value) => this.end({ kind: "debug-exit", value }),
         debugOutput: (byte) => options.debugOutput?.(byte),
         shadow: (ranges) => {
           this.memory.apply(ranges);
-          this.cpu.mmu.tlb.flush();
+          for (const { cpu } of this.processors.processors) cpu.mmu.tlb.flush();
         },
       },
     });
-    this.cpu.onFpuError = () => this.chipset.raiseNumericError();
-    this.engine.interrupts = this.chipset.interrupts(0);
-    this.joinApic();
-    this.bus = bus.current = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
-    this.loop = new RunLoop(this.engine, this.clock, this.counted, new HostPace(), this.now);
+    joinChipset(this.processors, this.chipset);
+    this.bus = late.bus = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
+    this.loop = new RunLoop(this.processors, this.clock, this.counted, new HostPace(), this.now);
     if (options.bios !== undefined) {
       this.memory.addBios(options.bios);
-      const files = acpiFwCfgFiles({ pciMemory: layout.lowEnd, cpus: 1, serialPorts: 2 });
+      const files = acpiFwCfgFiles({ pciMemory: layout.lowEnd, cpus, serialPorts: 2 });
       if (options.vgaBios !== undefined) files["vgaroms/vgabios.bin"] = options.vgaBios;
       for (const [name, bytes] of Object.entries(files)) this.chipset.fwCfg.addFile(name, bytes);
     }
     this.boot();
   }
 
-  /** IA32_APIC_BASE and IA32_TSC_DEADLINE are registers of the local APIC. */
-  private joinApic(): void {
-    const apic = this.chipset.apics[0];
-    if (apic === undefined) return;
-    const { msr } = this.cpu;
-    msr.foreign.set(0x6e0, {
-      read: () => apic.tscDeadline,
-      write: (low, high) => (apic.setTscDeadline(high >>> 0, low >>> 0), true),
-    });
-    msr.onApicBase = (low, high) => apic.setBase(high, low);
+  private setA20(open: boolean): void {
+    for (const { cpu } of this.processors.processors) cpu.mmu.setA20(open);
   }
 
   /** Loads kernel and tables and puts the CPU where the boot protocol says; with a BIOS the CPU starts at the reset vector. */
@@ -187,9 +188,9 @@ export class VirtualMachine {
     let entry: EntryState | undefined;
     if (kernel !== undefined || multiboot !== undefined) {
       this.chipset.presetAsFirmware();
-      this.cpu.mmu.setA20(true);
-      this.cpu.msr.presetMemoryTypes();
-      const { rsdp } = installTables({ memorySize: memory, write });
+      this.setA20(true);
+      for (const { cpu } of this.processors.processors) cpu.msr.presetMemoryTypes();
+      const { rsdp } = installTables({ memorySize: memory, cpus: this.processors.processors.length, write });
       if (kernel !== undefined) {
         entry = loadLinux({
           kernel: kernel.kernel, ...(kernel.initrd === undefined ? {} : { initrd: kernel.initrd }), commandLine: kernel.append ?? "",
@@ -217,8 +218,7 @@ export class VirtualMachine {
 
   /** Power-on state again, and the boot once more. */
   reset(): void {
-    this.cpu.reset();
-    this.engine.reset();
+    this.processors.reset();
     this.chipset.reset();
     this.boot();
   }
@@ -277,7 +277,7 @@ export class VirtualMachine {
   /** Executes one instruction, whatever the machine's time; timers that are due fire first. */
   step(): void {
     this.clock.runDue();
-    this.engine.run(1);
+    this.processors.step();
   }
 
   /** The whole machine as bytes. The machine goes on exactly as one restored from them would. */
@@ -303,13 +303,11 @@ export class VirtualMachine {
   /** Everything but RAM. */
   private architecture(): Record<string, PersistValue> {
     const { memory, deterministic, debugExit } = this.options;
-    // Caches are forgotten on this side too, so that both machines fill them alike.
-    this.cpu.mmu.tlb.flush();
     return {
       format: FORMAT, version: VERSION, memory, deterministic: deterministic === true, debugExit: debugExit === true,
       serial: (this.options.serial ?? []).map((backend) => backend !== undefined),
-      retired: this.engine.retired, nmiPending: this.engine.nmiPending,
-      clock: { now: this.clock.now(), paused: false }, cpu: this.cpu.save() as unknown as PersistValue, chipset: this.chipset.save() as unknown as PersistValue,
+      cpus: this.processors.processors.length, processors: this.processors.save(),
+      clock: { now: this.clock.now(), paused: false }, chipset: this.chipset.save() as unknown as PersistValue,
     };
   }
 
@@ -322,8 +320,10 @@ export class VirtualMachine {
     if (typeof state !== "object" || state === null || state["format"] !== FORMAT || state["version"] !== VERSION) {
       throw new MachineError("MACHINE_STATE", "these bytes are no saved machine of this version; save it again with this version of Doppel");
     }
-    for (const key of ["memory", "deterministic", "debugExit"] as const) {
-      const own = key === "memory" ? this.options.memory : this.options[key] === true;
+    const made: Record<string, PersistValue> = {
+      memory: this.options.memory, cpus: this.processors.processors.length, deterministic: this.options.deterministic === true, debugExit: this.options.debugExit === true,
+    };
+    for (const [key, own] of Object.entries(made)) {
       if (state[key] !== own) throw new MachineError("MACHINE_STATE", `the saved machine has ${key} ${String(state[key])}, this one ${String(own)}; make it with the same options`);
     }
     const frames = [...this.memory.ramFrames()];
@@ -331,29 +331,29 @@ export class VirtualMachine {
     if (!Array.isArray(ram) || ram.reduce((sum: number, piece: Uint8Array) => sum + (piece?.length ?? NaN), 0) !== frames.length * PAGE_SIZE) {
       throw new MachineError("MACHINE_STATE", "the saved machine's memory is incomplete; the file is damaged");
     }
-    this.engine.reset();
     let n = 0;
     for (const piece of ram) {
       for (let at = 0; at < piece.length; at += PAGE_SIZE) {
         this.frames.arena.u8.set(piece.subarray(at, at + PAGE_SIZE), this.frames.address(frames[n++]!));
       }
     }
-    this.engine.retired = state["retired"] as number;
+    const processors = state["processors"] as unknown as MultiprocessorState;
+    this.processors.restoreCounts(processors);
     this.clock.restore(state["clock"] as unknown as ReturnType<Clock["save"]>);
-    this.cpu.restore(state["cpu"] as unknown as ReturnType<Cpu["save"]>);
+    this.processors.restore(processors);
     this.chipset.restore(state["chipset"] as unknown as PcChipsetState);
-    this.engine.nmiPending = state["nmiPending"] === true;
-    this.cpu.mmu.setA20(this.chipset.a20);
+    this.setA20(this.chipset.a20);
+    this.chipset.selectCpu(this.processors.current);
   }
 
   /** What a deterministic save file says about a machine: needed to make one that it fits. */
-  static optionsOf(bytes: Uint8Array): { memory: number; deterministic: boolean; debugExit: boolean; serial: boolean[] } {
+  static optionsOf(bytes: Uint8Array): { memory: number; cpus: number; deterministic: boolean; debugExit: boolean; serial: boolean[] } {
     const state = decode(bytes) as Record<string, PersistValue>;
     if (typeof state !== "object" || state === null || state["format"] !== FORMAT) {
       throw new MachineError("MACHINE_STATE", "these bytes are no saved machine");
     }
     return {
-      memory: Number(state["memory"]), deterministic: state["deterministic"] === true, debugExit: state["debugExit"] === true,
+      memory: Number(state["memory"]), cpus: Number(state["cpus"]), deterministic: state["deterministic"] === true, debugExit: state["debugExit"] === true,
       serial: Array.isArray(state["serial"]) ? state["serial"].map((one) => one === true) : [],
     };
   }
@@ -368,25 +368,28 @@ export class VirtualMachine {
 
   /** Counters since the machine was made. */
   stats(): Stats {
-    const named = (counts: Float64Array): Record<string, number> =>
-      Object.fromEntries([...counts].map((count, vector) => [vector.toString(), count] as const).filter(([, count]) => count > 0));
-    const { counters, code } = this.engine;
+    const engines = this.processors.processors.map(({ engine }) => engine);
+    const sum = (of: (engine: Interpreter) => number): number => engines.reduce((total, engine) => total + of(engine), 0);
+    const byVector = (of: (engine: Interpreter) => Float64Array): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: 256 }, (_, vector) => [vector.toString(), sum((engine) => of(engine)[vector]!)] as const).filter(([, count]) => count > 0));
+    const instructions = this.processors.retired;
     return {
-      instructions: this.engine.retired, milliseconds: this.active, mips: this.active > 0 ? this.engine.retired / this.active / 1000 : 0,
-      exits: { ...this.bus.counts, lookups: counters.lookups, visits: counters.visits },
-      exceptions: named(counters.exceptions), interrupts: named(counters.interrupts),
-      tlb: { fills: this.cpu.mmu.tlb.fills }, code: { decoded: code.decoded, invalidated: code.invalidated },
+      instructions, milliseconds: this.active, mips: this.active > 0 ? instructions / this.active / 1000 : 0,
+      exits: { ...this.bus.counts, lookups: sum(({ counters }) => counters.lookups), visits: sum(({ counters }) => counters.visits) },
+      exceptions: byVector(({ counters }) => counters.exceptions), interrupts: byVector(({ counters }) => counters.interrupts),
+      tlb: { fills: sum(({ cpu }) => cpu.mmu.tlb.fills) },
+      code: { decoded: sum(({ code }) => code.decoded), invalidated: sum(({ code }) => code.invalidated) },
       memory: { arena: this.frames.arena.size, frames: this.frames.inUse * PAGE_SIZE },
     };
   }
 
-  /** Whether the CPU waits for an interrupt. */
+  /** Whether every CPU waits for an interrupt. */
   get isHalted(): boolean {
-    return this.cpu.activity === HALTED;
+    return this.processors.isHalted;
   }
 
-  /** Whether the CPU executes instructions. */
+  /** Whether a CPU executes instructions. */
   get isActive(): boolean {
-    return this.cpu.activity === ACTIVE;
+    return this.processors.isActive;
   }
 }
