@@ -12,11 +12,13 @@
 import type { EntryState, PhysicalWrite } from "./entry-state.ts";
 import type { LinuxHeader } from "./linux-header.ts";
 import { bootParams, fillHeader } from "./boot-params.ts";
+import { isElf } from "./elf.ts";
 import { flatGdt, longEntry, longGdt, protectedEntry, realEntry } from "./entry-state.ts";
 import { FirmwareError, formatSize } from "./errors.ts";
 import { identityTables } from "./identity-tables.ts";
 import { LOADED_HIGH, XLF_KERNEL_64, parseLinuxHeader } from "./linux-header.ts";
 import { HIGH_MEMORY, e820Map, layoutMemory } from "./memory-map.ts";
+import { loadPvh } from "./pvh.ts";
 
 const PAGE_TABLES = 0x1000;
 const GDT = 0xf000;
@@ -30,7 +32,7 @@ const ENTRY_64 = 0x200;
 
 /** What to boot, and on how large a machine. */
 export interface LinuxBoot {
-  /** The bzImage file. */
+  /** The bzImage file, or an ELF file with a PVH entry, such as vmlinux. */
   kernel: Uint8Array;
   /** An initial RAM disk in any format the kernel knows. */
   initrd?: Uint8Array;
@@ -49,7 +51,8 @@ export interface LinuxBoot {
 }
 
 /**
- * Loads a bzImage, its initial RAM disk and its command line into guest memory, and says how the CPU must start.
+ * Loads a bzImage, its initial RAM disk and its command line into guest memory, and says how the CPU must start. An ELF kernel goes
+ * to {@link loadPvh}.
  * @throws {FirmwareError} when the kernel is not a complete bzImage of protocol 2.02 or later, when kernel or RAM disk do not
  * fit into the memory, or when the command line is longer than the kernel accepts.
  * @example
@@ -61,6 +64,11 @@ export interface LinuxBoot {
  */
 export function loadLinux(boot: LinuxBoot): EntryState {
   const { kernel, write } = boot;
+  if (isElf(kernel)) {
+    if (boot.entry === "real" || boot.entry === "long")
+      throw new FirmwareError("FIRMWARE_UNSUPPORTED", "An ELF kernel starts by its PVH entry, in 32-bit mode; leave `entry` out, or give a bzImage.");
+    return loadPvh(boot);
+  }
   const header = parseLinuxHeader(kernel);
   const layout = layoutMemory(boot.memorySize);
   const code = kernel.subarray(header.setupSize);

@@ -1,18 +1,20 @@
 /**
- * Starts a multiboot kernel: Multiboot Specification 0.6.96, chapter 3. The kernel is an ELF32 executable, or any file whose
- * header gives load addresses ("a.out kludge").
+ * Starts a multiboot kernel: Multiboot Specification 0.6.96, chapter 3. The kernel is an ELF executable, or any file whose
+ * header gives load addresses ("a.out kludge"). A file whose header is of version 2 goes to `loadMultiboot2`.
  *
- *    0_9000  descriptor table, information structure, memory map, module list, strings (elsewhere when the kernel is there)
- *    kernel  where its headers say
- *    modules on page boundaries after the kernel, in order
+ *   area: descriptor table, information structure, memory map, module list, strings
  */
 import type { EntryState, PhysicalWrite } from "./entry-state.ts";
 import type { LoadedProgram } from "./elf.ts";
+import type { Module, PlacedModule } from "./program-placement.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { isElf, parseElf32 } from "./elf.ts";
+import { isElf, parseElf } from "./elf.ts";
 import { flatGdt, protectedEntry } from "./entry-state.ts";
-import { FirmwareError, formatSize } from "./errors.ts";
+import { FirmwareError } from "./errors.ts";
 import { EBDA, HIGH_MEMORY, e820Map, layoutMemory } from "./memory-map.ts";
+import { loadMultiboot2 } from "./multiboot2.ts";
+import { findMultiboot2Header } from "./multiboot2-header.ts";
+import { placeArea, placeProgram, writePlaced } from "./program-placement.ts";
 
 /** In the kernel's header. */
 export const MULTIBOOT_HEADER_MAGIC = 0x1badb002;
@@ -21,7 +23,6 @@ export const MULTIBOOT_BOOTLOADER_MAGIC = 0x2badb002;
 /** The header stands within this many bytes from the start of the file. */
 const SEARCH = 8192;
 const LOADER_NAME = "Doppel";
-const PAGE = 4096;
 const INFO_SIZE = 88;
 
 // Header flags.
@@ -42,60 +43,32 @@ export interface MultibootBoot {
   /** The kernel file. */
   image: Uint8Array;
   /** Files that the loader puts into memory for the kernel; `args` is the string beside each, by custom its name first. */
-  modules?: readonly { data: Uint8Array; args: string }[];
+  modules?: readonly Module[];
   /** The kernel's command line, by custom its name first. */
   commandLine?: string;
   /** RAM of the machine in bytes. */
   memorySize: number;
+  /** A copy of the ACPI root pointer, as `installTables` gives it; version 2 hands it on. */
+  rootPointer?: Uint8Array;
   write: PhysicalWrite;
 }
 
 /**
- * Loads a multiboot kernel and its modules into guest memory, and says how the CPU must start.
+ * Loads a multiboot kernel, of version 1 or 2, and its modules into guest memory, and says how the CPU must start. A kernel with
+ * both headers is started by version 1.
  * @throws {FirmwareError} when the file has no multiboot header, is truncated, asks for what this loader does not know, or
  * does not fit into the memory.
  */
 export function loadMultiboot(boot: MultibootBoot): EntryState {
   const { image, write, modules = [] } = boot;
+  if (findHeader(image) === undefined && findMultiboot2Header(image) !== undefined) return loadMultiboot2(boot);
   const layout = layoutMemory(boot.memorySize);
-  const program = parseProgram(image);
-  if (program.segments.length === 0)
-    throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel has nothing to load: its ELF file holds no loadable segment.");
-  for (const segment of program.segments) {
-    const end = segment.physical + segment.memorySize;
-    if (end > layout.acpiArea || (segment.physical < HIGH_MEMORY && end > EBDA))
-      throw new FirmwareError(
-        "FIRMWARE_MEMORY_TOO_SMALL",
-        `The kernel wants to be loaded up to ${formatSize(end)}, where this machine has no free memory; give it more memory.`,
-      );
-  }
-
-  const pageUp = (address: number): number => Math.ceil(address / PAGE) * PAGE;
-  let free = pageUp(Math.max(HIGH_MEMORY, ...program.segments.map((segment) => segment.physical + segment.memorySize)));
-  const placed = modules.map(({ data, args }) => {
-    const start = free;
-    free = pageUp(start + data.length);
-    return { start, end: start + data.length, data, args };
-  });
-  if (free > layout.acpiArea)
-    throw new FirmwareError("FIRMWARE_MEMORY_TOO_SMALL", `Kernel and modules reach up to ${formatSize(free)}; give the machine more memory.`);
-
-  const area = (base: number): ByteWriter => information(base, boot.commandLine ?? "", placed, layout);
-  const length = area(0).length;
-  const taken = (base: number): boolean =>
-    program.segments.some((segment) => segment.physical < base + length && segment.physical + segment.memorySize > base);
-  const base = [0x9000, 0x60000, free].find((candidate) => !taken(candidate) && (candidate >= HIGH_MEMORY || candidate + length <= EBDA));
-  if (base === undefined || base + length > layout.acpiArea)
-    throw new FirmwareError("FIRMWARE_MEMORY_TOO_SMALL", "There is no room for the multiboot information; give the machine more memory.");
-
-  for (const segment of program.segments) {
-    write(segment.physical, segment.bytes);
-    if (segment.memorySize > segment.bytes.length)
-      write(segment.physical + segment.bytes.length, new Uint8Array(segment.memorySize - segment.bytes.length));
-  }
-  for (const module of placed) write(module.start, module.data);
+  const placement = placeProgram(parseProgram(image), modules, layout);
+  const area = (base: number): ByteWriter => information(base, boot.commandLine ?? "", placement.modules, layout);
+  const base = placeArea(placement, area(0).length, layout);
+  writePlaced(placement, write);
   write(base, area(base).finish());
-  return protectedEntry(base, { eip: program.entry, eax: MULTIBOOT_BOOTLOADER_MAGIC, ebx: base + GDT_SIZE });
+  return protectedEntry(base, { eip: placement.program.entry, eax: MULTIBOOT_BOOTLOADER_MAGIC, ebx: base + GDT_SIZE });
 }
 
 const GDT_SIZE = 32;
@@ -104,7 +77,7 @@ const GDT_SIZE = 32;
 function information(
   base: number,
   commandLine: string,
-  modules: readonly { start: number; end: number; args: string }[],
+  modules: readonly PlacedModule[],
   layout: ReturnType<typeof layoutMemory>,
 ): ByteWriter {
   const out = new ByteWriter().bytes(flatGdt());
@@ -141,13 +114,15 @@ function information(
 
 function parseProgram(image: Uint8Array): LoadedProgram {
   const header = findHeader(image);
+  if (header === undefined)
+    throw new FirmwareError("FIRMWARE_BAD_MAGIC", "The file has no multiboot header in its first 32 KiB; give a multiboot kernel, unpacked if it is a .gz.");
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const flags = view.getUint32(header + 4, true);
   if ((flags & 0xffff & ~KNOWN) !== 0)
     throw new FirmwareError("FIRMWARE_UNSUPPORTED", `The kernel requires multiboot features that do not exist here (flags ${(flags >>> 0).toString(16)}h).`);
   if ((flags & ADDRESSES) === 0) {
     if (!isElf(image)) throw new FirmwareError("FIRMWARE_UNSUPPORTED", "The kernel is neither an ELF file nor does its header give load addresses.");
-    return parseElf32(image);
+    return parseElf(image);
   }
   if (header + 32 > image.length) throw truncated();
   const [address, load, loadEnd, bssEnd, entry] = [12, 16, 20, 24, 28].map((offset) => view.getUint32(header + offset, true)) as
@@ -156,16 +131,16 @@ function parseProgram(image: Uint8Array): LoadedProgram {
   const size = loadEnd === 0 ? image.length - first : loadEnd - load;
   if (first < 0 || size < 0 || first + size > image.length) throw truncated();
   const memorySize = Math.max(size, bssEnd === 0 ? 0 : bssEnd - load);
-  return { segments: [{ physical: load, virtual: load, bytes: image.subarray(first, first + size), memorySize }], entry };
+  return { segments: [{ physical: load, bytes: image.subarray(first, first + size), memorySize }], entry };
 }
 
-function findHeader(image: Uint8Array): number {
+function findHeader(image: Uint8Array): number | undefined {
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   for (let at = 0; at + 12 <= Math.min(image.length, SEARCH); at += 4)
     if (view.getUint32(at, true) === MULTIBOOT_HEADER_MAGIC
       && ((MULTIBOOT_HEADER_MAGIC + view.getUint32(at + 4, true) + view.getUint32(at + 8, true)) | 0) === 0)
       return at;
-  throw new FirmwareError("FIRMWARE_BAD_MAGIC", "The file has no multiboot header in its first 8 KiB; give a multiboot 1 kernel.");
+  return undefined;
 }
 
 function truncated(): FirmwareError {
