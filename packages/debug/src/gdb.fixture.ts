@@ -6,7 +6,7 @@ import type { Vm } from "doppel";
 /** Whether gdb can be started here. */
 export const hasGdb = spawnSync("gdb", ["--version"]).status === 0;
 
-const LONGEST = 60_000;
+const LONGEST = 150_000;
 
 /** What came of a session. */
 export interface GdbSession {
@@ -17,17 +17,16 @@ export interface GdbSession {
 
 /**
  * Runs gdb with commands, one after the other, and then ends it.
- * @param interruptAfter for each time that gdb lets the guest go on: how many milliseconds later Ctrl-C is typed, or -1 for not at all
+ * @param interruptAfter for each time that gdb lets the guest go on: what comes before Ctrl-C is typed, or undefined for no Ctrl-C
  */
-export async function runGdb(vm: Vm, commands: readonly string[], interruptAfter: readonly number[] = []): Promise<GdbSession> {
+export async function runGdb(vm: Vm, commands: readonly string[], interruptAfter: readonly ((() => Promise<unknown>) | undefined)[] = []): Promise<GdbSession> {
   const waits = [...interruptAfter];
   const server = createServer((socket) => {
     const session = vm.attachDebugger((bytes) => socket.write(bytes));
     socket.on("data", (bytes) => {
       session.receive(bytes);
       if (!/\$(c|vCont;c)/.test(bytes.toString("latin1"))) return;
-      const wait = waits.shift() ?? -1;
-      if (wait >= 0) setTimeout(() => gdb.kill("SIGINT"), wait);
+      void waits.shift()?.().then(() => gdb.kill("SIGINT"));
     });
     socket.on("error", () => {});
     socket.on("close", () => session[Symbol.dispose]());

@@ -5,6 +5,8 @@ import { hasGdb, runGdb } from "./gdb.fixture.ts";
 
 // The client is the reference: what gdb itself shows and where it stops, attached to a machine that boots.
 
+const half = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 500));
+
 test.skipIf(!hasGdb)("gdb attaches to the embedded guest before its first instruction: registers, memory, breakpoints, watchpoints, steps", async () => {
   const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
   const pause = vm.pause();
@@ -42,7 +44,7 @@ test.skipIf(!hasGdb)("Ctrl-C stops a sleeping guest, and one that ends says so",
   const vm = await createVm({ guest: "embedded", memory: 16 << 20 });
   const end = vm.run();
   await vm.console.waitFor("doppel> ");
-  const { output } = await runGdb(vm, ["continue", "info registers eip", "stepi", "info registers eip", "detach"], [500]);
+  const { output } = await runGdb(vm, ["continue", "info registers eip", "stepi", "info registers eip", "detach"], [half]);
   expect(output).toContain("SIGINT");
   expect(output.match(/eip +0x/g)).toHaveLength(2);
   expect(output).toContain("detached");
@@ -73,7 +75,7 @@ test.skipIf(!hasGdb || !isCached(debian))("gdb attaches to a booting Debian kern
     "set $low = *(unsigned int*)($idtr_base + 14 * 8)", "set $high = *(unsigned int*)($idtr_base + 14 * 8 + 4)",
     "set $handler = ($high & 0xffff0000) | ($low & 0xffff)", "break *$handler", "continue", "p/x $pc == $handler", "info registers cr2",
     "x/3i $pc", "stepi", "stepi", "p/x $pc != $handler", "delete", "watch -l *(int*)($esp - 4)", "continue", "delete", "continue", "detach",
-  ], [-1, 4000, -1, -1, 500]);
+  ], [undefined, () => vm.console.waitFor("Linux version"), undefined, undefined, half]);
   expect(output).toMatch(/Breakpoint 1, 0x01000000/);
   expect(output).toMatch(/cr0 +0x80/);
   expect(output).toMatch(/Breakpoint 2, 0x[c-f]/);
