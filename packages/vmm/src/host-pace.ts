@@ -20,7 +20,8 @@ export class HostPace implements Pace {
 
   sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.wake(), milliseconds);
+      // Hosts count timers in whole milliseconds and cut the rest off: one that wakes early would have to sleep once more.
+      const timer = setTimeout(() => this.wake(), Math.ceil(milliseconds));
       this.wakeUp = () => {
         clearTimeout(timer);
         resolve();
