@@ -14,7 +14,7 @@ import { ByteWriter } from "./byte-writer.ts";
 import { loadSections } from "./elf-sections.ts";
 import { isElf, parseElf } from "./elf.ts";
 import { flatGdt, protectedEntry } from "./entry-state.ts";
-import { FirmwareError } from "./errors.ts";
+import { FirmwareError, formatSize } from "./errors.ts";
 import { EBDA, HIGH_MEMORY, e820Map, layoutMemory } from "./memory-map.ts";
 import { type Multiboot2Header, parseMultiboot2Header } from "./multiboot2-header.ts";
 import { placeArea, placeProgram, writePlaced } from "./program-placement.ts";
@@ -45,6 +45,8 @@ export function loadMultiboot2(boot: MultibootBoot): EntryState {
   const { program, elf } = parseProgram(image, header);
   const placed = placeProgram(program, boot.modules ?? [], layout);
   const sections = elf === undefined ? undefined : loadSections(image, elf, placed.free);
+  if (sections !== undefined && sections.free > layout.acpiArea)
+    throw new FirmwareError("FIRMWARE_MEMORY_TOO_SMALL", `Kernel, modules and symbols reach up to ${formatSize(sections.free)}; give the machine more memory.`);
   const placement = { ...placed, free: sections?.free ?? placed.free };
   const tags = information(boot, placement, layout, sections?.headers, elf);
   const base = placeArea(placement, flatGdt().length + tags.length, layout);
