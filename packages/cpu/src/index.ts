@@ -13,7 +13,7 @@ export {
   MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86,
 } from "./mode.ts";
 export { Multiprocessor, type MultiprocessorState, type Processor } from "./multiprocessor.ts";
-export { cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
+export { CPU_MODELS, cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
 export { type Delivery } from "./system/delivery.ts";
 export { type ForeignRegister } from "./system/model-specific-registers.ts";
 export { type CpuImage } from "./system/save-image.ts";

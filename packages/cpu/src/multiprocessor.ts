@@ -54,6 +54,7 @@ export class Multiprocessor implements Engine {
     }
     this.processors = processors;
     this.bytes.set(this.images[0]!);
+    this.alignTimeStamps();
     const revokeWrite = (frame: Frame): void => {
       for (const { cpu } of processors) cpu.mmu.tlb.revokeWrite(frame);
     };
@@ -131,6 +132,12 @@ export class Multiprocessor implements Engine {
       if (n > 0) cpu.activity = WAITING;
     }
     this.left = QUANTUM;
+    this.alignTimeStamps();
+  }
+
+  /** All time-stamp counters began at the same moment. */
+  private alignTimeStamps(): void {
+    for (const { cpu } of this.processors) cpu.msr.tscOffset = this.processors[0]!.cpu.msr.tscOffset;
   }
 
   run(budget: number): Exit {

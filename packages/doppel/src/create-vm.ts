@@ -6,7 +6,7 @@ import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
-import { type BootSource, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+import { type BootSource, type CpuName, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
 import { Console } from "./console.ts";
 import { SerialPort } from "./serial-port.ts";
 
@@ -22,7 +22,7 @@ export interface VmOptions extends BootSource {
   /** A kernel of our own that needs no file. */
   readonly guest?: "embedded";
   readonly engine?: "interpreter";
-  readonly cpu?: "i686";
+  readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
   readonly deterministic?: boolean;
   /** A machine saved by `save`; goes on where that one stopped, and decides memory and determinism. */
@@ -94,7 +94,7 @@ export class Vm {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, cpus: saved?.cpus ?? options.cpus ?? 1, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpu: saved?.cpu ?? options.cpu ?? "i686", cpus: saved?.cpus ?? options.cpus ?? 1, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),

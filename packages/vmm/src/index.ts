@@ -2,4 +2,4 @@ export { enterState } from "./entry.ts";
 export { MachineError } from "./errors.ts";
 export { HostPace } from "./host-pace.ts";
 export { RunLoop, type Pace } from "./run-loop.ts";
-export { VirtualMachine, type BootSource, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";
+export { VirtualMachine, type BootSource, type CpuName, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";

@@ -5,7 +5,7 @@
  *   arena:  [hot state][TLB][jump cache][records][machine frames: RAM, shadow RAM, ROM]
  */
 import { Clock, CountTime, HostTime } from "@doppel/clock";
-import { type Cpu, type Interpreter, MODEL_I686, type Multiprocessor, type MultiprocessorState } from "@doppel/cpu";
+import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor, type MultiprocessorState } from "@doppel/cpu";
 import { PcChipset, type PcChipsetState, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
@@ -38,6 +38,9 @@ export interface BootSource {
   readonly vgaBios?: Uint8Array;
 }
 
+/** Names of the processor models. */
+export type CpuName = keyof typeof CPU_MODELS;
+
 /** What a machine is made of. */
 export interface MachineOptions extends BootSource {
   /** Bytes of RAM. */
@@ -46,6 +49,8 @@ export interface MachineOptions extends BootSource {
   readonly deterministic?: boolean;
   /** Number of vCPUs, 1 to 8; 1 when absent. */
   readonly cpus?: number;
+  /** The processor model; "i686" when absent. */
+  readonly cpu?: CpuName;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -76,6 +81,7 @@ export interface Stats {
 }
 
 const SLACK = 1 << 20;
+const DEFAULT_CPU: CpuName = "i686";
 /** As many as there are observers of frames. */
 const MOST_CPUS = 8;
 /** 2023-06-10, the day Debian 12 was released: where deterministic time begins. */
@@ -118,6 +124,9 @@ export class VirtualMachine {
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > MOST_CPUS) {
       throw new MachineError("MACHINE_CPUS", `a machine has 1 to ${MOST_CPUS} CPUs, not ${cpus}`);
     }
+    if (options.cpu !== undefined && CPU_MODELS[options.cpu] === undefined) {
+      throw new MachineError("MACHINE_CPU", `there is no CPU model ${String(options.cpu)}; choose one of ${Object.keys(CPU_MODELS).join(", ")}`);
+    }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
     const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + SLACK);
@@ -130,7 +139,7 @@ export class VirtualMachine {
     this.counted = counted;
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
     this.processors = makeProcessors(regions, {
-      frames: this.frames, physical: this.memory.map, model: MODEL_I686, timestamp: () => this.clock.now(),
+      frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? DEFAULT_CPU], timestamp: () => this.clock.now(),
       bus: {
         readPort: (port, size) => late.bus!.readPort(port, size), writePort: (port, size, value) => late.bus!.writePort(port, size, value),
         readMmio: (at, size) => late.bus!.readMmio(at, size), writeMmio: (at, size, value) => late.bus!.writeMmio(at, size, value),
@@ -306,7 +315,7 @@ export class VirtualMachine {
     return {
       format: FORMAT, version: VERSION, memory, deterministic: deterministic === true, debugExit: debugExit === true,
       serial: (this.options.serial ?? []).map((backend) => backend !== undefined),
-      cpus: this.processors.processors.length, processors: this.processors.save(),
+      cpu: this.options.cpu ?? DEFAULT_CPU, cpus: this.processors.processors.length, processors: this.processors.save(),
       clock: { now: this.clock.now(), paused: false }, chipset: this.chipset.save() as unknown as PersistValue,
     };
   }
@@ -321,7 +330,7 @@ export class VirtualMachine {
       throw new MachineError("MACHINE_STATE", "these bytes are no saved machine of this version; save it again with this version of Doppel");
     }
     const made: Record<string, PersistValue> = {
-      memory: this.options.memory, cpus: this.processors.processors.length, deterministic: this.options.deterministic === true, debugExit: this.options.debugExit === true,
+      memory: this.options.memory, cpu: this.options.cpu ?? DEFAULT_CPU, cpus: this.processors.processors.length, deterministic: this.options.deterministic === true, debugExit: this.options.debugExit === true,
     };
     for (const [key, own] of Object.entries(made)) {
       if (state[key] !== own) throw new MachineError("MACHINE_STATE", `the saved machine has ${key} ${String(state[key])}, this one ${String(own)}; make it with the same options`);
@@ -347,13 +356,13 @@ export class VirtualMachine {
   }
 
   /** What a deterministic save file says about a machine: needed to make one that it fits. */
-  static optionsOf(bytes: Uint8Array): { memory: number; cpus: number; deterministic: boolean; debugExit: boolean; serial: boolean[] } {
+  static optionsOf(bytes: Uint8Array): { memory: number; cpu: CpuName; cpus: number; deterministic: boolean; debugExit: boolean; serial: boolean[] } {
     const state = decode(bytes) as Record<string, PersistValue>;
     if (typeof state !== "object" || state === null || state["format"] !== FORMAT) {
       throw new MachineError("MACHINE_STATE", "these bytes are no saved machine");
     }
     return {
-      memory: Number(state["memory"]), cpus: Number(state["cpus"]), deterministic: state["deterministic"] === true, debugExit: state["debugExit"] === true,
+      memory: Number(state["memory"]), cpu: state["cpu"] as CpuName, cpus: Number(state["cpus"]), deterministic: state["deterministic"] === true, debugExit: state["debugExit"] === true,
       serial: Array.isArray(state["serial"]) ? state["serial"].map((one) => one === true) : [],
     };
   }
