@@ -259,9 +259,14 @@ export class Cpu {
     return deliver(this, vector, code, kind);
   }
 
+  /** Decides between #GP(0) and #SS(0) where the recorded fault came from an address that is not canonical. */
+  settleFault(): void {
+    if (this.nonCanonical) settleNonCanonical(this);
+  }
+
   /** Delivers the fault that a helper recorded. */
   deliverFault(): Delivery {
-    if (this.nonCanonical) settleNonCanonical(this);
+    this.settleFault();
     return deliver(this, this.state.faultVector, this.state.faultCode, 0);
   }
 

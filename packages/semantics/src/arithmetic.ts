@@ -83,8 +83,9 @@ const cmpxchg: Definition = (i) => {
   const source = i.read(1);
   const equal = i.eq(accumulator, destination);
   const result = i.sub(accumulator, destination);
-  // The destination is always written, with its own value when the comparison fails.
-  i.write(0, i.select(equal, source, destination));
+  // Memory is always written, with its own value when the comparison fails; of a register not even the upper half changes then.
+  if (i.long && size === 4 && !i.inMemory(0)) i.if(equal, () => i.write(0, source));
+  else i.write(0, i.select(equal, source, destination));
   i.if(equal, () => {}, () => i.setRegister(RAX, size, destination));
   i.setFlags({ rule: "sub", size, a: accumulator, b: destination, result });
 };

@@ -35,12 +35,13 @@ const bitTest = (change?: "or" | "andNot" | "xor"): Definition => (i) => {
   i.setFlags({ rule: "carry", cf });
 };
 
-/** BSF and BSR leave the destination alone when the source is zero, as all processors do. */
+/** BSF and BSR leave the destination alone when the source is zero, its upper half too, as all processors do. */
 const bitScan = (forward: boolean): Definition => (i) => {
   const size = i.size(0);
   const source = i.read(1);
   const found = forward ? i.op(`${source.type}_ctz`, [source]) : i.sub(i.like(source, size === 8 ? 63 : 31), i.op(`${source.type}_clz`, [source]));
-  i.write(0, i.select(i.eqz(source), i.read(0), found));
+  if (i.long && size === 4) i.if(source, () => i.write(0, found));
+  else i.write(0, i.select(i.eqz(source), i.read(0), found));
   i.setFlags({ rule: "logic", size, result: source });
 };
 
@@ -74,8 +75,8 @@ const bswap: Definition = (i) => {
 function swapBytes(i: InstructionBuilder, value: Value, size: Size): Value {
   if (size === 2) return i.or(i.shl(i.and(value, 0xff), 8), i.shrU(value, 8));
   if (size === 4) return i.or(i.and(i.rotl(value, 8), 0x00ff00ff), i.and(i.rotr(value, 8), 0xff00ff00 | 0));
-  const pairs = i.or(i.and(i.rotl(value, 8), i.i64(0x00ff_00ff_00ff_00ffn)), i.and(i.rotr(value, 8), i.i64(0xff00_ff00_ff00_ff00n)));
-  // Each byte pair is in place within 32-bit words turned by 8; now exchange the 16-bit halves across the number.
+  const bytes = i.i64(0x00ff_00ff_00ff_00ffn);
+  const pairs = i.or(i.shl(i.and(value, bytes), 8), i.and(i.shrU(value, 8), bytes));
   const halves = i.or(i.shl(i.and(pairs, i.i64(0x0000_ffff_0000_ffffn)), 16), i.and(i.shrU(pairs, 16), i.i64(0x0000_ffff_0000_ffffn)));
   return i.rotl(halves, 32);
 }

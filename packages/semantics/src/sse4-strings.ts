@@ -60,9 +60,9 @@ function comparison({ count, shape, top }: Elements): IrFunction {
       const numbers = b.op("v128_xor", [text, turn]);
       for (let n = 0; n < count; n += 2) {
         b.if(present(n + 1), () => {
-          const from = b.op(`${shape}_ge_s`, [numbers, splat(bounds, n)]);
-          const inside = b.op("v128_and", [from, b.op(`${shape}_le_s`, [numbers, splat(bounds, n + 1)])]);
-          b.setVariable(found, b.or(b.get(found), bits(inside)));
+          const below = b.op(`${shape}_gt_s`, [splat(bounds, n), numbers]);
+          const above = b.op(`${shape}_gt_s`, [numbers, splat(bounds, n + 1)]);
+          b.setVariable(found, b.or(b.get(found), bits(b.op("v128_not", [b.op("v128_or", [below, above])]))));
         });
       }
       b.setVariable(found, b.and(b.get(found), textValid));

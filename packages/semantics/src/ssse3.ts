@@ -42,7 +42,7 @@ const multiplyAdd: VectorOperation = (b, x, y) => {
 function sign(shape: "i8x16" | "i16x8" | "i32x4"): VectorOperation {
   return (b, x, y) => {
     const zeros = b.v128(ZEROS);
-    const negative = b.op(`${shape}_lt_s`, [y, zeros]);
+    const negative = b.op(`${shape}_gt_s`, [zeros, y]);
     const turned = b.op(`${shape}_sub`, [b.op("v128_xor", [x, negative]), negative]);
     return b.op("v128_andnot", [turned, b.op(`${shape}_eq`, [y, zeros])]);
   };

@@ -20,7 +20,7 @@ const BOUNDARY = [
   0n, 1n, 2n, 0x7fn, 0x80n, 0xffn, 0x100n, 0x7fffn, 0x8000n, 0xffffn, 0x10000n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n,
   0x5555_5555_5555_5555n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_8000_0000n, 0xffff_ffff_ffff_fffen, 0xffff_ffff_ffff_ffffn,
 ];
-const NON_CANONICAL = [0x8000_0000_0000n, 0x9000_1234_5678_0000n, 0x7fff_ffff_ffff_fff8n, 0xffff_7fff_ffff_fff0n];
+const NON_CANONICAL = [0x8000_0000_8000n, 0x9000_1234_5678_0000n, 0x7fff_ffff_ffff_fff8n, 0xffff_7fff_ffff_8000n];
 const SHIFTS = new Set(["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD"]);
 const STACK_USERS = new Set(["PUSH", "POP", "PUSHF", "POPF", "CALL", "RET", "LEAVE"]);
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS"]);

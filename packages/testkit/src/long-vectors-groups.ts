@@ -22,7 +22,7 @@ const SYSTEM_FEATURES = new Set([
 ]);
 /** Far transfers and segment loads follow the host's tables; the x87 images of 32-bit code are the same here. */
 const ELSEWHERE = new Set([
-  "JMPF", "CALLF", "RETF", "IRET", "LSS", "LFS", "LGS", "LAR", "LSL", "VERR", "VERW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR", "ENTER", "IN", "OUT", "INS", "OUTS",
+  "INT3", "JMPF", "CALLF", "RETF", "IRET", "LSS", "LFS", "LGS", "LAR", "LSL", "VERR", "VERW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR", "ENTER", "IN", "OUT", "INS", "OUTS",
 ]);
 const SCALED = new Set(["v", "z", "y"]);
 const SIZED = new Set(["CBW", "CWD", "PUSHF", "POPF", "LEAVE", "RET", "FXSAVE", "FXRSTOR", "PCMPESTRI", "PCMPESTRM", "NOP"]);
@@ -43,6 +43,8 @@ function operandText(operand: Operand): string {
 
 function left(form: Form): boolean {
   if (form.invalid64 || SYSTEM_FEATURES.has(form.feature) || ELSEWHERE.has(form.mnemonic) || WITHOUT_VECTORS.has(form.mnemonic) || TRANSCENDENTAL.has(form.mnemonic)) return true;
+  // Without a memory operand x87 instructions are the same in every mode.
+  if (form.map === 0 && form.opcodeByte >= 0xd8 && form.opcodeByte <= 0xdf && form.memoryOperand < 0) return true;
   // A load of FS or GS changes the base that the host's library relies on.
   return form.operands[0]?.kind === "S" || (form.mnemonic === "POP" && form.operands[0]?.kind === "seg") || form.operands.some(({ kind }) => kind === "C" || kind === "D");
 }

@@ -49,6 +49,7 @@ export class LongMachine {
     // Every instruction of the tables; which model has which is the models' own test.
     cpu.hasFeature = () => true;
     cpu.deliverFault = () => {
+      cpu.settleFault();
       this.vector = cpu.state.faultVector;
       this.error = cpu.state.faultCode;
       return "triple-fault";

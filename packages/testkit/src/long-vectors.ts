@@ -49,14 +49,27 @@ function undefinedFlags(instruction: Instruction, input: LongRecord): number {
 }
 
 /** Why a case is not compared, or undefined. */
-function exclusion(instruction: Instruction, input: LongRecord): string | undefined {
+function exclusion(instruction: Instruction, input: LongRecord, expected: LongRecord): string | undefined {
   const { mnemonic, opcode } = instruction.form;
+  const vector = expected.u32(VECTOR);
+  if (mnemonic.startsWith("SHA") && instruction.memory && misaligned(instruction, input)) return "the SDM wants SHA's memory operands aligned, AMD does not";
+  if (mnemonic === "MASKMOVQ" && vector !== COMPLETED) return "AMD has changed TOP and the tags when MASKMOVQ faults";
   if ((mnemonic === "SHLD" || mnemonic === "SHRD") && instruction.operandSize === 2 && shiftCount(instruction, input) > 16) {
     return "SHLD and SHRD of 16 bits by more than 16 are undefined";
   }
+  if (mnemonic === "MOVSXD" && instruction.operandSize === 2) return "MOVSXD to 16 bits reads 32 on AMD, 16 on Intel";
   if (opcode.startsWith("0F 0D") && instruction.mod === 3) return "0F 0D with a register operand is #UD on AMD, a hint on Intel";
   return undefined;
 }
+
+/** Whether the low bits of a memory operand's address are not zero; those of RIP itself are. */
+function misaligned({ base, index, scale, displacement, ripRelative, length }: Instruction, input: LongRecord): boolean {
+  const part = (register: number): number => (register < 0 ? 0 : input.bytes[GENERAL + 8 * register]!);
+  return ((displacement + part(base) + (part(index) << scale) + (ripRelative ? length : 0)) & 15) !== 0;
+}
+
+/** Instructions that make several accesses in an order that no manual gives: which of them faults is open. */
+const UNORDERED = new Set(["FXSAVE", "FXRSTOR", "MASKMOVQ", "MASKMOVDQU"]);
 
 /** RCPPS and its kind have an error bound, tested with the 32-bit vectors. */
 const BOUNDED = new Set(["RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS"]);
@@ -123,7 +136,7 @@ export function runLongVectors(report: VectorReport, names = "", perGroup = 2): 
         continue;
       }
       if (decode(input.bytes, CODE, CODE + input.bytes[LENGTH]!, 8, instruction) !== OK) instruction.form = group.form;
-      const rule = exclusion(instruction, input);
+      const rule = exclusion(instruction, input, expected);
       if (rule !== undefined) {
         exclude(rule);
         continue;
@@ -136,6 +149,10 @@ export function runLongVectors(report: VectorReport, names = "", perGroup = 2): 
       for (const record of [got, expected]) {
         record.setU32(EFLAGS, record.u32(EFLAGS) & ~ignored);
         if (BOUNDED.has(group.form.mnemonic)) record.bytes.fill(0, XMM + 16 * instruction.reg, XMM + 16 * instruction.reg + 16);
+        if (UNORDERED.has(group.form.mnemonic) && vector === VECTOR_PF) {
+          record.setU64(ADDRESS, 0n);
+          record.setU32(ERROR, 0);
+        }
         if (group.form.mnemonic === "FXSAVE") {
           record.bytes.fill(0, DATA + 6, DATA + 24);
           record.bytes.fill(0, DATA + 28, DATA + 32);

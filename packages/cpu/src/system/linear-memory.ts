@@ -84,17 +84,17 @@ export class LinearMemory {
     return true;
   }
 
-  /** Copies bytes out of linear memory, `out.length` at most 4096. */
+  /** Copies bytes out of linear memory, `out.length` at most 4096. #GP(0) for a non-canonical address, #PF. */
   readBytes(linear: number, out: Uint8Array, user: boolean): boolean {
-    if (!this.probe(linear, out.length, READ, user)) return false;
+    if (!this.#canonical(linear, out.length) || !this.probe(linear, out.length, READ, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, out.length, false);
     for (let i = 0; i < out.length; i += 1) out[i] = this.#get(i, 1);
     return true;
   }
 
-  /** Copies at most 4096 bytes into linear memory. */
+  /** Copies at most 4096 bytes into linear memory. Faults as {@link readBytes}. */
   writeBytes(linear: number, bytes: Uint8Array, user: boolean): boolean {
-    if (!this.probe(linear, bytes.length, WRITE, user)) return false;
+    if (!this.#canonical(linear, bytes.length) || !this.probe(linear, bytes.length, WRITE, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, bytes.length, true);
     for (let i = 0; i < bytes.length; i += 1) this.#put(i, 1, bytes[i]);
     return true;
@@ -146,13 +146,18 @@ export class LinearMemory {
 
   #slowProbe(linear: number, size: number, access: Access): boolean {
     const cpu = this.#cpu;
-    if (cpu.longMode && !(isCanonical(linear) && isCanonical(linear + size - 1))) {
-      cpu.nonCanonical = true;
-      return cpu.fault(VECTOR_GP, 0);
-    }
+    if (!this.#canonical(linear, size)) return false;
     const user = cpu.state.cpl === 3;
     if (!this.probe(linear, size, access, user)) return false;
     return !user || cpu.aligned(linear, size === 10 ? 8 : size);
+  }
+
+  /** Records #GP(0), which may become #SS(0), unless all bytes have canonical addresses. */
+  #canonical(linear: number, size: number): boolean {
+    const cpu = this.#cpu;
+    if (!cpu.longMode || (isCanonical(linear) && isCanonical(linear + size - 1))) return true;
+    cpu.nonCanonical = true;
+    return cpu.fault(VECTOR_GP, 0);
   }
 
   #pageFault(linear: number): false {
