@@ -1,4 +1,5 @@
 /** What a debugger needs of the machine's owner: to stop its time, to let it go on, and to end it. */
+import type { Processor } from "@doppel/cpu";
 import { HostPace, type VirtualMachine } from "@doppel/vmm";
 
 /** A machine that somebody runs. `Vm` of the package `doppel` is one. */
@@ -10,6 +11,11 @@ export interface Debuggee {
   resume(): void;
   /** Ends the machine. */
   stop(): void;
+}
+
+/** The processor whose turn it is, and whose hot state therefore stands in memory. */
+export function currentProcessor({ processors }: VirtualMachine): Processor {
+  return processors.processors[processors.current]!;
 }
 
 /** The longest wait before a halted machine's timers are looked at again, in milliseconds. */
@@ -75,14 +81,14 @@ export class Stepper {
   /** One instruction in the machine's own time. A breakpoint that stands there stops it once. */
   private exactly(): void {
     const { machine } = this;
-    const { retired } = machine.engine;
+    const { retired } = machine.processors;
     const stop = machine.runExactly(1);
-    if (stop.kind === "breakpoint" && machine.engine.retired === retired) machine.runExactly(1);
+    if (stop.kind === "breakpoint" && machine.processors.retired === retired) machine.runExactly(1);
   }
 
   private quietly(): void {
     const { machine } = this;
-    const { engine } = machine;
+    const { engine } = currentProcessor(machine);
     const { interrupts } = engine;
     engine.interrupts = undefined;
     machine.step();

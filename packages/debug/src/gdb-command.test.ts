@@ -19,7 +19,8 @@ test.skipIf(!hasGdb)("doppel run --gdb 0 --gdb-wait", async () => {
     if (guest.endsWith("doppel> ")) doppel.stdin.write("poweroff\n");
   });
   const ended = once(doppel, "close");
-  while (!/:(\d+) \(waiting/.test(said)) await once(doppel.stderr, "data");
+  while (!/:(\d+) \(waiting/.test(said) && doppel.exitCode === null) await Promise.race([once(doppel.stderr, "data"), ended]);
+  expect(said).toMatch(/:(\d+) \(waiting/);
   expect(guest).toBe("");
   const port = /:(\d+) \(waiting/.exec(said)![1]!;
   const gdb = spawnSync("gdb", ["-nx", "-q", "-batch", "-ex", `target remote 127.0.0.1:${port}`, "-ex", "x/i $pc", "-ex", "monitor trace 2", "-ex", "detach"], { timeout: 30_000 });

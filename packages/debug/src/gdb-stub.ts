@@ -1,10 +1,11 @@
 /**
- * The remote side of gdb (gdb manual, appendix E "gdb Remote Serial Protocol") for one machine with one CPU, which is thread 1. Bytes
+ * The remote side of gdb (gdb manual, appendix E "gdb Remote Serial Protocol") for one machine. Its processor is thread 1; of several, the one whose turn it is. Bytes
  * go in and out; who carries them is the caller's business. While the guest runs, only an interrupt is awaited: a packet that
  * comes nevertheless stops the guest first.
  */
+import type { Processor } from "@doppel/cpu";
 import type { Stop } from "@doppel/vmm";
-import { type Debuggee, Stepper } from "./debuggee.ts";
+import { currentProcessor, type Debuggee, Stepper } from "./debuggee.ts";
 import { readLinear, writeLinear } from "./guest-memory.ts";
 import { monitorCommand } from "./monitor-command.ts";
 import { bytesOf, hexOf, numberOf, packetBytes, type PacketEvent, PACKET_SIZE, PacketReader } from "./packet.ts";
@@ -51,7 +52,7 @@ export class GdbStub implements Disposable {
   constructor(debuggee: Debuggee, send: (bytes: Uint8Array) => void) {
     this.debuggee = debuggee;
     this.send = send;
-    this.stops = new Stops(debuggee.machine.engine);
+    this.stops = new Stops(debuggee.machine.processors);
     this.stepper = new Stepper(debuggee.machine);
     // Asked for at once: a machine that has not begun must not begin.
     const still = debuggee.pause();
@@ -135,9 +136,14 @@ export class GdbStub implements Disposable {
     this.reply(stop);
   }
 
+  /** The processor whose turn it is: what gdb sees. */
+  private get processor(): Processor {
+    return currentProcessor(this.debuggee.machine);
+  }
+
   /** Why the machine stands where it stands. */
   private reason(): string {
-    const { cpu, engine } = this.debuggee.machine;
+    const { cpu, engine } = this.processor;
     const hit = engine.watchHit;
     if (hit !== undefined) {
       const name = { write: "watch", read: "rwatch", access: "awatch" }[hit.on];
@@ -152,7 +158,7 @@ export class GdbStub implements Disposable {
     const rest = body.slice(1);
     switch (body[0]) {
       case "?": return this.lastStop;
-      case "g": return I386_REGISTERS.map((register) => hexOf(register.read(this.debuggee.machine.cpu))).join("");
+      case "g": return I386_REGISTERS.map((register) => hexOf(register.read(this.processor.cpu))).join("");
       case "G": return this.writeRegisters(rest);
       case "p": return this.readRegister(rest);
       case "P": return this.writeRegister(rest);
@@ -174,7 +180,7 @@ export class GdbStub implements Disposable {
 
   private readRegister(rest: string): string {
     const register = I386_REGISTERS[numberOf(rest) ?? -1];
-    return register === undefined ? BAD_PACKET : hexOf(register.read(this.debuggee.machine.cpu));
+    return register === undefined ? BAD_PACKET : hexOf(register.read(this.processor.cpu));
   }
 
   private writeRegister(rest: string): string {
@@ -182,7 +188,7 @@ export class GdbStub implements Disposable {
     const register = I386_REGISTERS[numberOf(number) ?? -1];
     const bytes = bytesOf(value);
     if (register === undefined || bytes === undefined || bytes.length !== register.bits / 8) return BAD_PACKET;
-    return register.write(this.debuggee.machine.cpu, bytes) ? OK : BAD_PACKET;
+    return register.write(this.processor.cpu, bytes) ? OK : BAD_PACKET;
   }
 
   /** All registers; those that cannot be written stay as they are. */
@@ -193,7 +199,7 @@ export class GdbStub implements Disposable {
     for (const register of I386_REGISTERS) {
       const value = bytes.subarray(at, (at += register.bits / 8));
       if (value.length < register.bits / 8) break;
-      register.write(this.debuggee.machine.cpu, value);
+      register.write(this.processor.cpu, value);
     }
     return OK;
   }
@@ -225,7 +231,7 @@ export class GdbStub implements Disposable {
     if (address === "") return true;
     const target = numberOf(address);
     if (target === undefined || target > 0xffff_ffff) return false;
-    this.debuggee.machine.cpu.state.rip = target;
+    this.processor.cpu.state.rip = target;
     return true;
   }
 
@@ -233,7 +239,7 @@ export class GdbStub implements Disposable {
     if (this.ended) return this.lastStop;
     if (!this.jump(address)) return BAD_PACKET;
     this.running = true;
-    this.debuggee.machine.engine.watchHit = undefined;
+    this.processor.engine.watchHit = undefined;
     this.debuggee.resume();
     return undefined;
   }
@@ -241,7 +247,7 @@ export class GdbStub implements Disposable {
   private async step(address: string): Promise<string> {
     if (this.ended) return this.lastStop;
     if (!this.jump(address)) return BAD_PACKET;
-    this.debuggee.machine.engine.watchHit = undefined;
+    this.processor.engine.watchHit = undefined;
     const interrupted = await this.stepper.step();
     return (this.lastStop = interrupted ? INTERRUPTED : this.reason());
   }
@@ -251,7 +257,7 @@ export class GdbStub implements Disposable {
     const [from, to] = range.split(",").map(numberOf);
     if (from === undefined || to === undefined) return BAD_PACKET;
     if (this.ended) return this.lastStop;
-    const { cpu, engine } = this.debuggee.machine;
+    const { cpu, engine } = this.processor;
     const interrupted = await this.stepper.stepWhile(() => {
       const { rip } = cpu.state;
       return rip >= from && rip < to && engine.watchHit === undefined && this.stops.at(cpu.wrap(cpu.state.segmentBase(1) + rip)) === undefined;

@@ -3,11 +3,13 @@
  * bit and no TLB entry left behind, and without a look at what is no memory, because a device may change when it is read.
  */
 import type { VirtualMachine } from "@doppel/vmm";
+import { currentProcessor } from "./debuggee.ts";
 
 const PAGE = 4096;
 
 function* pieces(machine: VirtualMachine, linear: number, length: number): Generator<{ physical: number; from: number; to: number }> {
-  const { cpu, memory } = machine;
+  const { memory } = machine;
+  const { cpu } = currentProcessor(machine);
   for (let from = 0; from < length; ) {
     const at = cpu.wrap(linear + from);
     const physical = cpu.mmu.peek(at);

@@ -2,6 +2,7 @@
 import type { VirtualMachine } from "@doppel/vmm";
 import { disassemble } from "@doppel/x86";
 import { layout } from "@doppel/cpu";
+import { currentProcessor } from "./debuggee.ts";
 import { readLinear } from "./guest-memory.ts";
 
 const REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"] as const;
@@ -21,7 +22,7 @@ export interface TracedInstruction {
 
 /** The instruction at CS:EIP, before it is executed. */
 export function currentInstruction(machine: VirtualMachine): { address: number; bytes: Uint8Array; text: string } {
-  const { cpu } = machine;
+  const { cpu } = currentProcessor(machine);
   const address = cpu.wrap(cpu.state.segmentBase(layout.CS) + cpu.state.rip);
   const bytes = readLinear(machine, address, LONGEST);
   if (bytes.length === 0) return { address, bytes, text: "(not mapped)" };
@@ -29,7 +30,8 @@ export function currentInstruction(machine: VirtualMachine): { address: number; 
   return { address, bytes: bytes.subarray(0, length), text };
 }
 
-function values({ cpu }: VirtualMachine): Record<string, number> {
+function values(machine: VirtualMachine): Record<string, number> {
+  const { cpu } = currentProcessor(machine);
   return { ...Object.fromEntries(REGISTERS.map((name, n) => [name, cpu.state.gpr32(n)])), eflags: cpu.state.eflags };
 }
 

@@ -1,6 +1,6 @@
 /** Commands behind gdb's `monitor`: what the machine is asked beyond the protocol. The machine stands still meanwhile. */
 import type { Cpu } from "@doppel/cpu";
-import type { Debuggee } from "./debuggee.ts";
+import { currentProcessor, type Debuggee } from "./debuggee.ts";
 import { traceInstructions, traceLine } from "./instruction-trace.ts";
 
 const HELP = `info registers   general and system registers, segments with their hidden parts
@@ -24,9 +24,9 @@ export function monitorCommand(debuggee: Debuggee, line: string): string {
   switch (command) {
     case "help": case "": return HELP;
     case "info":
-      if (words[0] === "registers") return registers(machine.cpu);
+      if (words[0] === "registers") return registers(currentProcessor(machine).cpu);
       if (words[0] === "stats") return `${JSON.stringify(machine.stats(), undefined, 2)}\n`;
-      if (words[0] === "tlb") return tlb(machine.cpu);
+      if (words[0] === "tlb") return tlb(currentProcessor(machine).cpu);
       return "info registers, info tlb or info stats\n";
     case "phys": {
       const address = Number.parseInt(words[0] ?? "", 16);

@@ -2,7 +2,7 @@
  * Where a debugger wants the machine to stop: breakpoints and watchpoints of the host (packets Z0 to Z4), which the guest cannot see:
  * its memory and its debug registers stay as they are. Software and hardware breakpoints are the same thing here.
  */
-import type { HostWatchpoint, Interpreter } from "@doppel/cpu";
+import type { HostWatchpoint, Multiprocessor } from "@doppel/cpu";
 
 /** Types of the Z packets. */
 const SOFTWARE = 0;
@@ -14,12 +14,13 @@ const MOST = 4096;
 
 /** The breakpoints and watchpoints that one debugger has set. Setting one twice is setting it once. */
 export class Stops {
-  private readonly engine: Interpreter;
+  private readonly processors: Multiprocessor;
   private readonly breakpoints = new Map<number, Set<number>>();
   private readonly watchpoints = new Map<string, HostWatchpoint>();
 
-  constructor(engine: Interpreter) {
-    this.engine = engine;
+  /** @param processors that stop: all of them, wherever a guest moves its code */
+  constructor(processors: Multiprocessor) {
+    this.processors = processors;
   }
 
   /** Whether a Z packet's type exists. */
@@ -33,13 +34,13 @@ export class Stops {
     const on = KINDS[type];
     if (on === undefined) {
       const types = this.breakpoints.get(linear) ?? new Set();
-      if (types.size === 0) this.engine.addBreakpoint(linear);
+      if (types.size === 0) for (const { engine } of this.processors.processors) engine.addBreakpoint(linear);
       this.breakpoints.set(linear, types.add(type));
       return true;
     }
     if (length < 1 || length > LONGEST_WATCH) return false;
     this.watchpoints.set(`${type} ${linear} ${length}`, { linear, length, on });
-    this.engine.watch([...this.watchpoints.values()]);
+    this.watch();
     return true;
   }
 
@@ -49,9 +50,9 @@ export class Stops {
       const types = this.breakpoints.get(linear);
       if (types?.delete(type) !== true || types.size > 0) return;
       this.breakpoints.delete(linear);
-      this.engine.removeBreakpoint(linear);
+      for (const { engine } of this.processors.processors) engine.removeBreakpoint(linear);
     } else if (this.watchpoints.delete(`${type} ${linear} ${length}`)) {
-      this.engine.watch([...this.watchpoints.values()]);
+      this.watch();
     }
   }
 
@@ -63,10 +64,15 @@ export class Stops {
 
   /** Takes all away. */
   clear(): void {
-    for (const linear of this.breakpoints.keys()) this.engine.removeBreakpoint(linear);
+    for (const linear of this.breakpoints.keys()) for (const { engine } of this.processors.processors) engine.removeBreakpoint(linear);
     this.breakpoints.clear();
     if (this.watchpoints.size === 0) return;
     this.watchpoints.clear();
-    this.engine.watch([]);
+    this.watch();
+  }
+
+  private watch(): void {
+    const points = [...this.watchpoints.values()];
+    for (const n of this.processors.processors.keys()) this.processors.with(n, ({ engine }) => engine.watch(points));
   }
 }
