@@ -15,7 +15,8 @@ export async function readSource(options: RunOptions, progress: Progress): Promi
   const common = {
     memory: options.memory ?? DEFAULT_MEMORY,
     engine: options.engine,
-    cpu: options.cpu,
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
+    ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
     deterministic: options.deterministic,
     debugExit: options.debugExit,
     noReboot: options.noReboot,
@@ -45,10 +46,11 @@ export async function readSource(options: RunOptions, progress: Progress): Promi
       if (source.name === EMBEDDED) return { ...common, guest: "embedded" };
       const { recipe, boot } = await getGuest(source.name, progress);
       const memory = options.memory ?? recipe.memory;
-      if (boot.kind === "bios") return { ...common, memory, bios: boot.bios, ...(boot.vgaBios ? { vgaBios: boot.vgaBios } : {}) };
+      const cpu = options.cpu ?? (recipe.architecture === "amd64" ? "x86-64" : "i686");
+      if (boot.kind === "bios") return { ...common, cpu, memory, bios: boot.bios, ...(boot.vgaBios ? { vgaBios: boot.vgaBios } : {}) };
       const line = options.append === undefined ? boot.append : `${boot.append} ${options.append}`;
-      if (boot.kind === "multiboot") return { ...common, memory, multiboot: { image: boot.image, modules: boot.modules, append: line } };
-      return { ...common, memory, kernel: { kernel: boot.kernel, ...(boot.initrd ? { initrd: boot.initrd } : {}), append: line } };
+      if (boot.kind === "multiboot") return { ...common, cpu, memory, multiboot: { image: boot.image, modules: boot.modules, append: line } };
+      return { ...common, cpu, memory, kernel: { kernel: boot.kernel, ...(boot.initrd ? { initrd: boot.initrd } : {}), append: line } };
     }
   }
 }

@@ -20,5 +20,5 @@ export async function demo(options: { memory?: string }, host: Host): Promise<nu
     guest = EMBEDDED;
   }
   streams.err(`booting ${guest}; Ctrl-A X quits, Ctrl-A H helps\n`);
-  return run(checkRunOptions({ ...options, guest, engine: "interpreter", cpu: "i686" }), host);
+  return run(checkRunOptions({ ...options, guest, engine: "interpreter" }), host);
 }

@@ -1,14 +1,17 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
 import type { Address, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
-import { parseAddress, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
+import { parseAddress, parseCpus, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
+
+/** Names of the processor models. */
+export type CpuName = "i686" | "x86-64" | "x86-64-v2" | "max";
 
 /** The options as the parser collects them: strings, and flags that are there or not. */
 export interface RawRunOptions {
   kernel?: string; initrd?: string; append?: string;
   multiboot?: string; module?: string[];
   bios?: string; vgabios?: string; guest?: string;
-  memory?: string; engine: "interpreter"; cpu: "i686";
+  memory?: string; engine: "interpreter"; cpu?: CpuName; cpus?: string;
   save?: string; restore?: string;
   serial?: string[]; debugcon?: string;
   gdb?: string; gdbWait?: boolean;
@@ -31,7 +34,10 @@ export interface RunOptions {
   /** RAM in bytes, where it was given. */
   memory?: number;
   engine: "interpreter";
-  cpu: "i686";
+  /** Processor model, where it was given. */
+  cpu?: CpuName;
+  /** Virtual processors, where they were given. */
+  cpus?: number;
   save?: string;
   /** One for each UART, at most four. */
   serial: SerialTarget[];
@@ -61,6 +67,7 @@ export function checkRunOptions(raw: RawRunOptions): RunOptions {
   if (raw.module && source.kind !== "multiboot") throw bad("--module goes with --multiboot.");
   if (raw.append !== undefined && (source.kind === "bios" || source.kind === "restore"))
     throw bad("--append goes with --kernel, --multiboot or --guest: nothing else takes a command line.");
+  if ((raw.cpu !== undefined || raw.cpus !== undefined) && source.kind === "restore") throw bad("--cpu and --cpus do not go with --restore: the saved machine has its processors.");
   if (raw.gdbWait && raw.gdb === undefined) throw bad("--gdb-wait goes with --gdb PORT.");
   const serial = (raw.serial ?? ["stdio"]).map(parseSerial);
   if (serial.length > UARTS) throw bad(`--serial was given ${serial.length} times, and the machine has four serial ports.`);
@@ -70,7 +77,8 @@ export function checkRunOptions(raw: RawRunOptions): RunOptions {
     ...(raw.append === undefined ? {} : { append: raw.append }),
     ...(raw.memory === undefined ? {} : { memory: parseMemory(raw.memory) }),
     engine: raw.engine,
-    cpu: raw.cpu,
+    ...(raw.cpu === undefined ? {} : { cpu: raw.cpu }),
+    ...(raw.cpus === undefined ? {} : { cpus: parseCpus(raw.cpus) }),
     ...(raw.save === undefined ? {} : { save: raw.save }),
     serial,
     ...(raw.debugcon === undefined ? {} : { debugcon: parseDebugConsole(raw.debugcon) }),

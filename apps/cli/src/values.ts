@@ -69,3 +69,10 @@ export function parseModule(text: string): { path: string; args: string } {
   if (path === undefined) throw bad("--module names no file; write it like --module \"initrd.img root=/dev/ram\".");
   return { path, args: text.trim() };
 }
+
+/** Reads `--cpus`. @throws {HostError} `HOST_BAD_VALUE` unless it is 1 to 8. */
+export function parseCpus(text: string): number {
+  const count = Number(text);
+  if (!/^[0-9]+$/.test(text) || count < 1 || count > 8) throw bad(`A machine has 1 to 8 processors, not ${text}; give --cpus a number.`);
+  return count;
+}
