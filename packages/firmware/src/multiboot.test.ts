@@ -67,6 +67,13 @@ describe("section 3.3, boot information", () => {
   });
 });
 
+it("section 3.3: mem_upper counts kilobytes up to the PCI hole when there is more than 2 GiB", () => {
+  const written = new Map<number, Uint8Array>();
+  const { registers } = loadMultiboot({ image: elf(), memorySize: 3 * 2 ** 30, write: (at, bytes) => void written.set(at, bytes) });
+  const area = written.get(registers.ebx - 32)!;
+  expect(new DataView(area.buffer).getUint32(32 + 8, true)).toBe((3 * 2 ** 30 - 0x20000 - MIB) / 1024);
+});
+
 describe("kernels that cannot be booted", () => {
   it.each([
     ["FIRMWARE_BAD_MAGIC", new Uint8Array(4096)],

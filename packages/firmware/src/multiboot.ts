@@ -91,7 +91,7 @@ function information(
   };
   set(0, INFO_MEMORY | INFO_COMMAND_LINE | INFO_MODULES | INFO_MEMORY_MAP | INFO_LOADER_NAME);
   set(4, EBDA >> 10);
-  set(8, (layout.acpiArea - HIGH_MEMORY) >> 10);
+  set(8, (layout.acpiArea - HIGH_MEMORY) >>> 10);
 
   const map = e820Map(layout);
   set(44, map.length * 24);
