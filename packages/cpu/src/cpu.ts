@@ -13,7 +13,7 @@ import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
-import { CS, DS, ES, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SS, STATUS_FAULT, TR } from "./state-layout.ts";
+import { CS, DS, ES, FS, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SS, STATUS_FAULT, TR } from "./state-layout.ts";
 import { EDX } from "./system/architecture.ts";
 import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
@@ -117,6 +117,8 @@ export class Cpu {
   longMode = false;
   /** The last fault came from an address that is not canonical: #GP(0), or #SS(0) where the access was one of the stack. */
   nonCanonical = false;
+  /** Its address, as a signed number; the nearest one where it needs more than 53 bits. */
+  nonCanonicalAddress = 0;
   /** Called when an x87 exception is pending and CR0.NE is clear: FERR#, which a PC wires to IRQ 13. */
   onFpuError: (() => void) | undefined;
   /** Called when a wake-up or a mode change asks the engine to look up from its run; set by the engine. */
@@ -135,7 +137,6 @@ export class Cpu {
     this.apicId = options.apicId ?? 0;
     this.entropy = options.entropy;
     this.msr = new ModelSpecificRegisters(this);
-    this.mmu.tlb.onFlush = () => this.state.nextGeneration();
     this.reset();
   }
 
@@ -324,6 +325,12 @@ export class Cpu {
     this.updateMode();
   }
 
+  /** A data segment was loaded in protected mode: the mode is worked out anew unless it cannot have changed. */
+  segmentLoaded(segment: number): void {
+    if (segment >= FS || ((this.state.mode & MODE_FLAT) !== 0 && segment !== SS && this.#isFlat(segment))) return;
+    this.updateMode();
+  }
+
   /** Works out MODE, TLB_VIEW, STACK_MASK and FPU_TRAP. To be called after every change of what they depend on. */
   updateMode(): void {
     const { state, cr0, cr4 } = this;
@@ -376,12 +383,13 @@ export class Cpu {
 
   /** Base 0 and a 4 GiB length that needs no check, in the four segments that most code uses. */
   #flat(): boolean {
+    return this.#isFlat(DS) && this.#isFlat(CS) && this.#isFlat(ES) && this.#isFlat(SS);
+  }
+
+  #isFlat(segment: number): boolean {
     const { state } = this;
-    for (const segment of [CS, DS, ES, SS]) {
-      const at = SEGMENT + segment * SEGMENT_STRIDE;
-      if (state.segmentBase(segment) !== 0 || state.address(at + SEG_READ_LENGTH) !== TWO_32) return false;
-      if (segment !== CS && state.address(at + SEG_WRITE_LENGTH) !== TWO_32) return false;
-    }
-    return true;
+    const at = SEGMENT + segment * SEGMENT_STRIDE;
+    return state.segmentBase(segment) === 0 && state.address(at + SEG_READ_LENGTH) === TWO_32
+      && (segment === CS || state.address(at + SEG_WRITE_LENGTH) === TWO_32);
   }
 }

@@ -68,7 +68,7 @@ const roundPacked = (callee: IrFunction): Definition => (i) => {
   writeVector(i, 0, result);
 };
 
-/** DPPS, DPPD: bits 7-4 of the immediate choose the products, bits 3-0 where their sum goes; every step rounds and raises. */
+/** DPPS, DPPD: bits 7-4 of the immediate choose the products, bits 3-0 where their sum goes; every step rounds and raises, and the first with an unmasked exception is the last. */
 function dotProduct(format: Format): IrFunction {
   const { count, get, set } = lanesOf(format);
   const { add, mul } = format === F32 ? f32Arithmetic : f64Arithmetic;
@@ -81,15 +81,24 @@ function dotProduct(format: Format): IrFunction {
       b.setVariable(flags, b.or(b.get(flags), b.state("i32_load", FLOAT_FLAGS)));
       return result;
     };
+    const endStage = (): void => b.if(b.and(b.and(b.get(flags), b.not(control)), 0x3f), () => {
+      b.setState("i32_store", FLOAT_FLAGS, b.get(flags));
+      b.return(x);
+    }, undefined, false);
     const zero = (): Value => (format === F32 ? b.i32(0) : b.i64(0));
     const products = Array.from({ length: count }, (_, n) => {
       const product = b.variable(zero());
       b.if(b.and(immediate, 0x10 << n), () => b.setVariable(product, step(mul, get(b, x, n), get(b, y, n))));
       return product;
     });
+    endStage();
     const pair = (n: number): Value => step(add, b.get(products[n]!), b.get(products[n + 1]!));
     const sum = b.variable(pair(0));
-    if (count === 4) b.setVariable(sum, step(add, b.get(sum), pair(2)));
+    if (count === 4) {
+      const upper = b.variable(pair(2));
+      endStage();
+      b.setVariable(sum, step(add, b.get(sum), b.get(upper)));
+    }
     b.setState("i32_store", FLOAT_FLAGS, b.get(flags));
     let result = b.v128(new Uint8Array(16));
     for (let n = 0; n < count; n++) result = set(b, result, n, b.select(b.and(immediate, 1 << n), b.get(sum), zero()));

@@ -157,6 +157,7 @@ export class LinearMemory {
     const cpu = this.#cpu;
     if (!cpu.longMode || (isCanonical(linear) && isCanonical(linear + size - 1))) return true;
     cpu.nonCanonical = true;
+    cpu.nonCanonicalAddress = linear;
     return cpu.fault(VECTOR_GP, 0);
   }
 

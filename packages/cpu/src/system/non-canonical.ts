@@ -41,10 +41,11 @@ function accessesStack(cpu: Cpu): boolean {
   }
   if (decode(bytes, 0, MAX_LENGTH, 8, instruction) !== OK) return false;
   if (instruction.memory && instruction.segment === SS) return true;
-  // An operand elsewhere and a stack: whichever of the two is not canonical.
-  const stack = state.gprAddress(ESP);
-  return PUSHES.has(instruction.form.mnemonic) && !(isCanonical(stack - FRAME) && isCanonical(stack + FRAME));
+  const { mnemonic } = instruction.form;
+  if (mnemonic === "LEAVE") return true; // reads at RBP
+  // An operand elsewhere and a stack: whichever of the two the address is near to.
+  return PUSHES.has(mnemonic) && Math.abs(cpu.nonCanonicalAddress - state.gprAddress(ESP)) <= FRAME;
 }
 
 /** Instructions that use the stack. */
-const PUSHES = new Set(["PUSH", "POP", "CALL", "RET", "CALLF", "RETF", "PUSHF", "POPF", "ENTER", "LEAVE", "IRET"]);
+const PUSHES = new Set(["PUSH", "POP", "CALL", "RET", "CALLF", "RETF", "PUSHF", "POPF", "ENTER", "IRET"]);
