@@ -13,12 +13,14 @@ import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { encodeRecord, R_HANDLER, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
-import { CS, GENERATION, STATE } from "./state-layout.ts";
+import { CS, GENERATION, GLOBAL_GENERATION, STATE } from "./state-layout.ts";
 
 /** The part of the mode key that decides how bytes become records. */
 const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG | MODE_SINGLE;
 const MAX_INSTRUCTIONS = 64;
 const MAX_LENGTH = 15;
+/** Bit of the numbers of GLOBAL_GENERATION. */
+const GLOBAL = 1 << 30;
 
 /** Instructions behind which the next one is not simply the following bytes. */
 const ENDS = new Set([
@@ -51,6 +53,10 @@ export class CodeCache implements WriteObserver {
   record = 0;
   /** What GENERATION in the hot state must be while this cache is in use. */
   generation = 1;
+  /** The same for GLOBAL_GENERATION. */
+  globalGeneration = GLOBAL;
+  /** After `find` returned `FOUND`: the block lies on a global page. */
+  global = false;
   /** Takes write permission for a frame out of the TLB; of every vCPU's, where there are several. */
   revokeWrite: (frame: Frame) => void;
   /** Instructions decoded since construction. */
@@ -94,6 +100,8 @@ export class CodeCache implements WriteObserver {
     const { cpu } = this;
     const host = cpu.linear.fetch(linear);
     if (host === FETCH_FAULT) return FETCH_FAULTED;
+    // A block of one page only: a second page may be mapped otherwise.
+    this.global = cpu.mmu.tlb.isGlobal(cpu.mmu.viewOf(cpu.state.cpl === 3), linear) && (linear & 0xfff) + MAX_LENGTH <= PAGE_SIZE;
     const mode = cpu.state.mode & CODE_KEY;
     if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
     const key = host * 1024 + mode;
@@ -310,11 +318,18 @@ export class CodeCache implements WriteObserver {
     });
   }
 
-  /** Makes every entry of the jump cache stale. */
-  outdate(): void {
-    // Never 0: the cache's empty entries carry that.
-    this.generation = (this.generation + 1) & 0x7fff_ffff || 1;
+  /** Makes every entry of the jump cache stale; with `localOnly`, those of global pages stay. */
+  outdate(localOnly = false): void {
+    // Two spaces of numbers, neither with 0: the cache's empty entries carry that.
+    this.generation = (this.generation + 1) & (GLOBAL - 1) || 1;
+    if (!localOnly) this.globalGeneration = ((this.globalGeneration + 1) & (GLOBAL - 1)) | GLOBAL;
+    this.publish();
+  }
+
+  /** Puts the generations into the hot state: generated code compares them. */
+  publish(): void {
     this.view.setInt32(STATE + GENERATION, this.generation, true);
+    this.view.setInt32(STATE + GLOBAL_GENERATION, this.globalGeneration, true);
   }
 
   /** Drops everything; the records' region is free again. */

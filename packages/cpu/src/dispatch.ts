@@ -9,14 +9,15 @@
  *     fault: store RIP, return      lookUp: search the jump cache, else store RIP and return
  *     next: record += 32, dispatch
  *
- * Jump cache: 4096 entries of 16 bytes, chosen by the linear address: { linear, MODE, GENERATION, record }.
+ * Jump cache: 16384 entries of 16 bytes, chosen by the linear address: { linear, MODE, GENERATION or
+ * GLOBAL_GENERATION, record }.
  */
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
 import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT } from "./mode.ts";
-import { BUDGET, CS, GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -32,7 +33,7 @@ export const EXIT_LOOKUP = 2;
 /** Handler number of the record behind a block, and of invalidated records: look the instruction up again. */
 export const HANDLER_END = 0;
 
-export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_CACHE_ENTRIES = 16384;
 export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
 
 /** Where `from` and the old `delta` wait while TypeScript decodes a block. */
@@ -156,7 +157,9 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean): Generat
   f.get(h).memory(OP.i32_load, 4);
   load(MODE).op(OP.i32_xor).op(OP.i32_or);
   f.get(h).memory(OP.i32_load, 8);
-  load(GENERATION).op(OP.i32_xor).op(OP.i32_or);
+  load(GENERATION).op(OP.i32_ne);
+  f.get(h).memory(OP.i32_load, 8);
+  load(GLOBAL_GENERATION).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
   if (long) {
     // Canonical addresses that share their low half differ in the high one; the record keeps no more than the low, so compare signs.
     f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64).get(h).memory(OP.i32_load, JUMP_CACHE_SIZE).op(OP.i32_xor).op(OP.i32_or);

@@ -29,15 +29,18 @@ C7 /0 rm2
 0F AF,69,6B rm
 0F B1,0F C1 m
 F6 /0,F7 /0,F7 /2,F7 /3,F7 /4,F7 /5,F7 /6,F7 /7 rm
-FE /0,FE /1,FF /0,FF /1 m
+FE /0,FE /1 m
+FF /0,FF /1 mf
 FF /2,FF /4,FF /6 rm
-C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /5,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F A4,0F AC,0F A5,0F AD r
+C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F A4,0F AC,0F A5,0F AD r
+C1 /5 r2
 0F A3,0F AB,0F B3,0F BC,0F BD,0F BA /4 r
 0F A3,0F BA /4 m
-68,6A,98,99,C3,C2,C9,E8,E9,EB,90,FC n
+90 n2
+68,6A,98,99,C3,C2,C9,E8,E9,EB,FC n
 70+cc,0F 80+cc n
 0F 90+cc r
-0F 40+cc r
+0F 40+cc rm
 0F C8+r n
 A4,A5,AA,AB,AC n
 `;
@@ -57,17 +60,17 @@ A8,A9 n 24
  * handler. Moves, addresses and arithmetic without memory writes in the first place, so that a pair rarely faults halfway.
  */
 const FIRST = `
-8B rm
+8B,0F B7 rm
 89 rm
-01,29,31,0F AF,C1 /4,C1 /5,0F B7,0F B6 r
+01,29,31,11,0F AF,C1 /1,C1 /4,C1 /5,0F B6 r
 81 /0,83 /0 r
 8D m
 50+r,58+r,B8+r n
 `;
 const SECOND = `
-8B rm
+8B,0F B7 rm
 89 rm
-01,29,31,0F AF,C1 /4,C1 /5,C1 /7,0F B7,0F B6 r
+01,29,31,39,11,0F AF,C1 /1,C1 /4,C1 /5,C1 /7,0F B6 r
 03 m
 81 /0,83 /0 r
 8D m

@@ -5,7 +5,7 @@
 import {
   AUX_AF, AUX_CF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, CPL, EFLAGS_REST, FAULT_ADDRESS, FAULT_CODE, FAULT_HAS_CODE,
   FAULT_VECTOR, FLAG_AUX, FLAG_RESULT, FLOAT_SCRATCH, FPR, FPR_STRIDE, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_STATUS,
-  FPU_TAGS, FPU_TRAP, GENERATION, GPR, MODE, MXCSR, RIP, SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT,
+  FPU_TAGS, FPU_TRAP, GPR, MODE, MXCSR, RIP, SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT,
   SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, STACK_MASK, STATE, STATE_SIZE, TLB_VIEW, XMM, XMM_STRIDE,
 } from "./state-layout.ts";
 
@@ -364,20 +364,13 @@ export class HotState {
     return this.#bytes.slice();
   }
 
-  /** Takes all bytes from a copy, but GENERATION: that only ever counts up. */
+  /** Takes all bytes from a copy. */
   load(bytes: Uint8Array): void {
-    const generation = this.#words[GENERATION >> 2];
     this.#bytes.set(bytes.subarray(0, STATE_SIZE));
-    this.#words[GENERATION >> 2] = generation + 1;
   }
 
-  /** Sets every byte to zero, but GENERATION. */
+  /** Sets every byte to zero. */
   clear(): void {
     this.load(new Uint8Array(STATE_SIZE));
-  }
-
-  /** Looked-up code is stale: translations were forgotten. */
-  nextGeneration(): void {
-    this.#words[GENERATION >> 2] += 1;
   }
 }

@@ -14,7 +14,7 @@ import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { BUDGET, CS, GENERATION, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { BUDGET, CS, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
@@ -107,7 +107,7 @@ export class Interpreter implements Engine, HandlerTable {
     const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHES_SIZE + size), size: JUMP_CACHES_SIZE + size };
     this.jumpCache = base;
     this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHES_SIZE, whole - JUMP_CACHES_SIZE);
-    cpu.mmu.tlb.onFlush = () => this.code.outdate();
+    cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
     cpu.onActivity = () => this.endVisit();
     cpu.onWatch = (point) => {
       this.watchHit ??= point;
@@ -341,7 +341,7 @@ export class Interpreter implements Engine, HandlerTable {
     // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
     if (slice === 1) words[mode]! |= MODE_SINGLE;
     words[(STATE + CONTROL_FROM) >> 2] = 0;
-    words[(STATE + GENERATION) >> 2] = this.code.generation;
+    this.code.publish();
     words[(STATE + JUMP_CACHE) >> 2] = this.jumpCache;
     this.inside = true;
     this.slice = slice;
@@ -375,7 +375,7 @@ export class Interpreter implements Engine, HandlerTable {
     const { words } = this;
     words[at >> 2] = low;
     words[(at >> 2) + 1] = words[(STATE + MODE) >> 2]!;
-    words[(at >> 2) + 2] = words[(STATE + GENERATION) >> 2]!;
+    words[(at >> 2) + 2] = this.code.global ? this.code.globalGeneration : this.code.generation;
     words[(at >> 2) + 3] = this.code.record;
     words[(at + JUMP_CACHE_SIZE) >> 2] = Math.floor(linear / 0x1_0000_0000);
   }

@@ -45,8 +45,11 @@ const LISTED_GLOBAL = 2;
 export class Tlb {
   /** Address of view 0 in linear memory. */
   readonly base: number;
-  /** Called whenever translations become invalid: what was looked up through them must be looked up again. */
-  onFlush: () => void = () => {};
+  /**
+   * Called whenever translations become invalid: what was looked up through them must be looked up again. With `localOnly`,
+   * those of global pages stay.
+   */
+  onFlush: (localOnly: boolean) => void = () => {};
   /** Fills since construction, for statistics. */
   fills = 0;
   readonly #words: Int32Array;
@@ -102,7 +105,8 @@ export class Tlb {
 
   /** Forgets everything. */
   flush(): void {
-    this.flushLocal(); // calls onFlush
+    this.flushLocal();
+    this.onFlush(false);
     for (let i = 0; i < this.#sharedCount; i += 1) {
       const slot = this.#shared[i];
       this.#clear(slot);
@@ -114,7 +118,7 @@ export class Tlb {
 
   /** Forgets every page that is not global (a CR3 load). */
   flushLocal(): void {
-    this.onFlush();
+    this.onFlush(true);
     for (let i = 0; i < this.#localCount; i += 1) {
       const slot = this.#local[i];
       if (!this.#global[slot]) this.#clear(slot);
@@ -125,7 +129,7 @@ export class Tlb {
 
   /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
   flushPage(linear: number): void {
-    this.onFlush();
+    this.onFlush(false);
     for (let view = 0; view < TLB_VIEWS; view += 1) {
       const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
       if (this.#page(slot) === linear - (linear & 0xfff)) this.#clear(slot);
@@ -147,10 +151,15 @@ export class Tlb {
 
   /** Forgets every entry that points to a machine frame (the frame is given to another page). */
   evictFrame(frame: number): void {
-    this.onFlush();
+    this.onFlush(false);
     this.#eachUsed((slot) => {
       if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#clear(slot);
     });
+  }
+
+  /** Whether the entry of a linear address, which must be valid, is of a global page. */
+  isGlobal(view: number, linear: number): boolean {
+    return this.#global[view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))] === 1;
   }
 
   /** Calls `visit` for each valid entry, in order of slot: the monitor's `info tlb`. */

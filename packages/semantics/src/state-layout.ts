@@ -62,6 +62,8 @@ export const FAULT_ADDRESS = 0x0e8;
 export const JUMP_CACHE = 0x0f0;
 /** Counts what makes looked-up code stale: TLB flushes and invalidated code (i32). */
 export const GENERATION = 0x0f4;
+/** The same for code on global pages, which a flush of the others leaves alone; its numbers are never those of GENERATION. */
+export const GLOBAL_GENERATION = 0x0f8;
 
 export const SEGMENT = 0x100;
 export const SEGMENT_STRIDE = 48;

@@ -111,7 +111,7 @@ export function loadSegment(cpu: Cpu, segment: number, selector: number): boolea
     : loadDataSegment(cpu, segment, selector, VECTOR_GP);
   if (!ok) return false;
   if (segment === SS) cpu.shadowStack();
-  cpu.updateMode();
+  cpu.segmentLoaded(segment);
   return true;
 }
 
