@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostError } from "./index.ts";
 import { dataMember } from "./debian-package.ts";
-import { cacheFolder, extractFromDeb, findRecipe, getGuest, isCached, readInput, sha256, writeOutput } from "./index.ts";
+import { cacheFolder, extractFromDeb, findRecipe, getGuest, isCached, readInput, recipes, sha256, writeOutput } from "./index.ts";
 
 /** An archive with boot/vmlinuz-1, which says "hello from xz". */
 const XZ = "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AIZdABcLyMfqmSTcUnKv46bKZHONS5U0ZKv9U277VZZDnqr6vJ3M9hoimfDeQ+WTZekkN+75oisQGDtByfwdR5XC8fgHK85N/+wjfWUaVSPfg+937ATjzYKMEIa7ujJZT71eSP5HlDeASyC6G2KaFv2Oawz6iGuK/eZ9aD/rHcsxJZL007UsiUgAAAAA5mLpS6dSm6gAAaIBgFAAAAPVBCuxxGf7AgAAAAAEWVo=";
@@ -79,6 +79,19 @@ describe("guests", () => {
     const guest = await getGuest("seabios", () => expect.unreachable());
     expect(guest.boot).toMatchObject({ kind: "bios" });
     expect(guest.packages[0]!.version).toBe("1");
+  });
+  it("know how Xen starts: unpacked, with Debian's kernel and a RAM disk as modules, each with a name in front", () => {
+    const { boot, architecture } = findRecipe("xen-4.17");
+    const made = boot({ xen: gzipSync("hypervisor"), kernel: Buffer.from("kernel"), busybox: Buffer.from("busybox") });
+    if (made.kind !== "multiboot") throw new Error("Xen starts by multiboot");
+    expect([architecture, Buffer.from(made.image).toString(), made.append.split(" ")[0]]).toEqual(["amd64", "hypervisor", "xen"]);
+    expect(made.modules.map(({ args }) => args)).toEqual(["vmlinuz console=hvc0", "initrd"]);
+    expect(Buffer.from(made.modules[0]!.data).toString()).toBe("kernel");
+  });
+  it("are for one architecture each, and have names of their own", () => {
+    expect(new Set(recipes.map(({ name }) => name)).size).toBe(recipes.length);
+    expect(recipes.filter(({ architecture }) => architecture === "amd64").map(({ name }) => name))
+      .toEqual(["debian-12-amd64", "debian-12-installer-amd64", "memtest86+x64", "xen-4.17"]);
   });
   it("are refused when a cached file has changed", async () => {
     writeFileSync(install(), "another");
