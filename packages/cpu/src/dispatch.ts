@@ -16,7 +16,7 @@ import { type FunctionBuilder, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
 import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
-import { MODE_FLAT } from "./mode.ts";
+import { MODE_FLAT, MODE_LONG } from "./mode.ts";
 import { BUDGET, CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
@@ -35,6 +35,9 @@ export const HANDLER_END = 0;
 
 export const JUMP_CACHE_ENTRIES = 16384;
 export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
+
+/** What the mode key of an entry of the jump cache is changed by when it is of 64-bit code. */
+export const LONG_ENTRY = 1 << 30;
 
 /** Where `from` and the old `delta` wait while TypeScript decodes a block. */
 export const CONTROL_FROM = RUN_CONTROL + 4;
@@ -155,7 +158,10 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean): Generat
   low();
   f.op(OP.i32_xor);
   f.get(h).memory(OP.i32_load, 4);
-  load(MODE).op(OP.i32_xor).op(OP.i32_or);
+  load(MODE);
+  // An instruction may have changed from one kind of code to the other: what is known of that is not for this function.
+  if (long) f.i32(LONG_ENTRY).op(OP.i32_xor);
+  f.op(OP.i32_xor).op(OP.i32_or);
   f.get(h).memory(OP.i32_load, 8);
   load(GENERATION).op(OP.i32_ne);
   f.get(h).memory(OP.i32_load, 8);
@@ -175,6 +181,13 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean): Generat
   f.get(from).get(record).memory(OP.i32_store, R_LINK).end();
   f.i32(0).set(from).end();
   f.get(linear).set(delta).br(dispatch).end();
+  if (!long) {
+    // In 64-bit mode now: RIP stands in the state, and has more bits than are at hand here.
+    load(MODE).i32(MODE_LONG).op(OP.i32_and).if();
+    f.i32(0).i32(0).memory(OP.i32_store, STATE + CONTROL_FROM);
+    leave(EXIT_LOOKUP);
+    f.end();
+  }
   storeRip(() => f.get(ip));
   f.i32(0).get(from).memory(OP.i32_store, STATE + CONTROL_FROM);
   f.i32(0).get(delta).memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);

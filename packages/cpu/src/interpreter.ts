@@ -9,7 +9,7 @@ import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
-import { CONTROL_FROM, compiledDispatch, EXIT_FAULT, EXIT_LOOKUP, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE } from "./dispatch.ts";
+import { CONTROL_FROM, compiledDispatch, EXIT_FAULT, EXIT_LOOKUP, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./dispatch.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
@@ -374,7 +374,8 @@ export class Interpreter implements Engine, HandlerTable {
     const at = this.jumpCache + (((low ^ (low >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 4);
     const { words } = this;
     words[at >> 2] = low;
-    words[(at >> 2) + 1] = words[(STATE + MODE) >> 2]!;
+    const mode = words[(STATE + MODE) >> 2]!;
+    words[(at >> 2) + 1] = (mode & MODE_LONG) !== 0 ? mode ^ LONG_ENTRY : mode;
     words[(at >> 2) + 2] = this.code.global ? this.code.globalGeneration : this.code.generation;
     words[(at >> 2) + 3] = this.code.record;
     words[(at + JUMP_CACHE_SIZE) >> 2] = Math.floor(linear / 0x1_0000_0000);

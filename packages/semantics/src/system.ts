@@ -81,12 +81,12 @@ const verify = (helper: string): Definition => (i) => {
   setZero(i, i.state("i32_load", SCRATCH + 8));
 };
 
-/** LAR, LSL: value in the scratch state, and behind it whether it is valid. */
+/** LAR, LSL: value in the scratch state, and behind it whether it is valid; if not, the register keeps all its bits. */
 const query = (helper: string): Definition => (i) => {
   i.helper("checkProtected");
   i.helper(helper, [i.zeroExtend(i.read(1), 2)]);
   const valid = i.state("i32_load", SCRATCH + 8);
-  i.write(0, i.select(valid, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH), i.read(0)));
+  i.if(valid, () => i.write(0, i.state(i.size(0) === 8 ? "i64_load" : "i32_load", SCRATCH)));
   setZero(i, valid);
 };
 

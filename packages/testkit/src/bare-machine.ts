@@ -2,7 +2,7 @@
  * The least machine that runs code: a CPU, an interpreter and RAM, with a bus that records port writes. Tests put bytes into
  * memory, set registers, and run an exact number of instructions.
  */
-import { type Bus, Cpu, Interpreter, type InterpreterOptions } from "@doppel/cpu";
+import { type Bus, Cpu, type CpuModel, Interpreter, type InterpreterOptions } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 
@@ -15,6 +15,8 @@ export interface BareMachineOptions {
   readonly interrupts?: InterpreterOptions["interrupts"];
   /** Functions that take the place of the processor's own helpers, by name. */
   readonly helpers?: InterpreterOptions["helpers"];
+  /** The processor's model; `i686` when absent. */
+  readonly model?: CpuModel;
 }
 
 /** A CPU with RAM and nothing else. */
@@ -43,7 +45,7 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   const frames = new Frames(arena, ram / PAGE_SIZE);
   const physical = new PhysicalMap(frames);
   physical.addRam(0, ram);
-  const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus });
+  const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus, ...(options.model === undefined ? {} : { model: options.model }) });
   const engine = new Interpreter({
     cpu, frames, recordsSize, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
     ...(options.helpers === undefined ? {} : { helpers: options.helpers }),

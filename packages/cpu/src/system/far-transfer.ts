@@ -213,7 +213,7 @@ export function farReturn(cpu: Cpu, size: number, popBytes: number): boolean {
     cpu.updateMode();
     return true;
   }
-  return outerReturn(cpu, stack, size, selector, target, offset, popBytes);
+  return outerReturn(cpu, stack, size, selector, target, offset, popBytes, false);
 }
 
 /** The checks on CS that RETF and IRET share. */
@@ -229,10 +229,10 @@ export function readReturnCode(cpu: Cpu, selector: number, target: Descriptor): 
 
 /**
  * The second half of RETF and IRET to an outer level, and of every IRET in 64-bit mode: SS:rSP from the stack, then CS, and the data
- * segments' check. SS may be null where 64-bit code outside level 3 goes on.
+ * segments' check. SS may be null where 64-bit code outside level 3 goes on; IRET looks at its RPL then.
  */
 export function outerReturn(
-  cpu: Cpu, stack: Stack, size: number, selector: number, target: Descriptor, offset: number, popBytes: number,
+  cpu: Cpu, stack: Stack, size: number, selector: number, target: Descriptor, offset: number, popBytes: number, interrupt: boolean,
 ): boolean {
   const { state, linear } = cpu;
   const level = selector & 3;
@@ -244,7 +244,7 @@ export function outerReturn(
   const descriptor = new Descriptor();
   const long = cpu.ia32e && target.isLong;
   if (isNull(stackSelector)) {
-    if (!long || level === 3 || (stackSelector & 3) !== level) return cpu.fault(VECTOR_GP, 0);
+    if (!long || level === 3 || (interrupt && (stackSelector & 3) !== level)) return cpu.fault(VECTOR_GP, 0);
   } else if (!readStackDescriptor(cpu, stackSelector, level, VECTOR_GP, descriptor)) return false;
   if (!checkOffset(cpu, target, offset) || !markAccessed(cpu, target)) return false;
   if (isNull(stackSelector)) setNull(cpu, SS, stackSelector);

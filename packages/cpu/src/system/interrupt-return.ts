@@ -87,7 +87,7 @@ function protectedReturn(cpu: Cpu, size: number): boolean {
   if (cpl === 0) changeable |= EFLAGS_IOPL | EFLAGS_VIF | EFLAGS_VIP;
   const level = selector & 3;
   if (level > cpl || cpu.longMode) {
-    if (!outerReturn(cpu, stack, size, selector, target, offset, 0)) return false;
+    if (!outerReturn(cpu, stack, size, selector, target, offset, 0, true)) return false;
   } else {
     if (!checkOffset(cpu, target, offset) || !markAccessed(cpu, target)) return false;
     stack.setPointer();
