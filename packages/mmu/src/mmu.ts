@@ -116,6 +116,17 @@ export class Mmu {
       this.host = hit;
       return true;
     }
+    if (access === WRITE) {
+      const page = this.tlb.storePage(view, linear);
+      if (page >= 0) {
+        const direct = this.#physical.writable(page);
+        this.physical = page * 4096 + (linear & 0xfff);
+        this.mmio = false;
+        this.host = direct ? this.#physical.hostAddress(page) + (linear & 0xfff) : -1;
+        if (direct) this.tlb.grantWrite(view, linear);
+        return true;
+      }
+    }
     return this.#fill(view, linear, access, user);
   }
 
@@ -154,10 +165,12 @@ export class Mmu {
     // What SMAP or SMEP refuses has no tag, though another kind of access has filled the entry.
     const prevented = !user && result.user;
     const data = view !== VIEW_CHECKED && !(prevented && mode.accessPrevention && !mode.accessOpen) && !this.#watched.includes(linear - (linear & 0xfff));
-    const writable = data && direct && result.dirty && (result.write || (!user && !mode.writeProtect));
+    const permitted = data && result.dirty && (result.write || (!user && !mode.writeProtect));
     const execute = result.execute && !(prevented && mode.executionPrevention);
     if (data || execute) {
-      this.tlb.fill(view, linear, data, writable, execute, hostPage, this.#physical.frameOf(page), result.global, result.pageShift);
+      this.tlb.fill(
+        view, linear, data, permitted && direct, execute, hostPage, this.#physical.frameOf(page), result.global, result.pageShift, permitted ? page : -1,
+      );
     }
     return true;
   }

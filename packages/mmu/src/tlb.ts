@@ -56,6 +56,8 @@ export class Tlb {
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
   readonly #listed = new Uint8Array(SLOTS);
+  /** Physical page behind a slot whose translation permits writes and is dirty, or -1: holds also while the write tag is withheld. */
+  readonly #storePage = new Float64Array(SLOTS).fill(-1);
   readonly #local = new Uint16Array(SLOTS);
   readonly #shared = new Uint16Array(SLOTS);
   #localCount = 0;
@@ -82,10 +84,28 @@ export class Tlb {
     return (this.#words[at + 6] >>> 0) + (linear & 0xfff);
   }
 
-  /** Enters a page. Tags not asked for become invalid. */
+  /**
+   * Physical page of a linear address that the entry permits to be written, or -1. A watched frame has no write tag, but its
+   * entry still is the translation: whether somebody watches must not decide whether the tables are walked again.
+   */
+  storePage(view: number, linear: number): number {
+    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+    return this.#storePage[slot] >= 0 && this.#page(slot) === linear - (linear & 0xfff) ? this.#storePage[slot] : -1;
+  }
+
+  /** Makes the write tag of an entry valid again: nobody watches its frame any more. */
+  grantWrite(view: number, linear: number): void {
+    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+    this.#tag(slot * WORDS + 2, slot, true, linear & ~0xfff, Math.floor(linear / TWO_32));
+  }
+
+  /**
+   * Enters a page. Tags not asked for become invalid.
+   * @param storePage the physical page when the translation permits writes and is dirty, else -1
+   */
   fill(
     view: number, linear: number, read: boolean, write: boolean, execute: boolean,
-    host: number, frame: number, global: boolean, pageShift: number,
+    host: number, frame: number, global: boolean, pageShift: number, storePage = -1,
   ): void {
     const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
     const at = slot * WORDS;
@@ -98,6 +118,7 @@ export class Tlb {
     this.#words[at + 7] = frame;
     this.#shift[slot] = pageShift;
     this.#global[slot] = global ? 1 : 0;
+    this.#storePage[slot] = storePage;
     if (pageShift > 12) this.#large = true;
     this.#list(slot, global);
     this.fills += 1;
@@ -211,6 +232,7 @@ export class Tlb {
     this.#tag(at + 4, slot, false, 0, 0);
     this.#words[at + 7] = -1;
     this.#global[slot] = 0;
+    this.#storePage[slot] = -1;
   }
 
   /** The page of a slot: that of whichever tag is valid, or the invalid tag's. */
