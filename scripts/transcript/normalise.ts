@@ -23,7 +23,7 @@ const MESSAGE = /^\[ *\d+\.\d+\] /;
 
 /** QEMU has caches of other sizes, a microcode revision, no VME, no leaves 5 to 16h, and does not tell the width of virtual addresses. */
 function processor(line: string): string[] {
-  if (/^(cache size|microcode|address sizes)\b/.test(line)) return [];
+  if (/^(cpuid level|cache size|microcode|address sizes)\b/.test(line)) return [];
   return [normaliseLine(line).replace(/^flags.*/, (flags) => flags.replace(" vme ", " ").replace(" tsc_known_freq ", " "))];
 }
 

@@ -53,6 +53,22 @@ test("a machine is saved while it runs and goes on in another", async () => {
   expect((await otherEnd).kind).toBe("power-off");
 });
 
+test("a guest that resets the machine again and again leaves the host its turns", async () => {
+  // Multiboot 0.6.96 header with load addresses, then LIDT of an empty table and INT3: a triple fault at each start.
+  const at = 0x100000;
+  const image = new Uint8Array(4096);
+  const words = new Uint32Array(image.buffer);
+  words.set([0x1badb002, 0x10000, -(0x1badb002 + 0x10000), at, at, at + 4096, at + 4096, at + 32]);
+  image.set([0x0f, 0x01, 0x1d, 0x40, 0x00, 0x10, 0x00, 0xcc], 32);
+  const vm = await createVm({ multiboot: { image }, memory: 16 << 20 });
+  const end = vm.run();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  vm.stop();
+  expect((await end).kind).toBe("stopped");
+  const strict = await createVm({ multiboot: { image }, memory: 16 << 20, noReboot: true });
+  expect((await strict.run()).kind).toBe("triple-fault");
+});
+
 test("bad options say what to do", async () => {
   await expect(createVm({})).rejects.toThrow(/exactly one thing to boot/);
   await expect(createVm({ guest: "embedded", memory: 12345 })).rejects.toThrow(/multiple of 4 KiB/);

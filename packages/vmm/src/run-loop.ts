@@ -69,6 +69,8 @@ export class RunLoop {
   /** Runs until `end` is called or the engine reports something that only its caller can decide. */
   async run(): Promise<Exit> {
     this.ended = false;
+    // A guest that resets itself at once comes here again and again, and the host must still be able to end it.
+    await this.pace.yield();
     let lastTurn = this.now();
     for (;;) {
       this.clock.runDue();
