@@ -3,7 +3,7 @@
  * pages are in the TLB and nothing watches them. The last iteration, and everything special, is left to the instruction
  * itself, so that faults, flags and counts are its own.
  */
-import { TLB_READ_TAG, TLB_WRITE_TAG, VIEW_SUPERVISOR } from "@doppel/mmu";
+import { TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
 import type { Arena } from "@doppel/memory";
 import type { Cpu } from "./cpu.ts";
 import { BUDGET, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
@@ -45,7 +45,7 @@ function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolea
   // In 64-bit mode there are no limits, and a non-canonical address is in no TLB.
   const length = cpu.longMode ? Infinity : state.address(segmentPlace + (write ? SEG_WRITE_LENGTH : SEG_READ_LENGTH));
   const linear = cpu.wrap(state.segmentBase(segment) + offset);
-  const view = state.cpl === 3 ? cpu.mmu.userView : VIEW_SUPERVISOR;
+  const view = cpu.mmu.viewOf(state.cpl === 3);
   const host = cpu.mmu.tlb.lookup(view, linear, write ? TLB_WRITE_TAG : TLB_READ_TAG);
   if (host < 0) return undefined;
   return { host, room: Math.min(toPageEnd(linear), cpu.longMode ? Infinity : length - offset) };

@@ -136,6 +136,7 @@ export class Cpu {
     this.timestamp = options.timestamp ?? (() => 0);
     this.apicId = options.apicId ?? 0;
     this.entropy = options.entropy;
+    this.random ^= Math.imul(this.apicId, 0x9e3779b9);
     this.msr = new ModelSpecificRegisters(this);
     this.reset();
   }

@@ -41,6 +41,8 @@ export interface Surroundings {
   readonly bus: Bus;
   readonly timestamp: () => number;
   readonly model: CpuModel;
+  /** 32 random bits for RDRAND; when absent, each processor has a generator of its own. */
+  readonly entropy?: () => number;
   readonly selected: (index: number) => void;
 }
 
@@ -51,6 +53,7 @@ export function makeProcessors(regions: readonly Region[], around: Surroundings)
     const { tlb, code } = regions[n]!;
     const cpu = new Cpu({
       buffer: arena.buffer, tlbBase: tlb, physical: around.physical, model: around.model, timestamp: around.timestamp, bus: around.bus, apicId: n,
+      ...(around.entropy === undefined ? {} : { entropy: around.entropy }),
     });
     return { cpu, engine: new Interpreter({ cpu, frames: around.frames, region: code }) };
   }, around.selected);

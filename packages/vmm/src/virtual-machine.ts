@@ -140,6 +140,7 @@ export class VirtualMachine {
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
     this.processors = makeProcessors(regions, {
       frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? DEFAULT_CPU], timestamp: () => this.clock.now(),
+      ...(counted === undefined ? { entropy: () => crypto.getRandomValues(new Uint32Array(1))[0]! } : {}),
       bus: {
         readPort: (port, size) => late.bus!.readPort(port, size), writePort: (port, size, value) => late.bus!.writePort(port, size, value),
         readMmio: (at, size) => late.bus!.readMmio(at, size), writeMmio: (at, size, value) => late.bus!.writeMmio(at, size, value),
