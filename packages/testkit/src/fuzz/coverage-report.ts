@@ -29,7 +29,6 @@ export function coverageSummary(coverage: Coverage, forms: readonly Form[], seco
     `${coverage.programs} programs, ${coverage.instructions} instructions retired outside fault handlers (a REP once), ${coverage.faults} faults`,
     `${coverage.executed} instructions over all runs in ${seconds.toFixed(1)} s: ${(coverage.executed / seconds / 1e6).toFixed(2)} MIPS, machines, checks and hashes included`,
     `${forms.length - unreached(coverage, forms).length} of ${forms.length} forms reached; ${coverage.stale} programs whose slices differ by stale translations (SDM volume 3, 4.10.2.3)`,
-    ...(coverage.staleRestored.length === 0 ? [] : [`stale translations differ behind a restore in: ${coverage.staleRestored.join(", ")}`]),
     "Instructions by the mode that their program began in:", ...modes,
   ].join("\n");
 }
