@@ -1,13 +1,15 @@
 /**
  * What a BIOS leaves in memory for a kernel that is started without one: the BIOS data area (IBM PC/AT Technical Reference,
- * "BIOS Data Area"), the extended one, the MP table and the ACPI tables.
+ * "BIOS Data Area"), the extended one, interrupt vectors and services, the MP table and the ACPI tables.
  *
+ *   0_0000  interrupt vectors    f_e000  their services
  *   0_0400  BIOS data area       f_0000  "RSD PTR "      f_0100  "_MP_" and its table      acpiArea  the other ACPI tables
  */
 import type { PhysicalWrite } from "./entry-state.ts";
 import { buildAcpiTables, placeAcpiTables } from "./acpi-tables.ts";
+import { biosServices } from "./bios-services.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { BIOS_SEGMENT, EBDA, layoutMemory } from "./memory-map.ts";
+import { BIOS_SEGMENT, EBDA, e820Map, layoutMemory } from "./memory-map.ts";
 import { buildMpTable } from "./mp-table.ts";
 
 const BIOS_DATA = 0x400;
@@ -40,6 +42,9 @@ export function installTables(options: FirmwareTables): { rsdp: number; root: Ui
   write(layout.acpiArea, acpi.tables);
   write(BIOS_SEGMENT, acpi.rsdp);
   write(MP_TABLE, buildMpTable(MP_TABLE, cpus));
+  const services = biosServices(e820Map(layout));
+  write(0, services.vectors);
+  write(services.base, services.code);
   write(BIOS_DATA, biosData(serialPorts));
   // The first byte of the extended area is its size in KiB.
   write(EBDA, Uint8Array.of(1));
