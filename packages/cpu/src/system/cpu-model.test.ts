@@ -1,0 +1,105 @@
+/**
+ * CPUID says what there is (SDM volume 2, CPUID): every instruction of a feature that a model announces runs, and every one of a
+ * feature that it does not is #UD, or what the same bytes are without it.
+ */
+import { bareMachine } from "@doppel/testkit";
+import {
+  CPUID_1_ECX_PCID, CPUID_1_ECX_XSAVE, CPUID_7_EBX_SMAP, CPUID_7_EBX_SMEP, CR4_OSXSAVE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, DESCRIPTOR_L, FORMS, type Form,
+} from "@doppel/x86";
+import { describe, expect, test } from "vitest";
+import { featuresOf } from "../features.ts";
+import { CPU_MODELS, cpuidLeaf, type CpuModel } from "./cpu-model.ts";
+
+const CODE = 0x1000;
+const DATA = 0x8000;
+const EDI = 7;
+const PREFIX_BYTES: Record<string, number> = { "66": 0x66, "F3": 0xf3, "F2": 0xf2 };
+
+/** The bytes of a form: registers 0 and 1, or memory at [rDI]; immediates are zero. */
+function encode(form: Form, long: boolean): number[] {
+  const bytes: number[] = [];
+  const modrm = form.fixedModrm >= 0 ? form.fixedModrm
+    : (form.digit >= 0 ? form.digit << 3 : 0) | (form.memoryOnly ? EDI : 0xc1);
+  if (form.vex) {
+    const pp = ["", "66", "F3", "F2"].indexOf(form.mandatoryPrefix === "NP" ? "" : form.mandatoryPrefix);
+    bytes.push(0xc4, 0xe0 | (form.map - 2), (form.rexW ? 0x80 : 0) | (0xf << 3) | pp, form.opcodeByte, modrm);
+  } else {
+    const prefix = PREFIX_BYTES[form.mandatoryPrefix];
+    if (prefix !== undefined) bytes.push(prefix);
+    if (form.rexW && long) bytes.push(0x48);
+    if (form.map > 0) bytes.push(0x0f);
+    if (form.map > 1) bytes.push(form.map === 2 ? 0x38 : 0x3a);
+    bytes.push(form.opcodeByte);
+    if (form.hasModrm || form.fixedModrm >= 0) bytes.push(modrm);
+  }
+  return [...bytes, 0, 0, 0, 0];
+}
+
+function machine(model: CpuModel, long: boolean): ReturnType<typeof bareMachine> {
+  const made = bareMachine({ model });
+  const { cpu } = made;
+  for (let segment = 0; segment < 6; segment += 1) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === 1 ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
+  }
+  cpu.cr0 = 0x11;
+  cpu.cr4 = model.cr4 & ~(CR4_PCIDE | CR4_SMAP | CR4_SMEP);
+  if (long) cpu.efer = 0x501;
+  cpu.deriveSegments();
+  for (let register = 0; register < 8; register += 1) cpu.state.setGpr32(register, DATA);
+  cpu.state.setGpr32(1, 0);
+  cpu.state.rip = CODE;
+  return made;
+}
+
+/** Does the processor raise #UD? */
+function undefinedHere(model: CpuModel, form: Form, long: boolean): boolean {
+  const { engine, physical } = machine(model, long);
+  physical.load(CODE, Uint8Array.from(encode(form, long)));
+  engine.run(1);
+  return engine.counters.exceptions[6]! > 0;
+}
+
+describe.each(Object.values(CPU_MODELS))("CPUID of $name", (model) => {
+  const long = model.linearBits === 48;
+  const features = featuresOf(model);
+  const forms = FORMS.filter((form) => form.feature !== "" && !(long ? form.invalid64 : form.only64));
+  test("every form of an announced feature runs", { timeout: 60_000 }, () => {
+    const wrong = forms.filter((form) => features.has(form.feature) && undefinedHere(model, form, long));
+    expect(wrong.map(({ mnemonic, opcode }) => `${opcode} ${mnemonic}`)).toEqual([]);
+  });
+  test("no form of another feature does", { timeout: 60_000 }, () => {
+    const wrong = forms.filter((form) => !features.has(form.feature) && form.fallback === undefined && !undefinedHere(model, form, long));
+    expect(wrong.map(({ mnemonic, opcode }) => `${opcode} ${mnemonic}`)).toEqual([]);
+  });
+});
+
+describe("SDM volume 2, CPUID", () => {
+  const on = { apic: true, osxsave: false, long: true };
+  const { "i686": i686, "x86-64": base, "x86-64-v2": second, "max": max } = CPU_MODELS;
+  test("levels of the psABI for x86-64", () => {
+    expect(cpuidLeaf(base, 0x80000001, 0, on)[3]).toBe(0x20100800);
+    expect(cpuidLeaf(base, 1, 0, on)[2] >>> 0).toBe(0x80000000);
+    // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF in the extended leaf.
+    expect(cpuidLeaf(second, 1, 0, on)[2] >>> 0).toBe(0x80982201);
+    expect(cpuidLeaf(second, 0x80000001, 0, on)[2]).toBe(1);
+    expect(cpuidLeaf(i686, 0x80000001, 0, on)[3]).toBe(1 << 20);
+  });
+  test("leaf 80000008: 40 and 48 bits", () => expect(cpuidLeaf(max, 0x80000008, 0, on)[0]).toBe(0x3028));
+  test("SYSCALL is announced in 64-bit mode only", () => expect(cpuidLeaf(base, 0x80000001, 0, { ...on, long: false })[3]).toBe(0x20100000));
+  test("OSXSAVE follows CR4", () => {
+    expect([cpuidLeaf(max, 1, 0, on)[2], cpuidLeaf(max, 1, 0, { ...on, osxsave: true })[2]].map((ecx) => (ecx >>> 27) & 1)).toEqual([0, 1]);
+  });
+  test("leaf 0DH: x87 and SSE in 576 bytes, and XSAVEOPT", () => {
+    expect([cpuidLeaf(max, 0xd, 0, on), cpuidLeaf(max, 0xd, 1, on), cpuidLeaf(second, 0xd, 0, on)]).toEqual([[3, 576, 576, 0], [1, 0, 0, 0], [0, 0, 0, 0]]);
+  });
+  test("leaf 7 has one subleaf", () => expect(cpuidLeaf(max, 7, 1, on)).toEqual([0, 0, 0, 0]));
+  test("CR4 has what the features bring", () => {
+    const bits: readonly (readonly [boolean, number])[] = [
+      [(max.features.ecx & CPUID_1_ECX_XSAVE) !== 0, CR4_OSXSAVE], [(max.features.ecx & CPUID_1_ECX_PCID) !== 0, CR4_PCIDE],
+      [(max.features.structuredEbx & CPUID_7_EBX_SMEP) !== 0, CR4_SMEP], [(max.features.structuredEbx & CPUID_7_EBX_SMAP) !== 0, CR4_SMAP],
+    ];
+    for (const [announced, bit] of bits) expect([announced, (max.cr4 & bit) !== 0, (base.cr4 & bit) !== 0]).toEqual([true, true, false]);
+  });
+});
