@@ -82,6 +82,29 @@ test("through the I/O APIC the timer comes at pin 2, the others at their own", (
   expect(m.pc.interrupts(0).acknowledge()).toBe(0x31);
 });
 
+test("the HPET takes the place of the 8254 at both controllers, and a further comparator comes at pin 20", () => {
+  const m = pcMachine();
+  m.pc.presetAsFirmware();
+  const hpet = (offset: number, value: number) => m.pc.memory.write(0xfed0_0000 + offset, 4, value);
+  hpet(0x10, 3);
+  expect(take(m, 200_000_000)).toEqual([]);
+  // Comparator 0: 32 bits, periodic, 10 ms.
+  hpet(0x100, 0x14c);
+  const now = m.pc.memory.read(0xfed0_00f0, 4);
+  hpet(0x108, now + 1_000_000);
+  hpet(0x108, 1_000_000);
+  expect(take(m, 50_000_000)).toEqual(new Array(5).fill(0x08));
+  m.pc.memory.write(0xfec0_0000, 4, 0x10 + 2 * 20);
+  m.pc.memory.write(0xfec0_0010, 4, 0x44);
+  m.out(0x21, 0xff);
+  hpet(0x140, 0x104 | (20 << 9));
+  hpet(0x148, m.pc.memory.read(0xfed0_00f0, 4) + 100);
+  m.advance(1_000);
+  expect(m.pc.interrupts(0).acknowledge()).toBe(0x44);
+  expect(m.pc.memory.read(0xfed0_0000, 4)).toBe(0x8086a201);
+  expect(pcMachine({ hpet: false }).pc.memory.read(0xfed0_0000, 4)).toBe(0xffff_ffff);
+});
+
 test("resets by CF9h, 8042, port 92h; power-off by PM1a control and port 8900h; debug exit", () => {
   const m = pcMachine();
   m.pc.presetAsFirmware();
