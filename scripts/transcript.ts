@@ -39,7 +39,7 @@ async function onQemu({ boot }: Guest): Promise<Answer[]> {
   writeFileSync(join(folder, "kernel"), boot.kernel);
   writeFileSync(join(folder, "initrd"), boot.initrd!);
   const child = spawn("qemu-system-i386", [
-    "-M", "pc,hpet=off", "-cpu", CPU, "-m", `${MEMORY >> 20}`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot",
+    "-M", "pc", "-cpu", CPU, "-m", `${MEMORY >> 20}`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot",
     "-kernel", join(folder, "kernel"), "-initrd", join(folder, "initrd"), "-append", boot.append,
   ], { stdio: ["pipe", "pipe", "inherit"] });
   let text = "";
