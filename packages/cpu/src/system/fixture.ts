@@ -28,8 +28,15 @@ export const DATA3 = 0x23;
 export const TSS_SELECTOR = 0x28;
 export const CODE16 = 0x30;
 export const DATA16 = 0x38;
+/** The layout in IA-32e mode has these as well. */
+export const LONG_CODE0 = 0x40;
+export const LONG_CODE3 = 0x4b;
+/** Sixteen bytes. */
+export const LONG_TSS = 0x50;
 /** From here on a test puts descriptors of its own. */
 export const FREE = 0x40;
+/** The same in IA-32e mode. */
+export const LONG_FREE = 0x60;
 
 /** Access bytes. */
 export const CODE = 0x9a;
@@ -147,6 +154,33 @@ export class Machine {
     state.rip = 0x7000;
     state.setGpr32(4, cpl ? 0x2f000 : 0x1f000);
     cpu.updateMode();
+    return this;
+  }
+
+  /** 64-bit mode at level 0 or 3: 4-level paging with the first 2 MiB mapped to themselves, a 64-bit TSS, RIP 0x7000, RSP as {@link protect}. */
+  long(cpl: 0 | 3 = 0): this {
+    const { cpu } = this;
+    const { state } = cpu;
+    this.protect();
+    this.words(0x8000, 0x9007, 0);
+    this.words(0x9000, 0xa007, 0);
+    this.words(0xa000, 0x87, 0);
+    this.put(GDT + LONG_CODE0, descriptor(0, 0xfffff, CODE, 10));
+    this.put(GDT + (LONG_CODE3 & ~3), descriptor(0, 0xfffff, CODE | 0x60, 10));
+    this.put(GDT + LONG_TSS, descriptor(TSS, 0xff, 0x89));
+    this.words(GDT + LONG_TSS + 8, 0, 0);
+    this.words(TSS + 4, 0x1f000, 0);
+    cpu.cr4 |= 0x20;
+    this.helpers.writeControl(3, 0x8000, 0);
+    cpu.efer = 0x900;
+    this.helpers.writeControl(0, 0x80000011, 0);
+    this.helpers.ltr(LONG_TSS);
+    this.helpers.farJump(4, LONG_CODE0, 0x7000, 0, 0, 0);
+    if (cpl === 3) {
+      for (const [i, value] of [0x7000, LONG_CODE3, 2, 0x2f000, DATA3].entries()) this.words(0x1f000 - 40 + 8 * i, value, 0);
+      state.setGpr32(4, 0x1f000 - 40);
+      this.helpers.iret(8, 0, 0);
+    }
     return this;
   }
 }
