@@ -42,7 +42,7 @@ export const ACPI_ENABLE = 0xf1;
 export const ACPI_DISABLE = 0xf0;
 export const LOCAL_APIC = 0xfee0_0000;
 export const IO_APIC = 0xfec0_0000;
-export const HPET = 0xfed0_0000;
+const HPET = 0xfed0_0000;
 
 /** General capabilities of the timer block, low half: Intel, three 64-bit timers, legacy replacement, revision 1. */
 const EVENT_TIMER_BLOCK = 0x8086_a201;
