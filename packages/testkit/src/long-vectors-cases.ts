@@ -22,7 +22,7 @@ const BOUNDARY = [
 ];
 const NON_CANONICAL = [0x8000_0000_8000n, 0x9000_1234_5678_0000n, 0x7fff_ffff_ffff_fff8n, 0xffff_7fff_ffff_8000n];
 const SHIFTS = new Set(["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD"]);
-const STACK_USERS = new Set(["PUSH", "POP", "PUSHF", "POPF", "CALL", "RET", "LEAVE"]);
+const STACK_USERS = new Set(["PUSH", "POP", "PUSHF", "POPF", "CALL", "RET", "ENTER", "LEAVE"]);
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS"]);
 const OPERAND_FAULTS = [UNMAPPED, UNMAPPED - 1, UNMAPPED - 3, READ_ONLY + 0x200, BEHIND_READ_ONLY - 1, BEHIND_READ_ONLY - 8, UNMAPPED + 0x120, READ_ONLY + 0x3f8];
 const STACK_FAULTS = [STACK_FLOOR, STACK_FLOOR + 1, STACK_CEILING, STACK_CEILING - 1, STACK_CEILING - 4, 0x8800];
@@ -94,6 +94,7 @@ function immediateOf(group: LongGroup, random: Random, target: bigint): bigint {
   if (kinds.includes("O")) return target;
   if (kinds.includes("J")) return codeTarget(random, longImmediateSize({ form, operandSize, addressSize: 8 }) === 1 ? 110 : 0xe00) - HIGH - BigInt(CODE_OFFSET);
   if (SHIFTS.has(form.mnemonic) || form.mnemonic === "RORX") return BigInt(random.below(72));
+  if (form.mnemonic === "ENTER") return BigInt(random.pick([0, 1, 8, 0x10, 0x40]) | (random.pick([0, 1, 2, 3, 7, 32, 33]) << 16));
   if (form.mnemonic === "RET") return BigInt(random.pick([0, 1, 8, 0x10, 0x7fff, 0xffff]));
   if (form.mnemonic.startsWith("CMP") && form.feature !== "") return BigInt(random.below(8));
   return randomLong(random);
@@ -192,6 +193,8 @@ function prepareStack({ group, record, random, choice, target, faults }: Case): 
   else if (memory.base === stackIs) record.setGpr(stackIs, base + BigInt(STACK_WINDOW + 0x100));
   const to = random.oneIn(10) ? random.pick(NON_CANONICAL) : codeTarget(random, 0xe00);
   if (mnemonic === "RET") record.poke(pointer, 8, to);
+  // The frame pointers that ENTER copies lie below RBP.
+  if (mnemonic === "ENTER") record.setGpr(RBP, base + BigInt(faults && random.oneIn(2) ? random.pick(STACK_FAULTS) : STACK_WINDOW + 0x100 + 8 * random.below(16)));
   if (mnemonic === "POPF") record.poke(pointer, 8, BigInt((random.next() & 0x244ed5) | 2));
   if (mnemonic === "CALL" && operands[0]!.kind === "E") branchOperand(record, choice, target, to);
 }

@@ -52,6 +52,7 @@ export function chooseLongMemory(random: Random): LongMemory {
 
 /** Bytes of the immediates of a form. */
 export function longImmediateSize({ form, operandSize, addressSize }: { form: Form; operandSize: number; addressSize: number }): number {
+  if (form.mnemonic === "ENTER") return 3;
   const wide = operandSize === 2 ? 2 : 4;
   for (const { kind, size } of form.operands) {
     if (kind === "O") return addressSize;

@@ -22,7 +22,7 @@ const SYSTEM_FEATURES = new Set([
 ]);
 /** Far transfers and segment loads follow the host's tables; the x87 images of 32-bit code are the same here. */
 const ELSEWHERE = new Set([
-  "INT3", "JMPF", "CALLF", "RETF", "IRET", "LSS", "LFS", "LGS", "LAR", "LSL", "VERR", "VERW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR", "ENTER", "IN", "OUT", "INS", "OUTS",
+  "INT3", "JMPF", "CALLF", "RETF", "IRET", "LSS", "LFS", "LGS", "LAR", "LSL", "VERR", "VERW", "FNSTENV", "FLDENV", "FNSAVE", "FRSTOR", "IN", "OUT", "INS", "OUTS",
 ]);
 const SCALED = new Set(["v", "z", "y"]);
 const SIZED = new Set(["CBW", "CWD", "PUSHF", "POPF", "LEAVE", "RET", "FXSAVE", "FXRSTOR", "PCMPESTRI", "PCMPESTRM", "NOP"]);

@@ -78,7 +78,7 @@ function misaligned({ base, index, scale, displacement, ripRelative, length }: I
 }
 
 /** Instructions that make several accesses in an order that no manual gives: which of them faults is open. */
-const UNORDERED = new Set(["FXSAVE", "FXRSTOR", "MASKMOVQ", "MASKMOVDQU"]);
+const UNORDERED = new Set(["ENTER", "FXSAVE", "FXRSTOR", "MASKMOVQ", "MASKMOVDQU"]);
 
 /** RCPPS and its kind have an error bound, tested with the 32-bit vectors. */
 const BOUNDED = new Set(["RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS"]);
