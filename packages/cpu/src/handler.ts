@@ -7,7 +7,8 @@ import { type FunctionBuilder, type Label, ModuleBuilder, OP } from "@doppel/was
 import { DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
 import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
 import { FunctionSet } from "./ir-functions.ts";
-import { Lowering, type Target } from "./lowering.ts";
+import { Lowering } from "./lowering.ts";
+import type { Target } from "./target.ts";
 import {
   fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";

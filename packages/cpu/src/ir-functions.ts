@@ -4,7 +4,8 @@
  */
 import { ModuleBuilder, type FunctionBuilder, type Signature } from "@doppel/wasm";
 import { Builder, type IrFunction } from "@doppel/semantics";
-import { Lowering, type Target } from "./lowering.ts";
+import { Lowering } from "./lowering.ts";
+import type { Target } from "./target.ts";
 
 /** WebAssembly signature of an IR function. */
 export function signatureOf(callee: IrFunction): Signature {

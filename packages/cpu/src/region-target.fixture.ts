@@ -7,7 +7,8 @@ import { type FunctionBuilder, OP } from "@doppel/wasm";
 import { DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size } from "@doppel/semantics";
 import { Instruction, decode } from "@doppel/x86";
 import { GeneratedModule, shapeOf } from "./handler.ts";
-import { Lowering, type Target } from "./lowering.ts";
+import { Lowering } from "./lowering.ts";
+import type { Target } from "./target.ts";
 import { fieldKinds, isGeneral } from "./record.ts";
 import { GPR, RIP, SEGMENT, SEGMENT_STRIDE, STATE, TLB_VIEW, XMM, FPR } from "./state-layout.ts";
 

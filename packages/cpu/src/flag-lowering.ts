@@ -1,0 +1,327 @@
+/**
+ * Lowers the arithmetic flags: an update stores the last result and its carries (the layout of the two words stands in
+ * `state-layout.ts` of `semantics`, the reasons in docs/decisions/0001), a read works a flag out of them. With `retain`, the operands
+ * of the last update stay in locals, and a condition is worked out of those instead.
+ */
+import { OP, type FunctionBuilder } from "@doppel/wasm";
+import type { FlagUpdate, Size } from "@doppel/semantics";
+import { AUX_PFX_SHIFT, FLAG_AUX, FLAG_RESULT, STATE } from "./state-layout.ts";
+import type { Op, ValueSource } from "./target.ts";
+
+/** Operands of a flag update, as functions that push them. */
+interface Kept {
+  readonly rule: "add" | "sub" | "inc" | "dec" | "logic";
+  readonly size: Size;
+  readonly result: () => void;
+  readonly a: () => void;
+  readonly b: () => void;
+}
+
+/** Flags of one instruction. */
+export class FlagLowering {
+  private readonly f: FunctionBuilder;
+  private readonly values: ValueSource;
+  private readonly retain: boolean;
+  private kept: Kept | undefined;
+
+  constructor(f: FunctionBuilder, values: ValueSource, retain: boolean) {
+    this.f = f;
+    this.values = values;
+    this.retain = retain;
+  }
+
+  private state(op: Op, offset: number): void {
+    this.f.i32(0).memory(OP[op], STATE + offset);
+  }
+
+  /** Pushes a flag, 0 or 1. */
+  flag(name: string): void {
+    const { f } = this;
+    switch (name) {
+      case "CF":
+        this.state("i32_load", FLAG_AUX);
+        f.i32(31).op(OP.i32_shr_u);
+        return;
+      case "ZF":
+        this.state("i64_load", FLAG_RESULT);
+        f.op(OP.i64_eqz);
+        return;
+      case "SF":
+        this.state("i32_load", FLAG_RESULT + 4);
+        f.i32(31).op(OP.i32_shr_u);
+        this.state("i32_load", FLAG_AUX);
+        f.i32(1).op(OP.i32_and).op(OP.i32_xor);
+        return;
+      case "PF":
+        this.state("i32_load8_u", FLAG_RESULT);
+        this.state("i32_load8_u", FLAG_AUX + AUX_PFX_SHIFT / 8);
+        f.op(OP.i32_xor).op(OP.i32_popcnt).i32(1).op(OP.i32_and).op(OP.i32_eqz);
+        return;
+      case "AF":
+        this.state("i32_load", FLAG_AUX);
+        f.i32(3).op(OP.i32_shr_u).i32(1).op(OP.i32_and);
+        return;
+      default: {
+        const aux = f.local("i32");
+        this.state("i32_load", FLAG_AUX);
+        f.tee(aux).get(aux).i32(1).op(OP.i32_shl).op(OP.i32_xor).i32(31).op(OP.i32_shr_u);
+        f.release(aux);
+      }
+    }
+  }
+
+  /** Pushes a condition of Jcc, 0 or 1, from the stored flags. */
+  condition(code: number): void {
+    const { f } = this;
+    switch (code >> 1) {
+      case 0: this.flag("OF"); break;
+      case 1: this.flag("CF"); break;
+      case 2: this.flag("ZF"); break;
+      case 3:
+        this.flag("CF");
+        this.flag("ZF");
+        f.op(OP.i32_or);
+        break;
+      case 4: this.flag("SF"); break;
+      case 5: this.flag("PF"); break;
+      default:
+        this.flag("SF");
+        this.flag("OF");
+        f.op(OP.i32_xor);
+        if (code >> 1 === 7) {
+          this.flag("ZF");
+          f.op(OP.i32_or);
+        }
+    }
+    if (code & 1) f.op(OP.i32_eqz);
+  }
+
+  /** Pushes the six flags in their EFLAGS places. */
+  arithmeticFlags(): void {
+    const { f } = this;
+    this.flag("CF");
+    for (const [name, bit] of [["PF", 2], ["AF", 4], ["ZF", 6], ["SF", 7], ["OF", 11]] as const) {
+      this.flag(name);
+      f.i32(bit).op(OP.i32_shl).op(OP.i32_or);
+    }
+  }
+
+  /** Computes the operands of an update now: what stores it may stand in a branch. */
+  shareOperands(update: FlagUpdate): void {
+    for (const part of Object.values(update)) if (typeof part === "object") this.values.materialize(part);
+  }
+
+  /** Stores the result word, sign-extended from the operand's size; `push` pushes the result. */
+  private storeResult(size: Size, push: () => void): void {
+    const { f } = this;
+    f.i32(0);
+    push();
+    if (size === 1) f.op(OP.i32_extend8_s);
+    else if (size === 2) f.op(OP.i32_extend16_s);
+    if (size < 8) f.op(OP.i64_extend_i32_s);
+    f.memory(OP.i64_store, STATE + FLAG_RESULT);
+  }
+
+  private keep(kept: Kept): void {
+    if (this.retain) this.kept = kept;
+  }
+
+  /**
+   * Pushes a condition, 0 or 1, from the operands of the flag update just lowered instead of the flags it stored: the
+   * static form of lazy flags (engine.md, item 1). Falls back on the stored flags where that is no shorter.
+   */
+  staticCondition(code: number): void {
+    const { f, kept } = this;
+    if (kept === undefined) return this.condition(code);
+    const wide = kept.size === 8;
+    const shift = wide ? 0 : 32 - 8 * kept.size;
+    const signed = (push: () => void): void => {
+      push();
+      if (shift > 0) f.i32(shift).op(OP.i32_shl);
+    };
+    const negative = (): void => {
+      signed(kept.result);
+      if (wide) f.i64(0).op(OP.i64_lt_s);
+      else f.i32(31).op(OP.i32_shr_u);
+    };
+    const zero = (): void => {
+      signed(kept.result);
+      f.op(wide ? OP.i64_eqz : OP.i32_eqz);
+    };
+    const compare = (op: number, wideOp: number): void => {
+      signed(kept.a);
+      signed(kept.b);
+      f.op(wide ? wideOp : op);
+    };
+    switch (kept.rule === "sub" ? `sub${code >> 1}` : kept.rule === "logic" ? `logic${code >> 1}` : `${code >> 1}`) {
+      case "sub1": compare(OP.i32_lt_u, OP.i64_lt_u); break;
+      case "sub2": compare(OP.i32_eq, OP.i64_eq); break;
+      case "sub3": compare(OP.i32_le_u, OP.i64_le_u); break;
+      case "sub6": compare(OP.i32_lt_s, OP.i64_lt_s); break;
+      case "sub7": compare(OP.i32_le_s, OP.i64_le_s); break;
+      case "sub4": case "logic4": case "logic6": case "4": negative(); break;
+      case "logic2": case "logic3": case "2": zero(); break;
+      case "logic7":
+        signed(kept.result);
+        if (wide) f.i64(0).op(OP.i64_le_s);
+        else f.i32(0).op(OP.i32_le_s);
+        break;
+      default: return this.condition(code);
+    }
+    if (code & 1) f.op(OP.i32_eqz);
+  }
+
+  /** Stores what an update makes of the flags. */
+  set(update: FlagUpdate): void {
+    const { f } = this;
+    const CARRIES = 0xc000_0000 | 0;
+    switch (update.rule) {
+      case "logic": {
+        const result = this.values.shared(update.result);
+        this.storeResult(update.size, result.push);
+        this.keep({ rule: "logic", size: update.size, result: result.push, a: result.push, b: result.push });
+        if (!this.retain) result.done();
+        f.i32(0).i32(0).memory(OP.i32_store, STATE + FLAG_AUX);
+        return;
+      }
+      case "result": {
+        const result = this.values.shared(update.result);
+        this.storeResult(update.size, result.push);
+        result.done();
+        const cf = this.values.shared(update.cf);
+        f.i32(0);
+        cf.push();
+        f.i32(31).op(OP.i32_shl);
+        cf.push();
+        this.values.push(update.of);
+        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+        this.values.push(update.af);
+        f.i32(3).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        cf.done();
+        return;
+      }
+      case "carry": {
+        // Flipping CF and CIN together keeps OF.
+        const aux = f.local("i32");
+        f.i32(0);
+        this.state("i32_load", FLAG_AUX);
+        f.tee(aux).i32(0).get(aux).i32(31).op(OP.i32_shr_u);
+        this.values.push(update.cf);
+        f.op(OP.i32_xor).op(OP.i32_sub).i32(CARRIES).op(OP.i32_and).op(OP.i32_xor).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.release(aux);
+        return;
+      }
+      case "carry-overflow": {
+        const cf = this.values.shared(update.cf);
+        f.i32(0);
+        this.state("i32_load", FLAG_AUX);
+        f.i32(~CARRIES).op(OP.i32_and);
+        cf.push();
+        f.i32(31).op(OP.i32_shl).op(OP.i32_or);
+        cf.push();
+        this.values.push(update.of);
+        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        cf.done();
+        return;
+      }
+      case "image": {
+        const image = this.values.shared(update.image);
+        const bit = (n: number): void => {
+          image.push();
+          f.i32(n).op(OP.i32_shr_u).i32(1).op(OP.i32_and);
+        };
+        f.i32(0);
+        bit(6);
+        f.op(OP.i32_eqz).op(OP.i64_extend_i32_u).memory(OP.i64_store, STATE + FLAG_RESULT);
+        f.i32(0);
+        bit(0);
+        f.i32(31).op(OP.i32_shl);
+        bit(0);
+        bit(11);
+        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+        bit(4);
+        f.i32(3).op(OP.i32_shl).op(OP.i32_or);
+        bit(7);
+        f.op(OP.i32_or);
+        // The result word is 0 (even parity) or 1 (odd): PFX mends it where PF differs from ZF.
+        bit(2);
+        bit(6);
+        f.op(OP.i32_xor).i32(AUX_PFX_SHIFT).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        image.done();
+        return;
+      }
+      default: {
+        const a = this.values.shared(update.a);
+        const b = this.values.shared(update.b);
+        const result = this.values.shared(update.result);
+        const wide = update.size === 8;
+        const W = wide
+          ? { and: OP.i64_and, or: OP.i64_or, xor: OP.i64_xor }
+          : { and: OP.i32_and, or: OP.i32_or, xor: OP.i32_xor };
+        const ones = (): void => void (wide ? f.i64(-1) : f.i32(-1));
+        const subtracts = update.rule === "sub" || update.rule === "dec";
+        // Carry (borrow) out of every bit: add (a & b) | ((a | b) & ~r), sub (~a & b) | (~(a ^ b) & r).
+        const carries = (): void => {
+          if (subtracts) {
+            a.push();
+            ones();
+            f.op(W.xor);
+            b.push();
+            f.op(W.and);
+            a.push();
+            b.push();
+            f.op(W.xor);
+            ones();
+            f.op(W.xor);
+            result.push();
+          } else {
+            a.push();
+            b.push();
+            f.op(W.and);
+            a.push();
+            b.push();
+            f.op(W.or);
+            result.push();
+            ones();
+            f.op(W.xor);
+          }
+          f.op(W.and).op(W.or);
+        };
+        // INC and DEC overflow exactly at one result; their carries are those of +1, of which only AF is kept.
+        const keepsCarry = update.rule === "inc" || update.rule === "dec";
+        const vector = f.local(wide ? "i64" : "i32");
+        carries();
+        f.set(vector);
+        const top = f.local("i32");
+        f.get(vector);
+        if (wide) f.i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+        else if (update.size < 4) f.i32(32 - 8 * update.size).op(OP.i32_shl);
+        f.set(top);
+        const adjust = (): void => {
+          f.get(vector);
+          if (wide) f.op(OP.i32_wrap_i64);
+          f.i32(8).op(OP.i32_and);
+        };
+        f.i32(0);
+        if (keepsCarry) {
+          const old = f.local("i32");
+          this.state("i32_load", FLAG_AUX);
+          f.i32(1 << 31).op(OP.i32_and).tee(old);
+          f.get(top).get(top).i32(1).op(OP.i32_shl).op(OP.i32_xor).get(old).op(OP.i32_xor);
+          f.i32(1 << 31).op(OP.i32_and).i32(1).op(OP.i32_shr_u).op(OP.i32_or);
+          f.release(old);
+        } else f.get(top).i32(CARRIES).op(OP.i32_and);
+        adjust();
+        f.op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.release(top);
+        f.release(vector);
+        this.storeResult(update.size, result.push);
+        this.keep({ rule: update.rule, size: update.size, result: result.push, a: a.push, b: b.push });
+        if (this.retain) return;
+        a.done();
+        b.done();
+        result.done();
+      }
+    }
+  }
+}

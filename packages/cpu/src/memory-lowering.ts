@@ -1,0 +1,206 @@
+/**
+ * Lowers memory accesses. An access is inline (engine.md, item 9): entry = TLB view + ((linear >> 12) & 1023) * 32,
+ * off = linear - tag, and `off <u 4097 - size` says both that the page matches and that the access does not cross its end. What
+ * the TLB does not know goes to a TypeScript helper, which returns a status.
+ */
+import { OP } from "@doppel/wasm";
+import type { Address, SegmentRef, Size, Statement } from "@doppel/semantics";
+import { SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE } from "./state-layout.ts";
+import type { Op, Target, ValueSource } from "./target.ts";
+
+/** TLB entry layout (package `mmu`): byte offsets of its fields. */
+const ENTRY_READ = 0;
+const ENTRY_WRITE = 8;
+const ENTRY_HOST = 24;
+
+const LOADS: Record<Size, Op> = { 1: "i32_load8_u", 2: "i32_load16_u", 4: "i32_load", 8: "i64_load", 16: "v128_load" };
+const STORES: Record<Size, Op> = { 1: "i32_store8", 2: "i32_store16", 4: "i32_store", 8: "i64_store", 16: "v128_store" };
+
+/** Leaves with a fault when the status on the stack says so. */
+export function faultOnStatus(t: Target): void {
+  t.f.if(undefined, false);
+  t.fault();
+  t.f.end();
+}
+
+/** Memory accesses of one instruction. */
+export class MemoryLowering {
+  private readonly t: Target;
+  private readonly f: Target["f"];
+  private readonly values: ValueSource;
+  private readonly probes = new Map<Statement, { linear: number; host: number }>();
+
+  constructor(target: Target, values: ValueSource) {
+    this.t = target;
+    this.f = target.f;
+    this.values = values;
+  }
+
+  private state(op: Op, offset: number): void {
+    this.f.i32(0).memory(OP[op], STATE + offset);
+  }
+
+  private pushSegment(segment: SegmentRef): void {
+    if (segment === "record") this.t.recordSegment();
+    else this.f.i32(SEGMENT + SEGMENT_STRIDE * segment);
+  }
+
+  /** Adds a segment's base to the offset on the stack. */
+  addSegmentBase(segment: SegmentRef): void {
+    const { long } = this.t;
+    this.pushSegment(segment);
+    this.f.memory(long ? OP.i64_load : OP.i32_load, STATE + SEG_BASE).op(long ? OP.i64_add : OP.i32_add);
+  }
+
+  /** Leaves the linear address of an access in a local, after the segment's checks. */
+  linear(address: Address, size: number, write: boolean): number {
+    const { f, t } = this;
+    const type = t.long ? "i64" : "i32";
+    this.values.push(address.offset);
+    const local = this.values.own(type);
+    if (!address.checked) {
+      f.set(local);
+      return local;
+    }
+    if (!t.long) {
+      f.tee(local).op(OP.i64_extend_i32_u).i64(size).op(OP.i64_add);
+      this.pushSegment(address.segment);
+      f.memory(OP.i64_load, STATE + (write ? SEG_WRITE_LENGTH : SEG_READ_LENGTH)).op(OP.i64_gt_u);
+      f.if(undefined, false);
+      this.pushSegment(address.segment);
+      f.get(local).i32(0).i32(size).i32(write ? 1 : 0).call(t.helper("segmentCheck", 5));
+      faultOnStatus(t);
+      f.end();
+      f.get(local);
+    }
+    this.addSegmentBase(address.segment);
+    f.set(local);
+    return local;
+  }
+
+  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
+  private lookUp(linear: number, entry: number, off: number, tag: number): void {
+    const { f, t } = this;
+    if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.get(linear).i32(7).op(OP.i32_shr_u);
+    f.i32(1023 * 32).op(OP.i32_and);
+    t.tlbView();
+    f.op(OP.i32_add).set(entry);
+    f.get(linear).get(entry);
+    if (t.long) f.memory(OP.i64_load, tag).op(OP.i64_sub);
+    else f.memory(OP.i32_load, tag).op(OP.i32_sub);
+    f.tee(off);
+  }
+
+  private inBounds(size: Size): void {
+    if (this.t.long) this.f.i64(4097 - size).op(OP.i64_lt_u);
+    else this.f.i32(4097 - size).op(OP.i32_lt_u);
+  }
+
+  private hostAddress(entry: number, off: number): void {
+    this.f.get(off);
+    if (this.t.long) this.f.op(OP.i32_wrap_i64);
+    this.f.get(entry).memory(OP.i32_load, ENTRY_HOST).op(OP.i32_add);
+  }
+
+  private slow(name: string, linear: number, size: Size): void {
+    const { f, t } = this;
+    t.synchronize();
+    if (t.long) f.get(linear).op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.get(linear).i32(0);
+    f.i32(size).call(t.helper(name, 3));
+    t.resynchronize();
+    faultOnStatus(t);
+  }
+
+  /** Loads; leaves the value with its source. */
+  load(s: Statement & { kind: "load" }): void {
+    const { f, t } = this;
+    const linear = this.linear(s.address, s.size, s.update);
+    const type = t.long ? "i64" : "i32";
+    const entry = f.local("i32");
+    const off = f.local(type);
+    this.lookUp(linear, entry, off, s.update ? ENTRY_WRITE : ENTRY_READ);
+    this.inBounds(s.size);
+    if (s.update) {
+      const host = this.values.own("i32");
+      this.probes.set(s, { linear, host });
+      f.if(s.value.type, true);
+      this.hostAddress(entry, off);
+      f.tee(host).memory(OP[LOADS[s.size]]).else();
+      this.slow("probeWrite", linear, s.size);
+      this.slow("loadSlow", linear, s.size);
+      f.i32(0).set(host);
+      this.state(LOADS[s.size], SCRATCH);
+    } else {
+      f.if(s.value.type, true);
+      this.hostAddress(entry, off);
+      f.memory(OP[LOADS[s.size]]).else();
+      this.slow("loadSlow", linear, s.size);
+      this.state(LOADS[s.size], SCRATCH);
+    }
+    f.end();
+    f.release(entry);
+    f.release(off);
+    this.values.take(s.value);
+  }
+
+  /** Checks write permission, and remembers where the page is. */
+  probe(s: Statement & { kind: "probe" }): void {
+    const { f, t } = this;
+    const linear = this.linear(s.address, s.size, true);
+    const entry = f.local("i32");
+    const off = f.local(t.long ? "i64" : "i32");
+    const host = this.values.own("i32");
+    this.probes.set(s, { linear, host });
+    this.lookUp(linear, entry, off, ENTRY_WRITE);
+    this.inBounds(s.size);
+    f.if("i32", true);
+    this.hostAddress(entry, off);
+    f.else();
+    this.slow("probeWrite", linear, s.size);
+    f.i32(0).end().set(host);
+    f.release(entry);
+    f.release(off);
+  }
+
+  /** Stores; at an address that was probed it cannot fault. */
+  store(s: Statement & { kind: "store" }): void {
+    const { f, t } = this;
+    const op = OP[STORES[s.size]];
+    const probed = s.address.probed === undefined ? undefined : this.probes.get(s.address.probed);
+    const value = this.values.shared(s.value);
+    const slowly = (linear: number): void => {
+      f.i32(0);
+      value.push();
+      f.memory(op, STATE + SCRATCH);
+      this.slow("storeSlow", linear, s.size);
+    };
+    if (probed !== undefined && s.address.probed!.address === s.address) {
+      // The offset was evaluated by the probe; count this use of it.
+      this.values.forget(s.address.offset);
+      f.get(probed.host).if(undefined, true);
+      f.get(probed.host);
+      value.push();
+      f.memory(op).else();
+      slowly(probed.linear);
+      f.end();
+      value.done();
+      return;
+    }
+    const linear = this.linear(s.address, s.size, true);
+    const entry = f.local("i32");
+    const off = f.local(t.long ? "i64" : "i32");
+    this.lookUp(linear, entry, off, ENTRY_WRITE);
+    this.inBounds(s.size);
+    f.if(undefined, true);
+    this.hostAddress(entry, off);
+    value.push();
+    f.memory(op).else();
+    slowly(linear);
+    f.end();
+    f.release(entry);
+    f.release(off);
+    value.done();
+  }
+}

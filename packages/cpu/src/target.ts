@@ -1,0 +1,60 @@
+/**
+ * What a tier supplies to the lowering: where registers, record fields and the budget are, and how one leaves. The
+ * interpreter has two targets (arms of the dispatch function, functions of their own); a translator has another.
+ */
+import type { OP, FunctionBuilder } from "@doppel/wasm";
+import type { IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/semantics";
+
+/** Name of a WebAssembly instruction. */
+export type Op = keyof typeof OP;
+
+/** What a tier supplies: its registers, record fields and exits. */
+export interface Target {
+  readonly f: FunctionBuilder;
+  /** 64-bit mode: linear addresses and instruction pointers are i64. */
+  readonly long: boolean;
+  /** Pushes a record field; `immediate64` as i64, the others as i32. */
+  field(name: string): void;
+  ip(): void;
+  nextIp(): void;
+  effectiveAddress(): void;
+  addressMask(): void;
+  /** Pushes a register operand's value, zero-extended from its size. */
+  readPlace(place: Place, size: Size): void;
+  /** Writes a register operand; `value` pushes what to write. */
+  writePlace(place: Place, size: Size, value: () => void): void;
+  /** Pushes the byte offset in the state of a segment that only the record knows. */
+  recordSegment(): void;
+  /** Leaves with the fault that the state describes. */
+  fault(): void;
+  jump(target: () => void, direct: boolean): void;
+  again(): void;
+  leave(at: "rip" | "next" | "again"): void;
+  bulk(statement: Statement & { kind: "bulk" }): void;
+  /** Called before a TypeScript helper: what it may look at (the budget) goes to the state. */
+  synchronize(): void;
+  /** Called after a TypeScript helper, with its status on the stack: what it may have changed comes back. */
+  resynchronize(): void;
+  /** Pushes the address of the TLB view in use. */
+  tlbView(): void;
+  /** Index of a TypeScript helper's import. */
+  helper(name: string, parameters: number): number;
+  /** Index of an IR function. */
+  callee(callee: IrFunction): number;
+}
+
+/** The values of the instruction being lowered, as its parts see them. */
+export interface ValueSource {
+  /** Pushes a value; counts as one of its uses. */
+  push(value: Value): void;
+  /** Makes sure that a value can be pushed several times; returns what pushes it. The use is counted by `done`. */
+  shared(value: Value): { push: () => void; done: () => void };
+  /** Computes a value now, into a local. */
+  materialize(value: Value): void;
+  /** Takes the value on the stack as the result of an effect, or drops it when nobody uses it. */
+  take(value: Value): void;
+  /** Counts a use of a value without emitting it. */
+  forget(value: Value): void;
+  /** A local that is given back when the instruction ends. */
+  own(type: IrType): number;
+}
