@@ -6,7 +6,7 @@ import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
-import { type BootSource, type CpuName, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+import { type BootSource, type CpuName, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
 import { Console } from "./console.ts";
 import { SerialPort } from "./serial-port.ts";
 
@@ -77,7 +77,7 @@ export class Vm {
   private debugger: GdbStub | undefined;
 
   constructor(options: VmOptions) {
-    const saved = options.restore === undefined ? undefined : VirtualMachine.optionsOf(options.restore);
+    const saved = options.restore === undefined ? undefined : savedOptions(options.restore);
     const memory = saved?.memory ?? options.memory ?? DEFAULT_MEMORY;
     if (!Number.isSafeInteger(memory) || memory < SMALLEST || memory > LARGEST || memory % 4096 !== 0) {
       throw new OptionError("OPTION_MEMORY", `memory of ${memory} bytes cannot be had; choose a multiple of 4 KiB from ${SMALLEST / MIB} to ${LARGEST / MIB} MiB`);

@@ -1,5 +1,6 @@
 export { enterState } from "./entry.ts";
 export { MachineError } from "./errors.ts";
+export { savedOptions } from "./machine-state.ts";
 export { HostPace } from "./host-pace.ts";
 export { RunLoop, type Pace } from "./run-loop.ts";
 export { VirtualMachine, type BootSource, type CpuName, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";

@@ -5,19 +5,18 @@
  *   arena:  [hot state][TLB][jump cache][records][machine frames: RAM, shadow RAM, ROM]
  */
 import { Clock, CountTime, HostTime } from "@doppel/clock";
-import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor, type MultiprocessorState } from "@doppel/cpu";
-import { PcChipset, type PcChipsetState, type SerialBackend } from "@doppel/devices";
+import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
+import { PcChipset, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
-import { decode, encode, type PersistValue } from "@doppel/persist";
 import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
+import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
 import { RunLoop } from "./run-loop.ts";
-import { StateHash } from "./state-hash.ts";
 
 /** Why a run ended. */
 export type Stop =
@@ -81,14 +80,11 @@ export interface Stats {
 }
 
 const SLACK = 1 << 20;
-const DEFAULT_CPU: CpuName = "i686";
 /** As many as there are observers of frames. */
 const MOST_CPUS = 8;
 /** 2023-06-10, the day Debian 12 was released: where deterministic time begins. */
 const FIXED_EPOCH = 1_686_355_200;
 const FOUR_GIB = 0x1_0000_0000;
-const FORMAT = "doppel-machine";
-const VERSION = 2;
 
 /** A PC. */
 export class VirtualMachine {
@@ -102,7 +98,8 @@ export class VirtualMachine {
   readonly clock: Clock;
   readonly memory: PcMemory;
   readonly options: MachineOptions;
-  private readonly frames: Frames;
+  /** The machine frames that its memory is in. */
+  readonly frames: Frames;
   private readonly bus: GuestBus;
   private readonly loop: RunLoop;
   private readonly counted: CountTime | undefined;
@@ -139,7 +136,7 @@ export class VirtualMachine {
     this.counted = counted;
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
     this.processors = makeProcessors(regions, {
-      frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? DEFAULT_CPU], timestamp: () => this.clock.now(),
+      frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? "i686"], timestamp: () => this.clock.now(),
       ...(counted === undefined ? { entropy: () => crypto.getRandomValues(new Uint32Array(1))[0]! } : {}),
       bus: {
         readPort: (port, size) => late.bus!.readPort(port, size), writePort: (port, size, value) => late.bus!.writePort(port, size, value),
@@ -292,33 +289,7 @@ export class VirtualMachine {
 
   /** The whole machine as bytes. The machine goes on exactly as one restored from them would. */
   save(): Uint8Array {
-    const ram: Uint8Array[] = [];
-    // Frames of one run of addresses are saved as one array, which the codec stores without its zeros.
-    let from = -1;
-    let last = -1;
-    const flush = (): void => {
-      if (from >= 0) ram.push(this.frames.arena.u8.subarray(from * PAGE_SIZE, (last + 1) * PAGE_SIZE));
-    };
-    for (const frame of this.memory.ramFrames()) {
-      if (frame !== last + 1) {
-        flush();
-        from = frame;
-      }
-      last = frame;
-    }
-    flush();
-    return encode({ ...this.architecture(), ram });
-  }
-
-  /** Everything but RAM. */
-  private architecture(): Record<string, PersistValue> {
-    const { memory, deterministic, debugExit } = this.options;
-    return {
-      format: FORMAT, version: VERSION, memory, deterministic: deterministic === true, debugExit: debugExit === true,
-      serial: (this.options.serial ?? []).map((backend) => backend !== undefined),
-      cpu: this.options.cpu ?? DEFAULT_CPU, cpus: this.processors.processors.length, processors: this.processors.save(),
-      clock: { now: this.clock.now(), paused: false }, chipset: this.chipset.save() as unknown as PersistValue,
-    };
+    return saveMachine(this);
   }
 
   /**
@@ -326,54 +297,14 @@ export class VirtualMachine {
    * @throws {PersistError} when the bytes are damaged @throws {MachineError} `MACHINE_STATE` when they are of another kind of machine
    */
   restore(bytes: Uint8Array): void {
-    const state = decode(bytes) as Record<string, PersistValue>;
-    if (typeof state !== "object" || state === null || state["format"] !== FORMAT || state["version"] !== VERSION) {
-      throw new MachineError("MACHINE_STATE", "these bytes are no saved machine of this version; save it again with this version of Doppel");
-    }
-    const made: Record<string, PersistValue> = {
-      memory: this.options.memory, cpu: this.options.cpu ?? DEFAULT_CPU, cpus: this.processors.processors.length, deterministic: this.options.deterministic === true, debugExit: this.options.debugExit === true,
-    };
-    for (const [key, own] of Object.entries(made)) {
-      if (state[key] !== own) throw new MachineError("MACHINE_STATE", `the saved machine has ${key} ${String(state[key])}, this one ${String(own)}; make it with the same options`);
-    }
-    const frames = [...this.memory.ramFrames()];
-    const ram = state["ram"] as readonly Uint8Array[];
-    if (!Array.isArray(ram) || ram.reduce((sum: number, piece: Uint8Array) => sum + (piece?.length ?? NaN), 0) !== frames.length * PAGE_SIZE) {
-      throw new MachineError("MACHINE_STATE", "the saved machine's memory is incomplete; the file is damaged");
-    }
-    let n = 0;
-    for (const piece of ram) {
-      for (let at = 0; at < piece.length; at += PAGE_SIZE) {
-        this.frames.arena.u8.set(piece.subarray(at, at + PAGE_SIZE), this.frames.address(frames[n++]!));
-      }
-    }
-    const processors = state["processors"] as unknown as MultiprocessorState;
-    this.processors.restoreCounts(processors);
-    this.clock.restore(state["clock"] as unknown as ReturnType<Clock["save"]>);
-    this.processors.restore(processors);
-    this.chipset.restore(state["chipset"] as unknown as PcChipsetState);
+    restoreMachine(this, bytes);
     this.setA20(this.chipset.a20);
     this.chipset.selectCpu(this.processors.current);
   }
 
-  /** What a deterministic save file says about a machine: needed to make one that it fits. */
-  static optionsOf(bytes: Uint8Array): { memory: number; cpu: CpuName; cpus: number; deterministic: boolean; debugExit: boolean; serial: boolean[] } {
-    const state = decode(bytes) as Record<string, PersistValue>;
-    if (typeof state !== "object" || state === null || state["format"] !== FORMAT) {
-      throw new MachineError("MACHINE_STATE", "these bytes are no saved machine");
-    }
-    return {
-      memory: Number(state["memory"]), cpu: state["cpu"] as CpuName, cpus: Number(state["cpus"]), deterministic: state["deterministic"] === true, debugExit: state["debugExit"] === true,
-      serial: Array.isArray(state["serial"]) ? state["serial"].map((one) => one === true) : [],
-    };
-  }
-
   /** Hash over architectural state, devices and RAM; no caches. Flushes the TLB, as a save does. */
   stateHash(): string {
-    const hash = new StateHash();
-    hash.add(encode(this.architecture()));
-    for (const frame of this.memory.ramFrames()) hash.add(this.frames.arena.u8.subarray(frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE));
-    return hash.digest();
+    return hashMachine(this);
   }
 
   /** Counters since the machine was made. */
