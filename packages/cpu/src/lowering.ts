@@ -5,7 +5,7 @@
  * Flags and memory accesses stand in files of their own.
  */
 import { OP, type FunctionBuilder } from "@doppel/wasm";
-import type { Block, IrType, Place, SegmentRef, Size, Statement, Value, Variable } from "@doppel/semantics";
+import { type Block, type IrType, type Place, type SegmentRef, SemanticsError, type Size, type Statement, type Value, type Variable } from "@doppel/semantics";
 import { FlagLowering } from "./flag-lowering.ts";
 import { faultOnStatus, MemoryLowering } from "./memory-lowering.ts";
 import { FAULT_CODE, FAULT_HAS_CODE, FAULT_VECTOR, STATE } from "./state-layout.ts";
@@ -175,7 +175,8 @@ export class Lowering implements ValueSource {
         return;
       default: {
         for (const arg of value.args) this.push(arg);
-        const code = OP[value.op as Op];
+        const code = OP[value.op as Op] as number | undefined;
+        if (code === undefined) throw new SemanticsError("SEMANTICS_OPERATION", `WebAssembly has no operation ${value.op}, or @doppel/wasm does not list it`);
         if (value.op === "i8x16_shuffle") f.shuffle(value.data as number[]);
         else if (value.data !== undefined) f.lane(code, value.data as number);
         else f.op(code);
