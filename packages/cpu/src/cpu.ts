@@ -348,17 +348,25 @@ export class Cpu {
     if (stack32) mode |= MODE_STACK32;
     const user = state.cpl === 3;
     if (user) mode |= MODE_USER;
-    if (this.protectedMode && this.#flat()) mode |= MODE_FLAT;
+    if (this.protectedMode && !this.longMode && this.#flat()) mode |= MODE_FLAT;
     if (flags & (EFLAGS_TF | EFLAGS_RF) || this.dr[7] & 0xff || this.debug.pending) mode |= MODE_STEP;
     state.mode = mode;
     state.stackMask = this.longMode ? -1 : stack32 ? 0xffffffff : 0xffff;
-    this.mmu.userView = cr0 & CR0_AM && flags & EFLAGS_AC ? VIEW_CHECKED : VIEW_USER;
-    this.mmu.supervisorView = cr4 & CR4_SMAP && flags & EFLAGS_AC && !user ? VIEW_OPEN : VIEW_SUPERVISOR;
-    state.tlbView = this.mmu.tlb.viewAddress(this.mmu.viewOf(user));
+    this.updateView();
     const task = (cr0 & CR0_TS) !== 0;
     const emulate = (cr0 & CR0_EM) !== 0;
     state.fpuTrap = (task || emulate ? 1 : 0) | (task ? 6 : 0) | (emulate || !(cr4 & CR4_OSFXSR) ? 8 : 0)
       | (task && cr0 & CR0_MP ? 16 : 0) | (emulate ? 32 : 0);
+  }
+
+  /** Works out TLB_VIEW alone: only EFLAGS.AC changed. */
+  updateView(): void {
+    const { state, mmu, cr0, cr4 } = this;
+    const user = state.cpl === 3;
+    const flag = (state.systemFlags & EFLAGS_AC) !== 0;
+    mmu.userView = flag && cr0 & CR0_AM ? VIEW_CHECKED : VIEW_USER;
+    mmu.supervisorView = flag && cr4 & CR4_SMAP && !user ? VIEW_OPEN : VIEW_SUPERVISOR;
+    state.tlbView = mmu.tlb.viewAddress(mmu.viewOf(user));
   }
 
   /** All registers as a plain object for `@doppel/persist`. The TLB is flushed, also in the machine that goes on. */

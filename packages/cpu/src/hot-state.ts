@@ -54,7 +54,7 @@ export class HotState {
 
   /** Writes a signed number as 64 bits. */
   setAddress(offset: number, value: number): void {
-    this.#words[offset >> 2] = value % TWO_32;
+    this.#words[offset >> 2] = value; // a store takes the low 32 bits of any integer
     this.#words[(offset >> 2) + 1] = Math.floor(value / TWO_32);
   }
 

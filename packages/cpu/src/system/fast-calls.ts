@@ -11,12 +11,12 @@ import { CS, GPR, GS, SS } from "../state-layout.ts";
 import { ECX, EDX, ESP } from "./architecture.ts";
 import { requireSupervisor } from "./control-registers.ts";
 import { isCanonical } from "./non-canonical.ts";
-import { deriveLengths } from "./segmentation.ts";
 
 /** Present, 4 GiB, accessed; code readable, 32-bit or 64-bit; data writable. */
 const FLAT_CODE = 0x00c09b00;
 const LONG_CODE = 0x00a09b00;
 const FLAT_DATA = 0x00c09300;
+const FLAT_LENGTH = 0x1_0000_0000;
 const R11 = 11;
 /** RFLAGS bits that SYSRET takes from R11. */
 const SYSRET_FLAGS = 0x3c7fd7;
@@ -27,7 +27,7 @@ function setFlat(cpu: Cpu, segment: number, selector: number, attributes: number
   cpu.setBase(segment, 0);
   state.setSegmentLimit(segment, 0xffffffff);
   state.setSegmentAttributes(segment, attributes | (level << 13));
-  deriveLengths(cpu, segment);
+  state.setSegmentLengths(segment, FLAT_LENGTH, segment === CS ? 0 : FLAT_LENGTH);
 }
 
 /** SYSENTER. #GP(0) in real mode and when IA32_SYSENTER_CS is null. In IA-32e mode it leads to 64-bit code. */

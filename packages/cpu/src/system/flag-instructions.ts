@@ -63,7 +63,7 @@ export function setAccessFlag(cpu: Cpu, set: boolean): boolean {
   const { state } = cpu;
   if (state.cpl !== 0) return cpu.fault(VECTOR_UD);
   state.systemFlags = set ? state.systemFlags | EFLAGS_AC : state.systemFlags & ~EFLAGS_AC;
-  cpu.updateMode();
+  cpu.updateView();
   return true;
 }
 

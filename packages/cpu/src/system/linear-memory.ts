@@ -84,6 +84,18 @@ export class LinearMemory {
     return true;
   }
 
+  /** Writes eight-byte values downwards, the last of them at `linear`; all lie in one page. */
+  writeQuads(linear: number, lows: readonly number[], highs: readonly number[], user: boolean): boolean {
+    const size = 8 * lows.length;
+    if (!this.probe(linear, size, WRITE, user)) return false;
+    if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, true);
+    for (let i = 0, at = size - 8; at >= 0; i += 1, at -= 8) {
+      this.#put(at, 4, lows[i]!);
+      this.#put(at + 4, 4, highs[i]!);
+    }
+    return true;
+  }
+
   /** Copies bytes out of linear memory, `out.length` at most 4096. #GP(0) for a non-canonical address, #PF. */
   readBytes(linear: number, out: Uint8Array, user: boolean): boolean {
     if (!this.#canonical(linear, out.length) || !this.probe(linear, out.length, READ, user)) return false;

@@ -55,6 +55,7 @@ export class ModelSpecificRegisters {
   /** Told when IA32_APIC_BASE has been written. */
   onApicBase: ((low: number, high: number) => void) | undefined;
   readonly #cpu: Cpu;
+  /** By number as a signed 32-bit integer, which is quicker to look up than C0000080h. */
   readonly #values = new Map<number, { low: number; high: number }>();
 
   constructor(cpu: Cpu) {
@@ -109,12 +110,12 @@ export class ModelSpecificRegisters {
 
   /** The low half of a stored register, unsigned. */
   value(register: number): number {
-    return (this.#values.get(register)?.low ?? 0) >>> 0;
+    return (this.#values.get(register | 0)?.low ?? 0) >>> 0;
   }
 
   /** The upper half of a stored register, unsigned. */
   high32(register: number): number {
-    return (this.#values.get(register)?.high ?? 0) >>> 0;
+    return (this.#values.get(register | 0)?.high ?? 0) >>> 0;
   }
 
   /** A stored register that holds a canonical address, as a signed number. */
@@ -129,7 +130,13 @@ export class ModelSpecificRegisters {
 
   /** Stores a register without any check. */
   set(register: number, low: number, high: number): void {
-    this.#values.set(register, { low: low | 0, high: high | 0 });
+    const stored = this.#values.get(register | 0);
+    if (stored === undefined) {
+      this.#values.set(register | 0, { low: low | 0, high: high | 0 });
+    } else {
+      stored.low = low | 0;
+      stored.high = high | 0;
+    }
   }
 
   /** The time-stamp counter now: an integer, modulo 2^53. */
@@ -148,7 +155,7 @@ export class ModelSpecificRegisters {
       const base = this.#cpu.state.segmentBase(register === IA32_FS_BASE ? FS : GS);
       return this.#give({ low: base | 0, high: Math.floor(base / TWO_32) });
     }
-    const stored = this.#values.get(register);
+    const stored = this.#values.get(register | 0);
     return stored !== undefined && this.#give(stored);
   }
 
@@ -191,7 +198,7 @@ export class ModelSpecificRegisters {
       case IA32_MTRR_DEF_TYPE:
         return high === 0 && (low & ~0xcff) === 0 && memoryType(low & 0xff) && this.#store(register, low, high);
     }
-    if (register >= IA32_MTRR_FIX64K_00000 && register <= IA32_MTRR_FIX4K_F8000 && this.#values.has(register)) {
+    if (register >= IA32_MTRR_FIX64K_00000 && register <= IA32_MTRR_FIX4K_F8000 && this.#values.has(register | 0)) {
       return everyByte(low, memoryType) && everyByte(high, memoryType) && this.#store(register, low, high);
     }
     if (register >= IA32_MTRR_PHYSBASE0 && register < IA32_MTRR_PHYSBASE0 + 2 * RANGES) {
@@ -203,12 +210,12 @@ export class ModelSpecificRegisters {
       // Status, address and miscellaneous information may only be cleared.
       return ((register & 3) === 0 || (low | high) === 0) && this.#store(register, low, high);
     }
-    return this.#values.has(register) && this.#store(register, low, high);
+    return this.#values.has(register | 0) && this.#store(register, low, high);
   }
 
   /** All stored registers, for a save. */
   entries(): { register: number; low: number; high: number }[] {
-    return [...this.#values].map(([register, { low, high }]) => ({ register, low, high })).sort((a, b) => a.register - b.register);
+    return [...this.#values].map(([register, { low, high }]) => ({ register: register >>> 0, low, high })).sort((a, b) => a.register - b.register);
   }
 
   #give(value: { low: number; high: number }): true {
@@ -219,7 +226,7 @@ export class ModelSpecificRegisters {
 
   /** Stores a register if this model has it. */
   #keep(register: number, low: number, high: number): boolean {
-    return this.#values.has(register) && this.#store(register, low, high);
+    return this.#values.has(register | 0) && this.#store(register, low, high);
   }
 
   #store(register: number, low: number, high: number): true {

@@ -79,6 +79,7 @@ export class Stack {
 
   /** Checks every push against limit and pages; nothing is written. */
   check(): boolean {
+    if (this.#inOnePage()) return this.#cpu.linear.probe(this.pointer, 8 * this.#offsets.length, WRITE, this.#user) || this.#firstPush();
     for (let i = 0; i < this.#offsets.length; i += 1) {
       if (!this.#allow(this.#offsets[i], this.#sizes[i])) return false;
     }
@@ -90,6 +91,7 @@ export class Stack {
 
   /** Checks and then writes every push. ESP is the caller's to set, with {@link setPointer}. */
   commit(): boolean {
+    if (this.#inOnePage()) return this.#cpu.linear.writeQuads(this.pointer, this.#values, this.#highs, this.#user) || this.#firstPush();
     if (!this.check()) return false;
     for (let i = 0; i < this.#offsets.length; i += 1) {
       if (!this.#cpu.linear.write(this.#linear(this.#offsets[i]), this.#sizes[i], this.#values[i], this.#user, this.#highs[i])) return false;
@@ -126,6 +128,21 @@ export class Stack {
     if (this.#width === 8) this.#cpu.state.setAddress(GPR + 8 * ESP, this.pointer);
     else if (this.#width === 4) this.#cpu.state.setGpr32(ESP, this.pointer);
     else this.#cpu.state.setGpr16(ESP, this.pointer);
+  }
+
+  /** The frame of 64-bit mode, as nearly all are: eight-byte values in one canonical page, which one look decides. */
+  #inOnePage(): boolean {
+    const { pointer } = this;
+    const bytes = 8 * this.#offsets.length;
+    if (this.#width !== 8 || bytes === 0 || (pointer & 0xfff) + bytes > 4096 || !isCanonical(pointer)) return false;
+    // Alignment checks are those of each value; a frame of other sizes is none of this.
+    return (pointer & 7) === 0 && this.#offsets[0] === pointer + bytes - 8 && this.#sizes.every((size) => size === 8);
+  }
+
+  /** A page fault of the whole frame is that of its first push. */
+  #firstPush(): false {
+    this.#cpu.state.faultAddress = this.#offsets[0]!;
+    return false;
   }
 
   #mask(offset: number): number {
