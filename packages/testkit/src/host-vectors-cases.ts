@@ -7,6 +7,6 @@ import type { CaseRecord } from "./host-vectors-record.ts";
 
 /** Writes every input of the group into `record` in turn. */
 export function casesOf(group: Group, record: CaseRecord): Generator<void> {
-  if (group.family === "integer") return integerCases(group, record);
+  if (group.family === "integer" || group.family === "extensions") return integerCases(group, record);
   return group.family === "x87" ? x87Cases(group, record) : simdCases(group, record);
 }

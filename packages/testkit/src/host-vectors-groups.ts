@@ -17,12 +17,14 @@ export interface Group {
 }
 
 /** The vector files. */
-export const FAMILY_NAMES = ["integer", "x87", "mmx", "sse", "sse2", "sse3"] as const;
+export const FAMILY_NAMES = ["integer", "x87", "mmx", "sse", "sse2", "sse3", "sse4", "extensions"] as const;
 /** One of them. */
 export type Family = (typeof FAMILY_NAMES)[number];
 
 const FAMILIES: Readonly<Record<string, Family>> = {
   "": "integer", CX8: "integer", CMOV: "integer", CLFSH: "integer", CET_IBT: "integer", PREFETCHW: "integer", FPU: "x87", FXSR: "x87", MMX: "mmx", SSE: "sse", SSE2: "sse2", SSE3: "sse3",
+  SSSE3: "sse4", SSE4_1: "sse4", SSE4_2: "sse4", AESNI: "sse4", PCLMULQDQ: "sse4", SHA: "sse4",
+  POPCNT: "extensions", MOVBE: "extensions", LZCNT: "extensions", BMI1: "extensions", ADX: "extensions",
 };
 
 /** Why forms have no host vectors, by mnemonic. */
@@ -65,7 +67,7 @@ function repeats(form: Form): (0 | 0xf2 | 0xf3)[] {
 export function* groups(only?: Family): Generator<Group> {
   for (const form of FORMS) {
     const kind = family(form);
-    if (kind === undefined || form.only64 || WITHOUT_VECTORS.has(form.mnemonic) || (only !== undefined && kind !== only)) continue;
+    if (kind === undefined || form.only64 || form.vex || WITHOUT_VECTORS.has(form.mnemonic) || (only !== undefined && kind !== only)) continue;
     if (kind === "integer" && form.feature === "" && form.map > 1) continue;
     const places = !form.hasModrm || form.memoryOperand < 0 ? [false] : form.memoryOnly ? [true] : form.registerOnly ? [false] : [false, true];
     for (const operandSize of operandSizes(form)) {

@@ -55,6 +55,8 @@ export class VectorMachine {
     };
     this.machine = bareMachine({ ram: 1 << 18, helpers: { softInterrupt: (vector, _kind, low) => this.trap(vector!, low!, note) } });
     const { cpu, physical } = this.machine;
+    // Every instruction of the tables; which model has which is the models' own test.
+    cpu.hasFeature = () => true;
     cpu.deliverFault = () => {
       this.vector = cpu.state.faultVector;
       this.error = cpu.state.faultCode;

@@ -14,7 +14,7 @@ const UNDEFINED: Readonly<Record<string, number>> = {
   MUL: SF | ZF | AF | PF, IMUL: SF | ZF | AF | PF, DIV: ALL, IDIV: ALL,
   AAA: OF | SF | ZF | PF, AAS: OF | SF | ZF | PF, AAM: OF | AF | CF, AAD: OF | AF | CF, DAA: OF, DAS: OF,
   BT: OF | SF | AF | PF, BTS: OF | SF | AF | PF, BTR: OF | SF | AF | PF, BTC: OF | SF | AF | PF,
-  BSF: ALL & ~ZF, BSR: ALL & ~ZF,
+  BSF: ALL & ~ZF, BSR: ALL & ~ZF, TZCNT: OF | SF | PF | AF, LZCNT: OF | SF | PF | AF,
 };
 const SHIFTS = new Set(["SHL", "SHR", "SAR", "SHLD", "SHRD"]);
 const ROTATES = new Set(["ROL", "ROR", "RCL", "RCR"]);
@@ -72,6 +72,7 @@ export function exclusion(instruction: Instruction, input: CaseRecord, expected:
   if (mnemonic === "FYL2XP1" && !isNan(input, 0) && Math.abs(approximately(input)) > 1 - Math.SQRT1_2) return "FYL2XP1 is undefined beyond 1 - sqrt(1/2)";
   if (mnemonic === "MASKMOVQ" && vector === VECTOR_PF) return "AMD has changed TOP and the tags when MASKMOVQ faults";
   if (TRANSCENDENTAL.has(mnemonic) && (input.u16(FCW) & FPU_UE) === 0 && (expected.u16(FSW) & FPU_UE) !== 0) return "a transcendental function with an unmasked underflow: its result is scaled or not as its last bit falls";
+  if (mnemonic.startsWith("SHA") && instruction.memory && (operandAddress(instruction, input) & 15) !== 0) return "the SDM wants SHA's memory operands aligned, AMD does not";
   if (instruction.form.opcode.startsWith("0F 0D") && instruction.mod === 3) return "0F 0D with a register operand is #UD on AMD, a hint on Intel";
   return undefined;
 }
