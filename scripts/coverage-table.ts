@@ -161,7 +161,7 @@ Host vectors are compared bit for bit, with defined flags, exception, error code
 F2XM1 (arguments from -1 to 1), FYL2XP1 (up to 1 - sqrt(1/2) from zero), FYL2X, FPATAN, FPTAN, FSIN, FCOS and FSINCOS (all arguments) lie within one
 unit in the last place of the 64-bit significand, RCPPS, RCPSS, RSQRTPS and RSQRTSS within 1.5 * 2^-12 of the right value.
 
-Of ${defined.length} forms that the processor model executes outside 64-bit mode, ${total(({ decoded }) => decoded)} are decoded, ${total(({ executed }) => executed.size > 0)} executed, ${total(({ vectors }) => vectors > 0)} have vectors (${all.reduce((sum, { vectors }) => sum + vectors, 0)} in all), and ${total(({ faults }) => faults.size > 0)} have been seen to fault.
+Of ${defined.length} forms that a processor model executes outside 64-bit mode, ${total(({ decoded }) => decoded)} are decoded, ${total(({ executed }) => executed.size > 0)} executed, ${total(({ vectors }) => vectors > 0)} have vectors (${all.reduce((sum, { vectors }) => sum + vectors, 0)} in all), and ${total(({ faults }) => faults.size > 0)} have been seen to fault.
 
 | instruction | forms | decoded | executed | vectors | faults |
 |---|---|---|---|---|---|
