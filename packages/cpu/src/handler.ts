@@ -334,6 +334,13 @@ export function writeInline(f: FunctionBuilder, shape: Shape, module: HandlerMod
   write(shape, new InlineTarget(f, shape, module, frame));
 }
 
+const FLAG_SETTERS = new Set(["ADD", "SUB", "AND", "OR", "XOR", "CMP", "TEST", "NEG", "IMUL"]);
+
+/** Whether an instruction sets all arithmetic flags, reads none, and cannot fault before it has. */
+function setsAllFlags({ form, memory }: Shape): boolean {
+  return !memory && FLAG_SETTERS.has(form.mnemonic);
+}
+
 /**
  * Writes the arm of a fused pair, two instructions as one. Both retire; when the budget holds only the first, the visit ends
  * before it, and the run loop executes it alone. A conditional jump takes its condition from the operands of the first.
@@ -343,7 +350,7 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   f.get(frame.budget).op(OP.i32_eqz).brIf(frame.out, false);
   const b = new InstructionBuilder(first);
   DEFINITIONS.get(first.form.mnemonic)!(b);
-  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps);
+  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps ? "static" : setsAllFlags(second) ? "dead" : "stored");
   lowering.lower(b.root);
   f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
   f.get(frame.record).i32(RECORD_SIZE).op(OP.i32_add).set(frame.record);

@@ -11,6 +11,12 @@ import { faultOnStatus, MemoryLowering } from "./memory-lowering.ts";
 import { FAULT_CODE, FAULT_HAS_CODE, FAULT_VECTOR, STATE } from "./state-layout.ts";
 import type { Op, Target, ValueSource } from "./target.ts";
 
+/**
+ * What becomes of an instruction's flags: stored; stored, and their operands kept for `staticCondition`; or not even
+ * computed, because the next instruction sets them all and nothing can come between.
+ */
+export type FlagUse = "stored" | "static" | "dead";
+
 /** Lowers statement lists into a target's function. */
 export class Lowering implements ValueSource {
   private readonly t: Target;
@@ -24,22 +30,22 @@ export class Lowering implements ValueSource {
   private readonly memory: MemoryLowering;
   private readonly owned: number[] = [];
   private loop = 0;
-  private readonly retain: boolean;
+  private readonly flagUse: FlagUse;
   private loopExit: ReturnType<FunctionBuilder["block"]>[] = [];
 
-  /** @param retain keeps the operands of the last flag update for `staticCondition`; call `release` afterwards */
-  constructor(target: Target, retain = false) {
+  /** @param flagUse what becomes of flag updates; with "static", call `release` afterwards */
+  constructor(target: Target, flagUse: FlagUse = "stored") {
     this.t = target;
     this.f = target.f;
-    this.retain = retain;
-    this.flags = new FlagLowering(this.f, this, retain);
+    this.flagUse = flagUse;
+    this.flags = new FlagLowering(this.f, this, flagUse === "static");
     this.memory = new MemoryLowering(target, this);
   }
 
   /** Lowers a whole instruction or function body; gives its locals back afterwards. */
   lower(block: Block): void {
     this.block(block);
-    if (!this.retain) this.release();
+    if (this.flagUse !== "static") this.release();
   }
 
   /** Gives all locals back. */
@@ -261,6 +267,7 @@ export class Lowering implements ValueSource {
         f.set(this.variable(s.variable));
         return;
       case "flags": {
+        if (this.flagUse === "dead") return;
         if (s.when === undefined) return this.flags.set(s.update);
         this.flags.shareOperands(s.update);
         this.push(s.when);
