@@ -21,10 +21,12 @@ const BANKS = 10;
 /** Variable-range MTRRs. */
 const RANGES = 8;
 /**
- * IA32_ARCH_CAPABILITIES: a processor that does not speculate is immune to what leaks through speculation. RDCL_NO,
- * SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, GDS_NO, RFDS_NO.
+ * IA32_ARCH_CAPABILITIES: a processor that does not speculate is immune to what leaks through speculation, so guests need not pay for
+ * their ways around it. RDCL_NO, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO,
+ * BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO; in the upper half ITS_NO.
  */
-const IMMUNITIES = 0x0c10e179;
+const IMMUNITIES = 0x0d10e179;
+const IMMUNITIES_HIGH = 1 << 30;
 /** Eight ranges, fixed ranges, write combining. */
 const MTRRCAP = RANGES | (1 << 8) | (1 << 10);
 const TWO_32 = 0x1_0000_0000;
@@ -85,7 +87,7 @@ export class ModelSpecificRegisters {
     const { extendedEdx, structuredEcx, structuredEdx } = this.#cpu.model.features;
     if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
     if (extendedEdx & CPUID_80000001_EDX_RDTSCP || structuredEcx & CPUID_7_ECX_RDPID) this.set(IA32_TSC_AUX, 0, 0);
-    if (structuredEdx & CPUID_7_EDX_ARCH_CAPABILITIES) this.set(IA32_ARCH_CAPABILITIES, IMMUNITIES, 0);
+    if (structuredEdx & CPUID_7_EDX_ARCH_CAPABILITIES) this.set(IA32_ARCH_CAPABILITIES, IMMUNITIES, IMMUNITIES_HIGH);
   }
 
   /**
