@@ -12,9 +12,9 @@
  * Jump cache: 16384 entries of 16 bytes, chosen by the linear address: { linear, MODE, GENERATION or
  * GLOBAL_GENERATION, record }.
  */
-import { type FunctionBuilder, OP } from "@doppel/wasm";
+import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
-import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, writeFused, writeInline } from "./handler.ts";
+import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
 import { BUDGET, CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
@@ -43,23 +43,33 @@ export const LONG_ENTRY = 1 << 30;
 export const CONTROL_FROM = RUN_CONTROL + 4;
 export const CONTROL_DELTA = RUN_CONTROL + 8;
 
-const compiled = new Map<boolean, WebAssembly.Module>();
+const compiled = new Map<string, WebAssembly.Module>();
 
-/** The module of the dispatch function, compiled once per process. */
-export function compiledDispatch(hot: readonly HotShape[], long: boolean): WebAssembly.Module {
-  let module = compiled.get(long);
+/** The module of a dispatch function, compiled once per process. */
+export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean): WebAssembly.Module {
+  const key = `${long} ${pairs}`;
+  let module = compiled.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(dispatchModule(hot, long).module.encode());
-    compiled.set(long, module);
+    module = new WebAssembly.Module(dispatchModule(hot, long, pairs).module.encode());
+    compiled.set(key, module);
   }
   return module;
+}
+
+/** For each handler number the one that stands for it without pairs: that of the first instruction alone. */
+function aloneNumbers(hot: readonly HotShape[]): number[] {
+  const alone = new Map<number, number>();
+  for (const [n, { shape, second }] of hot.entries()) if (second === undefined) alone.set(shapeKey(shape), n);
+  return hot.map(({ shape }, n) => alone.get(shapeKey(shape)) ?? n);
 }
 
 /**
  * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
  * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
+ * @param pairs false makes the smaller function in which the handler of a pair executes its first instruction alone.
  */
-export function dispatchModule(hot: readonly HotShape[], long: boolean): GeneratedModule {
+export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = true): GeneratedModule {
+  const arm = pairs ? hot.map((_, n) => n) : aloneNumbers(hot);
   const generated = new GeneratedModule();
   const { module } = generated;
   module.importTable("doppel", "table", 0);
@@ -100,18 +110,20 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean): Generat
   f.get(record).op(OP.i32_eqz).brIf(lookUp, false);
   const fault = f.block();
   const out = f.block();
-  const arms = [f.block()];
-  for (let n = 0; n < hot.length; n++) arms.unshift(f.block());
+  const outlineArm = f.block();
+  const arms: Label[] = [];
+  for (let n = hot.length - 1; n >= 0; n--) if (arm[n] === n) arms[n] = f.block();
   const end = f.block();
   f.get(budget).i32(1).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).brIf(out, false);
-  f.get(record).memory(OP.i32_load16_u).brTable([end, ...arms.slice(0, -1)], arms[arms.length - 1]!);
+  f.get(record).memory(OP.i32_load16_u).brTable([end, ...arm.map((n) => arms[n]!)], outlineArm);
   f.end();
   // HANDLER_END: no instruction, so nothing counts.
   f.get(budget).i32(1).op(OP.i32_add).set(budget);
   currentIp();
   f.set(ip).i32(0).set(from).br(lookUp);
   const frame: DispatchFrame = { record, delta, budget, view, ip, from, dispatch, lookUp, fault, out, next };
-  for (const { shape, second } of hot) {
+  for (const [n, { shape, second }] of hot.entries()) {
+    if (arm[n] !== n) continue;
     f.end();
     if (second === undefined) writeInline(f, shape, generated, frame);
     else writeFused(f, shape, second, generated, frame);

@@ -10,6 +10,7 @@ import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
 import { CONTROL_FROM, compiledDispatch, EXIT_FAULT, EXIT_LOOKUP, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./dispatch.ts";
+import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
@@ -80,7 +81,8 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
-  private readonly dispatchers: (((budget: number) => number) | undefined)[] = [undefined, undefined];
+  private readonly dispatchers: (DispatchTiers | undefined)[] = [undefined, undefined];
+  private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]!;
   private exitRequested = false;
   /** Faults and interrupts delivered since an instruction retired or `run` began. */
   private fruitless = 0;
@@ -178,16 +180,14 @@ export class Interpreter implements Engine, HandlerTable {
     return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
-  private dispatcher(long: boolean): (budget: number) => number {
+  private dispatcher(long: boolean): DispatchTiers {
     const n = long ? 1 : 0;
-    let run = this.dispatchers[n];
-    if (run === undefined) {
-      const module = compiledDispatch(this.hot[n]!.shapes, long);
-      const instance = instantiate(module, this.memory, this.helpers, { table: this.table });
-      run = instance.exports["run"] as (budget: number) => number;
-      this.dispatchers[n] = run;
-    }
-    return run;
+    return (this.dispatchers[n] ??= new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now()));
+  }
+
+  private dispatch(long: boolean, pairs: boolean): Dispatch {
+    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs);
+    return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
@@ -350,7 +350,7 @@ export class Interpreter implements Engine, HandlerTable {
     try {
       for (;;) {
         this.counters.visits++;
-        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0)(rest);
+        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(rest, this.unused);
         if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT ? FAULTED : RETIRED;
         rest = words[(STATE + BUDGET) >> 2]!;
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
