@@ -123,6 +123,7 @@ const SEGMENTS: readonly SystemCase[] = [
 /** SDM volume 2, JMP, CALL, RET; volume 3, 5.8.3.1 and 5.8.5.1. */
 const TRANSFERS: readonly SystemCase[] = [
   { name: "far: JMP to compatibility mode and back", code: `${far("CODE32", ".c")}\n jmp far dword [0x7000]\n .bits 32\n .c: inc ebx\n dec ecx\n jmp dword CODE0:.d\n .bits 64\n .d: mov r9, 0x123456789` },
+  { name: "far: two kinds of code a hundred times", code: "mov esi, 100\n .l: push qword CODE32\n push qword .c\n retfq\n .bits 32\n .c: inc ebx\n inc ecx\n dec eax\n jmp dword CODE0:.d\n .bits 64\n .d: inc rdx\n dec esi\n jnz .l" },
   { name: "far: JMP m16:64", code: `${far("CODE0", ".c + 0", "0xffff8000")}\n jmp far qword [0x7000]\n ud2\n .c: lea rbx, [rel .c]` },
   { name: "far: JMP m16:64 that is not canonical", code: `${far("CODE0", "0", "0x8000")}\n jmp far qword [0x7000]` },
   { name: "far: JMP past the limit of 32-bit code", code: `${far("CODE32", "0", "1")}\n jmp far qword [0x7000]` },
