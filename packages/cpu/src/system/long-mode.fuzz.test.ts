@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { SHUTDOWN } from "../activity.ts";
 import { SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW, TR } from "../state-layout.ts";
 import { MODEL_MAX } from "./cpu-model.ts";
-import { DATA0, DATA3, descriptor, GDT, IDT, LDT, LONG_CODE0, LONG_CODE3, LONG_FREE, LONG_TSS, Machine, TSS } from "./fixture.ts";
+import { DATA0, DATA3, descriptor, GDT, IDT, LDT, LONG_CODE0, LONG_CODE3, LONG_FREE, Machine, TSS } from "./fixture.ts";
 import { isCanonical } from "./non-canonical.ts";
 
 /** xorshift32. */
