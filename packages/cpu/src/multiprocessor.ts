@@ -38,7 +38,7 @@ export class Multiprocessor implements Engine {
   private yieldRequested = false;
 
   /**
-   * @param processors in power-on state; the first is the boot processor, the others wait for start-up messages
+   * Makes the processors in power-on state; the first is the boot processor, the others wait for start-up messages.
    * @param make makes processor n; its hot state is the one in memory while it runs
    * @param selected told whose accesses the devices see from now on
    */
