@@ -51,6 +51,8 @@ export const FETCH_FAULTED = 1;
 export class CodeCache implements WriteObserver {
   /** The block's first record after `find` returned `FOUND`. */
   record = 0;
+  /** Its vCPU is the one that runs: the hot state in memory is that one's, and carries these generations. */
+  active = false;
   /** What GENERATION in the hot state must be while this cache is in use. */
   generation = 1;
   /** The same for GLOBAL_GENERATION. */
@@ -323,7 +325,7 @@ export class CodeCache implements WriteObserver {
     // Two spaces of numbers, neither with 0: the cache's empty entries carry that.
     this.generation = (this.generation + 1) & (GLOBAL - 1) || 1;
     if (!localOnly) this.globalGeneration = ((this.globalGeneration + 1) & (GLOBAL - 1)) | GLOBAL;
-    this.publish();
+    if (this.active) this.publish();
   }
 
   /** Puts the generations into the hot state: generated code compares them. */

@@ -342,6 +342,7 @@ export class Interpreter implements Engine, HandlerTable {
     if (slice === 1) words[mode]! |= MODE_SINGLE;
     words[(STATE + CONTROL_FROM) >> 2] = 0;
     this.code.publish();
+    this.code.active = true;
     words[(STATE + JUMP_CACHE) >> 2] = this.jumpCache;
     this.inside = true;
     this.slice = slice;
@@ -363,7 +364,7 @@ export class Interpreter implements Engine, HandlerTable {
         this.remember(linear);
       }
     } finally {
-      this.inside = false;
+      this.inside = this.code.active = false;
       words[mode]! &= ~MODE_SINGLE;
     }
   }

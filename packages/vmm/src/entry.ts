@@ -18,7 +18,10 @@ export function enterState(cpu: Cpu, entry: EntryState): void {
   }
   Object.assign(cpu.gdtr, entry.gdt);
   Object.assign(cpu.idtr, entry.idt);
-  cpu.cr0 = entry.cr0;
+  cpu.cr0 = entry.cr0 | 0;
+  cpu.cr3 = entry.cr3;
+  cpu.cr4 = entry.cr4;
+  cpu.efer = entry.efer;
   state.rip = entry.registers.eip;
   state.eflags = entry.registers.eflags;
   cpu.applyPaging();
