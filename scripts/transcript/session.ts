@@ -91,4 +91,7 @@ export async function converse(line: Line, steps: readonly Step[], seconds: numb
   return answers;
 }
 
-const lines = (text: string): string[] => text.replaceAll("\x1b[6n", "").replaceAll("\x1b[J", "").replaceAll("\r", "").split("\n");
+// A kernel message that comes when it comes lands in the middle of any answer; `dmesg -r` prefixes its own lines with "<level>".
+const ASYNCHRONOUS = /(?<!>)\[ *\d+\.\d+\] random: crng init done\n?/g;
+
+const lines = (text: string): string[] => text.replaceAll("\x1b[6n", "").replaceAll("\x1b[J", "").replaceAll("\r", "").replace(ASYNCHRONOUS, "").split("\n");
