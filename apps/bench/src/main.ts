@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   });
   const lines = summarise(raw);
   const report: Report = {
-    date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" "),
+    date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" ").replaceAll(`${process.cwd()}/`, ""),
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
     host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
     engines: Object.fromEntries(installed.map(({ engine, version }) => [engine.name, version])), lines, raw,

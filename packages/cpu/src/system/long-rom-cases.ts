@@ -1,5 +1,5 @@
 /** The cases of the long-mode ROM, grouped by what they try. Each begins in 64-bit mode at level 0, and ends with a fault or at its end. */
-import type { SystemCase } from "./system-rom.ts";
+import type { SystemCase } from "./rom-parts.ts";
 
 /** Switches to level 3, in 64-bit mode; the code after it runs there. */
 const user = (flags = 2): string => `

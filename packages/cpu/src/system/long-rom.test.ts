@@ -2,18 +2,14 @@
  * The long-mode ROM under the interpreter, against what QEMU 7.2 (`-cpu max`, TCG) answered to the same image. Where QEMU and the
  * manual differ the manual decides, and the list below says so. `DOPPEL_RECORD_QEMU=1` asks QEMU again.
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { bareMachine } from "@doppel/testkit";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { MODEL_MAX } from "./cpu-model.ts";
 import { LONG_CASES } from "./long-rom-cases.ts";
 import { longRom } from "./long-rom.ts";
+import { answers, recordQemu, runHere } from "./rom.fixture.ts";
 
 const RECORDED = new URL("long-rom.qemu.txt", import.meta.url);
-const RF = 0x10000;
 
 /** What a case's line must have: its first fields, and registers by name. */
 interface Expected {
@@ -97,54 +93,9 @@ const LOST = new Set([
   "CR3: bit 63 without PCIDE", "PCIDE: paging cannot end", "PCIDE: contexts", "LGDT: a base that is not canonical",
 ]);
 
-function runHere(rom: Uint8Array): string {
-  let text = "";
-  const machine = bareMachine({
-    model: MODEL_MAX,
-    bus: {
-      readPort: () => 0xff,
-      writePort: (port, _size, value) => void (port === 0xe9 && (text += String.fromCharCode(value))),
-      readMmio: () => 0xffffffff,
-      writeMmio: () => {},
-    },
-  });
-  machine.physical.load(0xf0000, rom);
-  machine.cpu.state.setSegmentBase(1, 0xf0000);
-  machine.cpu.updateMode();
-  expect([machine.engine.run(40_000_000).reason, text.split("\n").at(-1)]).toEqual(["halted", ""]);
-  return text;
-}
-
-function runQemu(rom: Uint8Array): string {
-  const folder = mkdtempSync(join(tmpdir(), "doppel-"));
-  writeFileSync(join(folder, "rom"), rom);
-  const options = "-cpu max,vendor=GenuineIntel -m 16 -display none -serial none -monitor none -net none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04";
-  spawnSync("qemu-system-x86_64", [...options.split(" "), "-bios", join(folder, "rom"), "-debugcon", `file:${join(folder, "out")}`], { timeout: 60_000 });
-  const text = readFileSync(join(folder, "out"), "latin1");
-  rmSync(folder, { recursive: true });
-  return text;
-}
-
-/** One line a case: its name, and what the handler found. QEMU pushes RF as zero with every fault, so RF is left out. */
-function answers(text: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const at = line.lastIndexOf(":");
-    if (at < 0) continue;
-    const [frame, ...rest] = line.slice(at + 1).split("|").map((part) => part.trim());
-    const fields = frame.split(" ");
-    fields[4] = (Number.parseInt(fields[4] ?? "0", 16) & ~RF).toString(16);
-    found.set(line.slice(0, at), [fields.join(" "), ...rest].join(" | "));
-  }
-  return found;
-}
-
 test("every case answers as QEMU does, or as the manual says", () => {
-  const rom = longRom();
-  if (process.env["DOPPEL_RECORD_QEMU"]) {
-    writeFileSync(RECORDED, runQemu(longRom(LOST)).split("\n").filter((line) => line !== "").map((line) => `${line.trimEnd()}\n`).join(""));
-  }
-  const ours = answers(runHere(rom));
+  if (process.env["DOPPEL_RECORD_QEMU"]) recordQemu(RECORDED, longRom(LOST), "qemu-system-x86_64", "max,vendor=GenuineIntel");
+  const ours = answers(runHere(longRom(), MODEL_MAX));
   const theirs = answers(readFileSync(RECORDED, "utf8"));
   const wrong: string[] = [];
   for (const { name } of LONG_CASES) {

@@ -6,12 +6,8 @@
  *   0x8000 PML4 (entries 0, 256 and 511 are alike)  0x9000 PDPT  0xa000 PD  0xb000 PT   0x40000 a page to try things on
  *   0x1f000, 0x2f000 stacks of level 0 and 3   0x1e000 of level 1   0x1c000 IST1   0x1a000 of the handler
  */
-import { assemble } from "@doppel/x86";
 import { LONG_CASES } from "./long-rom-cases.ts";
-
-const ORIGIN = 0x10000;
-const WITH_CODE = [8, 10, 11, 12, 13, 14, 17];
-const VECTORS = 0x61;
+import { hex, ORIGIN, romImage, stubs, VECTORS } from "./rom-parts.ts";
 
 const SELECTORS = `
 CODE0 equ 0x08
@@ -48,21 +44,13 @@ STACK16 equ 0x168
 BASE equ 0x10000
 `;
 
-function stubs(): string {
-  const lines: string[] = [];
-  for (let vector = 0; vector < VECTORS; vector += 1) {
-    lines.push(`stub${vector}:`, WITH_CODE.includes(vector) ? "" : "push qword -1", `push qword ${vector}`, "jmp common");
-  }
-  return lines.join("\n");
-}
-
 /** A sixteen-byte entry for the GDT: a gate's words, or a TSS's. */
 function gate(selector: string, access: string, offset: string, offsetHigh = "0", upper = "0"): string {
   return `dw ${offset} & 0xffff, ${selector}, ${access}, ${offset} >> 16\n dd ${offsetHigh}, ${upper}`;
 }
 
 /** The assembly source of the whole ROM; cases in `skipped` are there and do not run. */
-export function longRomSource(skipped: ReadonlySet<string> = new Set()): string {
+function longRomSource(skipped: ReadonlySet<string> = new Set()): string {
   const shown = LONG_CASES.map(({ name }, i) => ({ name, i })).filter(({ name }) => !skipped.has(name));
   const cases = LONG_CASES.map(({ code }, i) => `.bits 64\ncase${i}:\n${code}\n int 0x60\n align 4`).join("\n");
   const names = LONG_CASES.map(({ name }, i) => `name${i}: db "${name}", 0`).join("\n");
@@ -385,35 +373,9 @@ bar:
   out 0xe9, al
   ret
 
-hex:
-  mov rdx, rax
-  mov bl, 0
-  mov edi, 16
-.digit:
-  rol rdx, 4
-  mov al, dl
-  and al, 15
-  jnz .show
-  cmp edi, 1
-  je .show
-  test bl, bl
-  jz .skip
-.show:
-  mov bl, 1
-  add al, '0'
-  cmp al, '9'
-  jbe .put
-  add al, 39
-.put:
-  out 0xe9, al
-.skip:
-  dec edi
-  jnz .digit
-  mov al, ' '
-  out 0xe9, al
-  ret
+${hex(true)}
 
-${stubs()}
+${stubs(true)}
 
 ${cases}
   .bits 64
@@ -474,9 +436,5 @@ ${names}
 
 /** The ROM: 64 KiB, to stand at F0000h and below 4 GiB; it begins with a far jump at its reset vector. */
 export function longRom(skipped: ReadonlySet<string> = new Set()): Uint8Array {
-  const body = assemble(longRomSource(skipped), { origin: ORIGIN, bits: 16 });
-  const image = new Uint8Array(0x10000).fill(0x90);
-  image.set(body);
-  image.set([0xea, 0, 0, 0, 0xf0], 0xfff0);
-  return image;
+  return romImage(longRomSource(skipped));
 }

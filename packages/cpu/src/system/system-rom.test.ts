@@ -2,16 +2,13 @@
  * The system ROM under the interpreter, against what QEMU 7.2 (`-cpu qemu32,+nx`, TCG) answered to the same image. Where QEMU
  * and the manual differ the manual decides, and the list below says so. `DOPPEL_RECORD_QEMU=1` asks QEMU again.
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { bareMachine } from "@doppel/testkit";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { SYSTEM_CASES, systemRom, taskAddress } from "./system-rom.ts";
+import { answers, recordQemu, RF, runHere } from "./rom.fixture.ts";
+import { SYSTEM_CASES } from "./system-rom-cases.ts";
+import { systemRom, taskAddress } from "./system-rom.ts";
 
 const RECORDED = new URL("system-rom.qemu.txt", import.meta.url);
-const RF = 0x10000;
 
 /** What the manual says where QEMU says something else. */
 const MANUAL: Record<string, { readonly begins: string; readonly why: string }> = {
@@ -33,52 +30,9 @@ const MANUAL: Record<string, { readonly begins: string; readonly why: string }> 
   "general detect": { begins: "1 ffffffff", why: "volume 3, 17.2.4: DR7.GD makes an access to a debug register #DB; QEMU does not" },
 };
 
-function runHere(rom: Uint8Array): string {
-  let text = "";
-  const machine = bareMachine({
-    bus: {
-      readPort: () => 0xff,
-      writePort: (port, _size, value) => void (port === 0xe9 && (text += String.fromCharCode(value))),
-      readMmio: () => 0xffffffff,
-      writeMmio: () => {},
-    },
-  });
-  machine.physical.load(0xf0000, rom);
-  machine.cpu.state.setSegmentBase(1, 0xf0000);
-  machine.cpu.updateMode();
-  expect(machine.engine.run(20_000_000).reason).toBe("halted");
-  return text;
-}
-
-function runQemu(rom: Uint8Array): string {
-  const folder = mkdtempSync(join(tmpdir(), "doppel-"));
-  writeFileSync(join(folder, "rom"), rom);
-  const options = "-cpu qemu32,+nx -m 16 -display none -serial none -monitor none -net none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04";
-  spawnSync("qemu-system-i386", [...options.split(" "), "-bios", join(folder, "rom"), "-debugcon", `file:${join(folder, "out")}`], { timeout: 60_000 });
-  const text = readFileSync(join(folder, "out"), "latin1");
-  rmSync(folder, { recursive: true });
-  return text;
-}
-
-/** One line a case: its name, and what the handler found. QEMU pushes RF as zero with every fault, so RF is left out. */
-function answers(text: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const at = line.lastIndexOf(":");
-    if (at < 0) continue;
-    const [frame, ...rest] = line.slice(at + 1).split("|").map((part) => part.trim());
-    const fields = frame.split(" ");
-    fields[4] = (Number.parseInt(fields[4] ?? "0", 16) & ~RF).toString(16);
-    found.set(line.slice(0, at), [fields.join(" "), ...rest].join(" | "));
-  }
-  return found;
-}
-
 test("every case answers as QEMU does, or as the manual says", () => {
   const rom = systemRom();
-  if (process.env["DOPPEL_RECORD_QEMU"]) {
-    writeFileSync(RECORDED, runQemu(rom).split("\n").filter((line) => line !== "").map((line) => `${line.trimEnd()}\n`).join(""));
-  }
+  if (process.env["DOPPEL_RECORD_QEMU"]) recordQemu(RECORDED, rom, "qemu-system-i386", "qemu32,+nx");
   const ours = answers(runHere(rom));
   const theirs = answers(readFileSync(RECORDED, "utf8"));
   expect(ours.size).toBe(SYSTEM_CASES.length);
