@@ -45,7 +45,7 @@ describe("the command", () => {
 
 describe("options", () => {
   test("have defaults and are checked", () => {
-    expect(parseOptions([])).toMatchObject({ guest: "debian", runs: 5, scale: 1, pin: true, only: undefined });
+    expect(parseOptions([])).toMatchObject({ guest: "debian-12-i386", runs: 5, scale: 1, pin: true, only: undefined });
     expect(parseOptions(["--only", "boot,sort"]).only).toEqual(new Set(["boot", "sort"]));
     expect(() => parseOptions(["--runs", "0"])).toThrow(UsageError);
     expect(() => parseOptions(["--fast"])).toThrow(UsageError);

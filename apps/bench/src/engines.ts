@@ -13,14 +13,14 @@ export interface GuestFiles { readonly kernel: string; readonly initrd?: string 
 /** A machine that boots a guest. */
 export interface BenchEngine {
   readonly name: string;
-  /** Its version, or undefined where it is not installed. */
-  version(): string | undefined;
+  /** The version of what runs this guest, or undefined where it is not installed. */
+  version(guest: BenchGuest): string | undefined;
   /** Program and arguments. */
   command(guest: BenchGuest, files: GuestFiles): string[];
 }
 
 const root = join(import.meta.dirname, "../../..");
-const QEMU = "qemu-system-i386";
+const qemuFor = ({ architecture }: BenchGuest): string => (architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-i386");
 
 function initrdAndAppend(guest: BenchGuest, files: GuestFiles, dashes: string): string[] {
   return [
@@ -35,7 +35,7 @@ function doppel(engine: string): BenchEngine {
     name: `doppel-${engine}`,
     version: () => `node ${process.version}, V8 ${process.versions.v8}`,
     command: (guest, files) => [
-      process.execPath, "--conditions=@doppel/source", join(root, "apps/cli/src/main.ts"), "run", "--engine", engine, "--no-reboot",
+      process.execPath, "--conditions=@doppel/source", join(root, "apps/cli/src/main.ts"), "run", "--engine", engine, "--no-reboot", "--cpu", guest.architecture === "amd64" ? "x86-64" : "i686",
       "--memory", `${guest.memory}M`, guest.protocol === "linux" ? "--kernel" : "--multiboot", files.kernel,
       ...initrdAndAppend(guest, files, "--"),
     ],
@@ -45,12 +45,12 @@ function doppel(engine: string): BenchEngine {
 /** QEMU's translator; KVM is off, so that both machines are software. Its firmware counts, as it is part of the boot. */
 const qemu: BenchEngine = {
   name: "qemu-tcg",
-  version: () => {
-    const { status, stdout } = spawnSync(QEMU, ["--version"], { encoding: "utf8" });
+  version: (guest) => {
+    const { status, stdout } = spawnSync(qemuFor(guest), ["--version"], { encoding: "utf8" });
     return status === 0 ? stdout.split("\n")[0]!.replace(/^QEMU emulator version /, "") : undefined;
   },
   command: (guest, files) => [
-    QEMU, "-M", "pc", "-accel", "tcg", "-m", `${guest.memory}`, "-nographic", "-no-reboot", "-kernel", files.kernel,
+    qemuFor(guest), "-M", "pc", "-accel", "tcg", "-m", `${guest.memory}`, "-nographic", "-no-reboot", "-kernel", files.kernel,
     ...initrdAndAppend(guest, files, "-"),
   ],
 };

@@ -7,16 +7,14 @@ import { join } from "node:path";
 import { embeddedGuest } from "@doppel/guests";
 import { debianWorkloads } from "./debian-workloads.ts";
 
-const DEBIAN = "debian-12-i386";
-
-/** Debian 12's 686 kernel with busybox and the benchmark's scripts. `scale` divides the work. */
-export async function debianGuest(scale: number, progress: Progress): Promise<BenchGuest> {
-  const guest = await getGuest(DEBIAN, progress);
-  if (guest.boot.kind !== "linux") throw new Error(`${DEBIAN} is no Linux`);
-  const busybox = await readFile(join(cacheFolder(), "guests", DEBIAN, "busybox"));
+/** One of Debian 12's kernels with busybox and the benchmark's scripts. `scale` divides the work. */
+export async function debianGuest(name: string, scale: number, progress: Progress): Promise<BenchGuest> {
+  const guest = await getGuest(name, progress);
+  if (guest.boot.kind !== "linux") throw new Error(`${name} is no Linux`);
+  const busybox = await readFile(join(cacheFolder(), "guests", name, "busybox"));
   const { workloads, files } = debianWorkloads(scale);
   return {
-    name: DEBIAN,
+    name, architecture: guest.recipe.architecture,
     versions: Object.fromEntries(guest.packages.map(({ name, version }) => [name, version])),
     kernel: guest.boot.kernel, protocol: "linux", append: guest.boot.append,
     initrd: makeInitramfs({ busybox, files }),
@@ -30,7 +28,7 @@ export function ownGuest(scale: number): BenchGuest {
   const sum = Math.round(20_000_000 / scale);
   const primes = Math.round(100_000 / scale);
   return {
-    name: "embedded", versions: {}, kernel: image, protocol: "multiboot", memory: 16, banner: prompt, prompt,
+    name: "embedded", architecture: "i386", versions: {}, kernel: image, protocol: "multiboot", memory: 16, banner: prompt, prompt,
     workloads: [
       { name: "sum", says: `sum of 1 to ${sum}`, command: `sum ${sum}`, answer: /\n(\d+)\r?\n/ },
       { name: "primes", says: `primes up to ${primes}`, command: `primes ${primes}`, answer: /\n(\d+)\r?\n/ },

@@ -24,11 +24,11 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const guest = options.guest === "debian" ? await debianGuest(options.scale, say) : ownGuest(options.scale);
+  const guest = options.guest === "embedded" ? ownGuest(options.scale) : await debianGuest(options.guest, options.scale, say);
   const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
   if (options.list) {
     for (const { name, says } of works) process.stdout.write(`${name.padEnd(20)} ${says}\n`);
-    for (const engine of known) process.stdout.write(`${engine.name.padEnd(20)} ${engine.version() ?? "not installed"}\n`);
+    for (const engine of known) process.stdout.write(`${engine.name.padEnd(20)} ${engine.version(guest) ?? "not installed"}\n`);
     return 0;
   }
   for (const name of options.only ?? [])
@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   const engines = (options.engines ?? known.map(({ name }) => name)).map((name) => {
     const engine = known.find((candidate) => candidate.name === name);
     if (engine === undefined) throw new UsageError(`There is no engine called ${name}; there is ${known.map((candidate) => candidate.name).join(", ")}.`);
-    return { engine, version: engine.version() };
+    return { engine, version: engine.version(guest) };
   });
   for (const { engine, version } of engines)
     if (version === undefined) {

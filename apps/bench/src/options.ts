@@ -1,9 +1,14 @@
 /** The command line of the benchmark. */
 import { parseArgs } from "node:util";
 
+/** The guests: Debian's, which are fetched once, and our own kernel. */
+export const GUESTS = ["debian-12-i386", "debian-12-i386-pae", "debian-12-amd64", "embedded"] as const;
+/** One of them. */
+export type GuestName = (typeof GUESTS)[number];
+
 /** What was asked for. */
 export interface BenchOptions {
-  readonly guest: "debian" | "embedded";
+  readonly guest: GuestName;
   readonly runs: number;
   readonly only: ReadonlySet<string> | undefined;
   /** Names, or undefined for all that are installed. */
@@ -25,13 +30,13 @@ export class UsageError extends Error {}
 /** What `--help` prints. */
 export const HELP = `Usage: npx pnpm@12.21.0 bench [OPTIONS]
 
-Boots the same guest on Doppel and on QEMU's TCG (when qemu-system-i386 is installed), does the same work at its prompt on both, in turns, and
-prints medians and ratios. Progress goes to standard error.
+Boots the same guest on Doppel and on QEMU's TCG (when it is installed), does the same work at its prompt on both, in turns, and prints medians
+and ratios. Progress goes to standard error.
 
   --runs N           runs of each engine (default 5)
   --only A,B         these pieces of work only; "boot" is one (default all)
   --engines A,B      these engines only; ratios are of the first over the last (default all that are installed)
-  --guest NAME       debian, or embedded: our own kernel, which needs no network (default debian)
+  --guest NAME       debian-12-i386 (default), debian-12-i386-pae, debian-12-amd64, or embedded: our own kernel, which needs no network
   --quick            a tenth of the work
   --cpu N            the processor that the machines are pinned to (default the last)
   --no-pin           leave the machines to the host's scheduler
@@ -42,7 +47,7 @@ prints medians and ratios. Progress goes to standard error.
 
 Examples:
   npx pnpm@12.21.0 bench --quick --runs 1
-  npx pnpm@12.21.0 bench --only boot,sort --runs 3
+  npx pnpm@12.21.0 bench --guest debian-12-amd64 --only boot,sort --runs 3
   npx pnpm@12.21.0 bench --engines doppel-interpreter --only awk-float --json
   npx pnpm@12.21.0 bench --out docs/performance/interpreter
 
@@ -65,7 +70,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     ({ values } = parseArgs({
       args: args.filter((arg) => arg !== "--"),
       options: {
-        runs: { type: "string", default: "5" }, only: { type: "string" }, engines: { type: "string" }, guest: { type: "string", default: "debian" },
+        runs: { type: "string", default: "5" }, only: { type: "string" }, engines: { type: "string" }, guest: { type: "string", default: GUESTS[0] },
         quick: { type: "boolean", default: false }, cpu: { type: "string" }, "no-pin": { type: "boolean", default: false },
         json: { type: "boolean", default: false }, out: { type: "string" }, list: { type: "boolean", default: false }, help: { type: "boolean", default: false },
       },
@@ -73,8 +78,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  const { guest } = values;
-  if (guest !== "debian" && guest !== "embedded") throw new UsageError(`There is no guest called ${guest}; the guests are debian and embedded.`);
+  const guest = GUESTS.find((name) => name === values.guest);
+  if (guest === undefined) throw new UsageError(`There is no guest called ${values.guest}; there is ${GUESTS.join(", ")}.`);
   return {
     guest, runs: count("runs", values.runs, 1),
     only: values.only === undefined ? undefined : new Set(values.only.split(",")),

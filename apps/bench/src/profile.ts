@@ -2,16 +2,18 @@
  * What a profiler cannot see: boots the Debian guest in this process, does the work that is named, and prints for each piece how often every
  * handler outside the dispatch function ran (by form and variant, in the notation of the interpreter's list of hot shapes), how
  * often generated code called each TypeScript helper, look-ups and TLB fills. It reaches into the interpreter to count, so
- * its times are no measurement; with --plain it only runs, for `node --cpu-prof`.
+ * its times are no measurement; with --plain it only runs, for `node --cpu-prof`. With --pairs it samples which instructions run most, and
+ * which stand next to each other: what the list of hot shapes is made from.
  *
- *   node --conditions=@doppel/source apps/bench/src/profile.ts [--plain] [--quick] [WORK...]
+ *   node --conditions=@doppel/source apps/bench/src/profile.ts [--guest NAME] [--plain | --pairs] [--quick] [WORK...]
  */
-import type { Instruction } from "@doppel/x86";
+import { decode, Instruction, OK } from "@doppel/x86";
 import { ModuleBuilder, OP } from "@doppel/wasm";
 import { createVm, type Vm } from "doppel";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { debianGuest } from "./guests.ts";
+import { GUESTS } from "./options.ts";
 
 /** The interpreter's insides, as far as this script counts in them. */
 interface Insides {
@@ -32,12 +34,14 @@ class Counters {
     this.vm = vm;
     const engine = vm.machine.engine as unknown as Insides;
     const set = engine.table.set.bind(engine.table);
+    let last = false;
     engine.table.set = (slot: number, handler: (...args: never[]) => unknown) => {
-      const instance = new WebAssembly.Instance(counting(slot), { count: { handler, memory: this.slots } } as unknown as WebAssembly.Imports);
+      const instance = new WebAssembly.Instance(counting(slot, last), { count: { handler, memory: this.slots } } as unknown as WebAssembly.Imports);
       set(slot, instance.exports["counted"] as () => void);
     };
     const handler = engine.handler.bind(engine);
     engine.handler = (instruction, long, flat) => {
+      last = long;
       const number = handler(instruction, long, flat);
       const slot = number - engine.hot[long ? 1 : 0]!.shapes.length - 1;
       if (slot >= 0 && !this.names.has(slot)) this.names.set(slot, describe(instruction, flat));
@@ -64,15 +68,74 @@ class Counters {
 }
 
 /** A function that adds one to a 64-bit word and goes on with the handler. */
-function counting(slot: number): WebAssembly.Module {
+function counting(slot: number, long: boolean): WebAssembly.Module {
   const module = new ModuleBuilder();
-  const signature = { parameters: ["i32", "i32"], results: ["i32"] } as const;
+  const signature = { parameters: ["i32", long ? "i64" : "i32"], results: ["i32"] } as const;
   const handler = module.importFunction("count", "handler", signature);
   module.importMemory("count", "memory", 1);
   const { builder: f } = module.function(signature, "counted");
   f.i32(0).i32(0).memory(OP.i64_load, slot * 8).i64(1).op(OP.i64_add).memory(OP.i64_store, slot * 8);
   f.get(0).get(1).call(handler);
   return new WebAssembly.Module(module.encode());
+}
+
+/**
+ * What stands next to what: between slices of about a thousand instructions, the instruction that comes and the one behind it are counted,
+ * operands in the notation of the list of hot shapes (q is relative to RIP), with the operand size and the condition.
+ */
+class Samples {
+  readonly single = new Map<string, number>();
+  readonly pairs = new Map<string, number>();
+  private readonly vm: Vm;
+  private readonly window = new Uint8Array(30);
+  private readonly first = new Instruction();
+  private readonly second = new Instruction();
+
+  constructor(vm: Vm) {
+    this.vm = vm;
+    const { engine } = vm.machine;
+    const run = engine.run.bind(engine);
+    engine.run = (budget) => {
+      for (let left = budget; ; ) {
+        const before = engine.retired;
+        // Lengths that no loop of the guest divides.
+        const exit = run(Math.min(left, 500 + Math.floor(Math.random() * 1000)));
+        left -= engine.retired - before;
+        if (exit.reason !== "budget" || left <= 0) return exit;
+        this.sample();
+      }
+    };
+  }
+
+  private sample(): void {
+    const { cpu, memory } = this.vm.machine;
+    const linear = cpu.wrap(cpu.state.segmentBase(1) + cpu.state.rip);
+    const physical = cpu.mmu.peek(linear);
+    if (physical < 0 || (physical & 0xfff) > 0xfe0) return;
+    memory.map.readBytes(physical, this.window);
+    const size = cpu.longMode ? 8 : cpu.state.mode & 1 ? 4 : 2;
+    if (decode(this.window, 0, 30, size, this.first) !== OK) return;
+    const one = variantOf(this.first);
+    this.single.set(one, (this.single.get(one) ?? 0) + 1);
+    if (decode(this.window, this.first.length, 30, size, this.second) !== OK) return;
+    const both = `${one} | ${variantOf(this.second)}`;
+    this.pairs.set(both, (this.pairs.get(both) ?? 0) + 1);
+  }
+
+  print(): void {
+    for (const [title, counts] of [["instructions", this.single], ["pairs", this.pairs]] as const) {
+      const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      console.log(`\n== ${title}, of ${total} samples`);
+      for (const [name, count] of [...counts].sort((a, b) => b[1] - a[1]).slice(0, 1500)) console.log(`${((1000 * count) / total).toFixed(3).padStart(9)} per 1000  ${name}`);
+    }
+  }
+}
+
+function variantOf(i: Instruction): string {
+  const variant = !i.memory ? "r" : i.ripRelative ? "q" : i.segment >= 4 ? "f" : i.index >= 0 ? "i" : "m";
+  const condition = i.form.range === "cc" ? i.condition.toString(16) : "";
+  const opcode = i.form.mnemonic === "Jcc" ? "70+cc" : i.form.opcode;
+  return `${opcode} ${i.form.mnemonic} ${variant}${i.operandSize}${condition && `:${condition}`}`;
 }
 
 function describe(i: Instruction, flat: boolean): string {
@@ -90,10 +153,11 @@ function print(title: string, before: Map<string, number>, after: Map<string, nu
     console.log(`${String(count).padStart(12)} ${((1000 * count) / total).toFixed(3).padStart(9)} per 1000  ${name}`);
 }
 
-const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, quick: { type: "boolean" } }, allowPositionals: true });
-const guest = await debianGuest(values.quick ? 10 : 1, console.error);
+const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, pairs: { type: "boolean" }, quick: { type: "boolean" }, guest: { type: "string", default: GUESTS[0] } }, allowPositionals: true });
+const guest = await debianGuest(values.guest, values.quick ? 10 : 1, console.error);
 const vm = await createVm({ memory: guest.memory << 20, kernel: { kernel: guest.kernel, initrd: guest.initrd!, append: guest.append! } });
-const counters = values.plain ? undefined : new Counters(vm);
+const samples = values.pairs ? new Samples(vm) : undefined;
+const counters = values.plain || values.pairs ? undefined : new Counters(vm);
 const read = (): Map<string, number> => counters?.read() ?? new Map([["instructions", vm.stats().instructions]]);
 const PATIENCE = 600_000;
 
@@ -117,6 +181,7 @@ for (const { name, command, begin, end } of guest.workloads.filter((work) => pos
   lap(name);
   await vm.console.waitFor(guest.prompt, PATIENCE);
 }
+samples?.print();
 vm.stop();
 await run;
 process.exit(0);

@@ -18,6 +18,7 @@ export interface Workload {
 /** Something that every engine can boot. */
 export interface BenchGuest {
   readonly name: string;
+  readonly architecture: "i386" | "amd64";
   /** What it was made from, with versions. */
   readonly versions: Readonly<Record<string, string>>;
   readonly kernel: Uint8Array;

@@ -1,10 +1,11 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
+import type { CpuName } from "doppel";
 import type { Address, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
 import { parseAddress, parseCpus, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
 
-/** Names of the processor models. */
-export type CpuName = "i686" | "x86-64" | "x86-64-v2" | "max";
+/** Names of the processor models; the library that has them is loaded later, so that `--help` is quick. */
+export const CPU_NAMES: readonly CpuName[] = ["i686", "x86-64", "x86-64-v2", "max"];
 
 /** The options as the parser collects them: strings, and flags that are there or not. */
 export interface RawRunOptions {

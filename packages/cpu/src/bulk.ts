@@ -3,9 +3,10 @@
  * pages are in the TLB and nothing watches them. The last iteration, and everything special, is left to the instruction
  * itself, so that faults, flags and counts are its own.
  */
-import { TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { READ, TLB_ENTRIES, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, WRITE } from "@doppel/mmu";
 import type { Arena } from "@doppel/memory";
 import type { Cpu } from "./cpu.ts";
+import { isCanonical } from "./system/non-canonical.ts";
 import { BUDGET, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
 
 const RAX = 0;
@@ -19,7 +20,10 @@ function toPageEnd(linear: number): number {
   return 4096 - (linear & 0xfff);
 }
 
+/** One operand of a string instruction: where it points, and where that is when the TLB knows. */
 interface Operand {
+  readonly linear: number;
+  /** -1 when the TLB has no entry for the access. */
   readonly host: number;
   /** Bytes that may be accessed from here on. */
   readonly room: number;
@@ -29,8 +33,7 @@ const TWO_32 = 0x1_0000_0000;
 
 /** A register as an address: all of it in 64-bit mode (a canonical one fits a number), else its lower half. */
 function pointer(cpu: Cpu, register: number): number {
-  const { state } = cpu;
-  return (cpu.longMode ? state.gprHigh(register) * TWO_32 : 0) + (state.gpr32(register) >>> 0);
+  return cpu.longMode ? cpu.state.gprAddress(register) : cpu.state.gpr32(register) >>> 0;
 }
 
 function setPointer(cpu: Cpu, register: number, value: number): void {
@@ -38,7 +41,7 @@ function setPointer(cpu: Cpu, register: number, value: number): void {
   else cpu.state.setGpr64(register, value | 0, cpu.state.gprHigh(register));
 }
 
-function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolean): Operand | undefined {
+function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolean): Operand {
   const { state } = cpu;
   const offset = pointer(cpu, register);
   const segment = (segmentPlace - SEGMENT) / SEGMENT_STRIDE;
@@ -47,8 +50,7 @@ function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolea
   const linear = cpu.wrap(state.segmentBase(segment) + offset);
   const view = cpu.mmu.viewOf(state.cpl === 3);
   const host = cpu.mmu.tlb.lookup(view, linear, write ? TLB_WRITE_TAG : TLB_READ_TAG);
-  if (host < 0) return undefined;
-  return { host, room: Math.min(toPageEnd(linear), cpu.longMode ? Infinity : length - offset) };
+  return { linear, host, room: Math.min(toPageEnd(linear), cpu.longMode ? Infinity : length - offset) };
 }
 
 /** Iterations to do now: not the last one, not more than the budget, within both rooms; 0 for none. */
@@ -69,21 +71,37 @@ function advance(cpu: Cpu, register: number, bytes: number): void {
   setPointer(cpu, register, pointer(cpu, register) + bytes);
 }
 
+/**
+ * Host addresses of two operands whose pages have one place in the TLB between them, so that it never holds both: each is translated as
+ * the instruction would, the source before the destination. Undefined when that is not why one is missing, or something watches.
+ */
+function inTurns(cpu: Cpu, from: Operand, to: Operand): readonly [number, number] | undefined {
+  const { mmu } = cpu;
+  const user = cpu.state.cpl === 3;
+  const apart = Math.floor(from.linear / 4096) - Math.floor(to.linear / 4096);
+  if (apart === 0 || apart % TLB_ENTRIES !== 0 || mmu.viewOf(user) === VIEW_CHECKED || cpu.dataBreakpoints) return undefined;
+  if (cpu.longMode && !(isCanonical(from.linear) && isCanonical(to.linear))) return undefined;
+  if (!mmu.translate(from.linear, READ, user) || mmu.host < 0) return undefined;
+  const source = mmu.host;
+  return mmu.translate(to.linear, WRITE, user) && mmu.host >= 0 ? [source, mmu.host] : undefined;
+}
+
 /** Does iterations of REP MOVS in 32- or 64-bit addressing, upwards. */
 export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: number, segmentPlace: number): number {
   if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
   const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true);
-  if (to === undefined) return STATUS_OK;
   const from = operand(cpu, RSI, segmentPlace, false);
-  if (from === undefined) return STATUS_OK;
   const n = iterations(cpu, arena, size, addressSize, Math.min(to.room, from.room));
   const bytes = n * size;
   if (n <= 0) return STATUS_OK;
+  const hosts = to.host >= 0 && from.host >= 0 ? ([from.host, to.host] as const) : inTurns(cpu, from, to);
+  if (hosts === undefined) return STATUS_OK;
+  const [source, target] = hosts;
   const memory = arena.u8;
-  if (to.host > from.host && to.host < from.host + bytes) {
+  if (target > source && target < source + bytes) {
     // An overlap upwards repeats what was just written: byte order matters, so copy element by element.
-    for (let at = 0; at < bytes; at += size) memory.copyWithin(to.host + at, from.host + at, from.host + at + size);
-  } else memory.copyWithin(to.host, from.host, from.host + bytes);
+    for (let at = 0; at < bytes; at += size) memory.copyWithin(target + at, source + at, source + at + size);
+  } else memory.copyWithin(target, source, source + bytes);
   retire(cpu, arena, n);
   advance(cpu, RSI, bytes);
   advance(cpu, RDI, bytes);
@@ -94,9 +112,8 @@ export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: numb
 export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: number): number {
   if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
   const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true);
-  if (to === undefined) return STATUS_OK;
   const n = iterations(cpu, arena, size, addressSize, to.room);
-  if (n <= 0) return STATUS_OK;
+  if (to.host < 0 || n <= 0) return STATUS_OK;
   const value = [cpu.state.gpr32(RAX), cpu.state.gprHigh(RAX)];
   const memory = arena.u8;
   const bytes = n * size;

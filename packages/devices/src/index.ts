@@ -27,6 +27,8 @@ export type { PitCounterState } from "./timer/pit-counter.ts";
 export { HPET_BASE, HPET_CAPABILITIES, Hpet } from "./timer/hpet.ts";
 export type { HpetLines, HpetState } from "./timer/hpet.ts";
 export type { HpetTimerState } from "./timer/hpet-timer.ts";
+export { KvmClock } from "./timer/kvm-clock.ts";
+export type { KvmClockOptions, KvmClockState } from "./timer/kvm-clock.ts";
 export { Rtc } from "./timer/rtc.ts";
 export type { RtcState } from "./timer/rtc.ts";
 export { Uart } from "./serial/uart.ts";

@@ -173,10 +173,21 @@ const divide = (signed: boolean): Definition => (i) => {
   const divisor = i.read(0);
   i.faultIf(i.eqz(divisor), VECTOR_DE);
   if (size === 8) {
-    // 128 / 64 bits: long division in a helper, which raises #DE itself when the quotient does not fit.
-    i.helper(signed ? "idiv128" : "div128", [i.wrap(divisor), i.wrap(i.shrU(divisor, 32))]);
-    i.setRegister(RAX, 8, i.state("i64_load", SCRATCH));
-    i.setRegister(RDX, 8, i.state("i64_load", SCRATCH + 8));
+    const low = i.register(RAX, 8);
+    const high = i.register(RDX, 8);
+    const quotient = i.variable(low);
+    const remainder = i.variable(high);
+    // Nearly always the dividend has 64 significant bits. The rest, and -2^63 / -1, is for a helper, which raises #DE itself.
+    i.if(signed ? i.and(i.eq(high, i.shrS(low, 63)), i.ne(divisor, -1)) : i.eqz(high), () => {
+      i.setVariable(quotient, i.op(signed ? "i64_div_s" : "i64_div_u", [low, divisor]));
+      i.setVariable(remainder, i.op(signed ? "i64_rem_s" : "i64_rem_u", [low, divisor]));
+    }, () => {
+      i.helper(signed ? "idiv128" : "div128", [i.wrap(divisor), i.wrap(i.shrU(divisor, 32))]);
+      i.setVariable(quotient, i.state("i64_load", SCRATCH));
+      i.setVariable(remainder, i.state("i64_load", SCRATCH + 8));
+    }, true);
+    i.setRegister(RAX, 8, i.get(quotient));
+    i.setRegister(RDX, 8, i.get(remainder));
     return;
   }
   const bits = size * 8;

@@ -3,4 +3,5 @@ export { MachineError } from "./errors.ts";
 export { savedOptions } from "./machine-state.ts";
 export { HostPace } from "./host-pace.ts";
 export { RunLoop, type Pace } from "./run-loop.ts";
-export { VirtualMachine, type BootSource, type CpuName, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";
+export { type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
+export { VirtualMachine, type BootSource, type MachineOptions, type Stats, type Stop } from "./virtual-machine.ts";

@@ -8,7 +8,8 @@ import { PAGE_SIZE } from "@doppel/memory";
 import { conform, decode, encode, type PersistValue } from "@doppel/persist";
 import { MachineError } from "./errors.ts";
 import { StateHash } from "./state-hash.ts";
-import type { CpuName, VirtualMachine } from "./virtual-machine.ts";
+import { type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
+import type { VirtualMachine } from "./virtual-machine.ts";
 
 const FORMAT = "doppel-machine";
 const VERSION = 2;
@@ -18,7 +19,7 @@ type Saved = Record<string, PersistValue>;
 /** What must be the same in the machine that saved and the one that goes on. */
 function shape({ options, processors }: VirtualMachine): Saved {
   return {
-    memory: options.memory, cpu: options.cpu ?? "i686", cpus: processors.processors.length, deterministic: options.deterministic === true,
+    memory: options.memory, cpu: options.cpu ?? DEFAULT_CPU, cpus: processors.processors.length, deterministic: options.deterministic === true,
     debugExit: options.debugExit === true, serial: (options.serial ?? []).map((backend) => backend !== undefined),
   };
 }

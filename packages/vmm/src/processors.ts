@@ -1,13 +1,13 @@
 /** The processors of a machine: their regions in the arena, each vCPU with its interpreter, and what joins it to its local APIC. */
 import { type Bus, Cpu, type CpuModel, Interpreter, Multiprocessor } from "@doppel/cpu";
-import type { PcChipset } from "@doppel/devices";
+import type { KvmClock, PcChipset } from "@doppel/devices";
 import type { Arena, Frames, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
+import { CPUID_1_ECX_TSC_DEADLINE, IA32_TSC_DEADLINE, MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW } from "@doppel/x86";
 
 /** Bytes for decoded records (and jump caches) of the only vCPU, and of each of several. */
 const CODE_SIZE = 48 << 20;
 const CODE_SIZE_EACH = 24 << 20;
-const IA32_TSC_DEADLINE = 0x6e0;
 const PAGE = 4096;
 
 function codeSize(count: number): number {
@@ -64,13 +64,25 @@ export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset):
   for (const [n, { cpu, engine }] of processors.entries()) {
     engine.interrupts = chipset.interrupts(n);
     cpu.onFpuError = () => chipset.raiseNumericError();
+    cpu.msr.onTimeStamp = () => chipset.timeStampWritten(n);
+    joinKvmClock(cpu, n, chipset.kvmClock);
     const apic = chipset.apics[n];
     if (apic === undefined) continue;
     cpu.priority = apic;
-    cpu.msr.foreign.set(IA32_TSC_DEADLINE, {
-      read: () => apic.tscDeadline,
-      write: (low, high) => (apic.setTscDeadline(high >>> 0, low >>> 0), true),
-    });
+    if (cpu.model.features.ecx & CPUID_1_ECX_TSC_DEADLINE) {
+      cpu.msr.foreign.set(IA32_TSC_DEADLINE, {
+        read: () => apic.tscDeadline,
+        write: (low, high) => (apic.setTscDeadline(high >>> 0, low >>> 0), true),
+      });
+    }
     cpu.msr.onApicBase = (low, high) => apic.setBase(high, low);
   }
+}
+
+/** The paravirtual clock's MSRs, by their old numbers and their new ones. */
+function joinKvmClock({ msr }: Cpu, n: number, clock: KvmClock): void {
+  const wall = { read: () => clock.wallClock, write: (low: number, high: number) => (clock.setWallClock(low, high), true) };
+  const system = { read: () => clock.systemTime(n), write: (low: number, high: number) => (clock.setSystemTime(n, low, high), true) };
+  for (const number of [MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW]) msr.foreign.set(number, wall);
+  for (const number of [MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW]) msr.foreign.set(number, system);
 }

@@ -13,6 +13,7 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
+import { CPU_NAMES, type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
@@ -37,8 +38,6 @@ export interface BootSource {
   readonly vgaBios?: Uint8Array;
 }
 
-/** Names of the processor models. */
-export type CpuName = keyof typeof CPU_MODELS;
 
 /** What a machine is made of. */
 export interface MachineOptions extends BootSource {
@@ -48,7 +47,7 @@ export interface MachineOptions extends BootSource {
   readonly deterministic?: boolean;
   /** Number of vCPUs, 1 to 8; 1 when absent. */
   readonly cpus?: number;
-  /** The processor model; "i686" when absent. */
+  /** The processor model; {@link DEFAULT_CPU} when absent. */
   readonly cpu?: CpuName;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
@@ -122,7 +121,7 @@ export class VirtualMachine {
       throw new MachineError("MACHINE_CPUS", `a machine has 1 to ${MOST_CPUS} CPUs, not ${cpus}`);
     }
     if (options.cpu !== undefined && CPU_MODELS[options.cpu] === undefined) {
-      throw new MachineError("MACHINE_CPU", `there is no CPU model ${String(options.cpu)}; choose one of ${Object.keys(CPU_MODELS).join(", ")}`);
+      throw new MachineError("MACHINE_CPU", `there is no CPU model ${String(options.cpu)}; choose one of ${CPU_NAMES.join(", ")}`);
     }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
@@ -136,7 +135,7 @@ export class VirtualMachine {
     this.counted = counted;
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
     this.processors = makeProcessors(regions, {
-      frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? "i686"], timestamp: () => this.clock.now(),
+      frames: this.frames, physical: this.memory.map, model: CPU_MODELS[options.cpu ?? DEFAULT_CPU], timestamp: () => this.clock.now(),
       ...(counted === undefined ? { entropy: () => crypto.getRandomValues(new Uint32Array(1))[0]! } : {}),
       bus: {
         readPort: (port, size) => late.bus!.readPort(port, size), writePort: (port, size, value) => late.bus!.writePort(port, size, value),
@@ -149,7 +148,7 @@ export class VirtualMachine {
     this.chipset = new PcChipset({
       clock: this.clock, memory: this.memory.map, memorySize: { below4G: layout.lowEnd, above4G: layout.highEnd - FOUR_GIB }, cpus,
       wallClock: options.wallClock ?? (options.deterministic === true ? FIXED_EPOCH : Math.floor((performance.timeOrigin + performance.now()) / 1000)),
-      serial: options.serial ?? [], debugExit: options.debugExit ?? false,
+      tscOffset: (n) => this.processors.processors[n]!.cpu.msr.tscOffset, serial: options.serial ?? [], debugExit: options.debugExit ?? false,
       host: {
         reset: () => this.requestReset(),
         powerOff: () => this.end({ kind: "power-off" }),
@@ -160,7 +159,11 @@ export class VirtualMachine {
             this.processors.processors[n]!.engine.nmiPending = true;
             this.processors.attend(n);
           },
-          init: () => (n === 0 ? this.requestReset() : this.processors.init(n)),
+          init: () => {
+            if (n === 0) return this.requestReset();
+            this.processors.init(n);
+            this.chipset.kvmClock.resetCpu(n);
+          },
           sipi: (page) => this.processors.startUp(n, page),
           smi: () => {},
         }),

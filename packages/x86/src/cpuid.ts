@@ -152,3 +152,13 @@ export const CPUID_80000001_ECX_LAHF = 1 << 0;
 export const CPUID_80000001_ECX_LZCNT = 1 << 5;
 /** PREFETCHW. */
 export const CPUID_80000001_ECX_PREFETCHW = 1 << 8;
+/** The time-stamp counter runs at one rate in every state. */
+export const CPUID_80000007_EDX_INVARIANT_TSC = 1 << 8;
+/** Features of KVM (Linux documentation, "KVM CPUID bits"): the paravirtual clock by its first MSRs. */
+export const KVM_FEATURE_CLOCKSOURCE = 1 << 0;
+/** Port accesses need no delay. */
+export const KVM_FEATURE_NOP_IO_DELAY = 1 << 1;
+/** The paravirtual clock by its later MSRs. */
+export const KVM_FEATURE_CLOCKSOURCE2 = 1 << 3;
+/** The flag in the paravirtual clock's page that readings of all CPUs are in order is to be believed. */
+export const KVM_FEATURE_CLOCKSOURCE_STABLE_BIT = 1 << 24;

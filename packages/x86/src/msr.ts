@@ -72,6 +72,12 @@ export const IA32_MC0_CTL = 0x400;
 export const IA32_VMX_BASIC = 0x480;
 /** TSC deadline of the local APIC's timer. */
 export const IA32_TSC_DEADLINE = 0x6e0;
+/** Paravirtual wall clock, and system time of a CPU (Linux documentation, "KVM-specific MSRs"), by their first numbers. */
+export const MSR_KVM_WALL_CLOCK = 0x11;
+export const MSR_KVM_SYSTEM_TIME = 0x12;
+/** The same by the numbers that no processor uses. */
+export const MSR_KVM_WALL_CLOCK_NEW = 0x4b564d00;
+export const MSR_KVM_SYSTEM_TIME_NEW = 0x4b564d01;
 /** First register of the x2APIC range. */
 export const IA32_X2APIC_FIRST = 0x800;
 /** Last register of the x2APIC range. */

@@ -5,7 +5,7 @@ import { FPU_TRAP } from "../state-layout.ts";
 import { cpuidLeaf, MODEL_I686 } from "./cpu-model.ts";
 import { Machine } from "./fixture.ts";
 
-const ON = { apic: true, osxsave: false, long: false };
+const ON = { apic: true, osxsave: false, long: false, kvmClock: false };
 const cr = (m: Machine, n: number, value: number): string => m.fault(m.helpers.writeControl(n, value, 0));
 const get = (m: Machine, n: number): number => (m.helpers.readControl(n), m.cpu.state.scratch(0));
 
@@ -121,6 +121,14 @@ describe("SDM volume 4: model-specific registers", () => {
     expect(wr(m, 0x10, 100)).toBe("ok");
     m.time += 7;
     expect(rd(m, 0x10)).toBe("0:6b");
+  });
+  test("IA32_TSC_ADJUST keeps what was added to the counter, whichever register was written (18.17.3)", () => {
+    const m = new Machine();
+    expect(rd(m, 0x3b)).toBe("13(0)");
+    m.cpu.msr.set(0x3b, 0, 0);
+    m.time = 1000;
+    expect([wr(m, 0x10, 400), rd(m, 0x3b)]).toEqual(["ok", "ffffffff:fffffda8"]);
+    expect([wr(m, 0x3b, 5), rd(m, 0x10), rd(m, 0x3b)]).toEqual(["ok", "0:3ed", "0:5"]);
   });
   test("RDTSC under CR4.TSD, RDPMC without CR4.PCE, RDTSCP and MONITOR that CPUID does not name", () => {
     const m = new Machine().protect(3);

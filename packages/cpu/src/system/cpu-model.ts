@@ -76,22 +76,22 @@ export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX
 
 /** The 64-bit baseline of the psABI, with NX. */
 export const MODEL_X86_64: CpuModel = model("x86-64", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
 });
 
 /** The psABI's second level: up to SSE4.2, POPCNT, CMPXCHG16B, LAHF and SAHF. */
 export const MODEL_X86_64_V2: CpuModel = model("x86-64-v2", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
 });
 
 /** Everything there is. */
 export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
   edx: I686_EDX,
   ecx: V2_ECX | x86.CPUID_1_ECX_PCLMULQDQ | x86.CPUID_1_ECX_PCID | x86.CPUID_1_ECX_MOVBE | x86.CPUID_1_ECX_AESNI | x86.CPUID_1_ECX_XSAVE
-    | x86.CPUID_1_ECX_RDRAND,
+    | x86.CPUID_1_ECX_RDRAND | x86.CPUID_1_ECX_TSC_DEADLINE,
   extendedEdx: LONG_EDX | x86.CPUID_80000001_EDX_PAGE1GB | x86.CPUID_80000001_EDX_RDTSCP,
   extendedEcx: x86.CPUID_80000001_ECX_LAHF | x86.CPUID_80000001_ECX_LZCNT | x86.CPUID_80000001_ECX_PREFETCHW,
-  structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
+  structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_TSC_ADJUST | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
     | x86.CPUID_7_EBX_RDSEED | x86.CPUID_7_EBX_ADX | x86.CPUID_7_EBX_SMAP | x86.CPUID_7_EBX_CLFLUSHOPT | x86.CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
   structuredEcx: x86.CPUID_7_ECX_UMIP | x86.CPUID_7_ECX_RDPID,
   structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
@@ -107,6 +107,11 @@ export type CpuidResult = readonly [number, number, number, number];
 /** The leaf that names a hypervisor, and the name. */
 const HYPERVISOR_LEAF = 0x40000000;
 const HYPERVISOR = "DoppelDoppel";
+/** The leaf that names the paravirtual interface, whose features stand in the next one. */
+const KVM_LEAF = 0x40000100;
+const KVM_FEATURE_LEAF = KVM_LEAF + 1;
+const KVM = "KVMKVMKVM\0\0\0";
+const KVM_FEATURES = x86.KVM_FEATURE_CLOCKSOURCE | x86.KVM_FEATURE_NOP_IO_DELAY | x86.KVM_FEATURE_CLOCKSOURCE2 | x86.KVM_FEATURE_CLOCKSOURCE_STABLE_BIT;
 
 /** Counts of the time-stamp counter and of the local APIC's timer in a second, and the same in MHz. */
 const TSC_HZ = 1_000_000_000;
@@ -136,6 +141,8 @@ export interface CpuidState {
   readonly osxsave: boolean;
   /** 64-bit mode. */
   readonly long: boolean;
+  /** The machine has given the processor the MSRs of the paravirtual clock. */
+  readonly kvmClock: boolean;
 }
 
 /** Bytes of XSAVE's image: 512 of FXSAVE and the header. */
@@ -152,6 +159,8 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: C
   if (leaf === HYPERVISOR_LEAF && features.ecx & x86.CPUID_1_ECX_HYPERVISOR) {
     return [HYPERVISOR_LEAF, word(HYPERVISOR, 0), word(HYPERVISOR, 4), word(HYPERVISOR, 8)];
   }
+  if (now.kvmClock && leaf === KVM_LEAF) return [KVM_FEATURE_LEAF, word(KVM, 0), word(KVM, 4), word(KVM, 8)];
+  if (now.kvmClock && leaf === KVM_FEATURE_LEAF) return [KVM_FEATURES, 0, 0, 0];
   const extended = leaf >= 0x80000000;
   if (extended ? leaf > EXTENDED_LEVEL : leaf > model.level) leaf = model.level;
   switch (leaf) {
@@ -184,6 +193,7 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: C
     }
     // 2 MiB, 16 ways (code 8), 64-byte lines.
     case 0x80000006: return [0, 0, (2048 << 16) | (8 << 12) | 64, 0];
+    case 0x80000007: return [0, 0, 0, features.extendedEdx & x86.CPUID_80000001_EDX_LM ? x86.CPUID_80000007_EDX_INVARIANT_TSC : 0];
     case 0x80000008: return [model.physicalBits | (model.linearBits << 8), 0, 0, 0];
     default: return [0, 0, 0, 0];
   }

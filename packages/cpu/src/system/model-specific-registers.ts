@@ -3,12 +3,12 @@
  * that does not exist, and a reserved bit, is #GP(0).
  */
 import {
-  APIC_BASE_BSP, APIC_BASE_EN, CPUID_7_ECX_RDPID, CPUID_80000001_EDX_LM, CPUID_80000001_EDX_NX, CPUID_80000001_EDX_RDTSCP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, IA32_APIC_BASE,
+  APIC_BASE_BSP, APIC_BASE_EN, CPUID_7_EBX_TSC_ADJUST, CPUID_7_ECX_RDPID, CPUID_80000001_EDX_LM, CPUID_80000001_EDX_NX, CPUID_80000001_EDX_RDTSCP, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, IA32_APIC_BASE,
   IA32_ARCH_CAPABILITIES, IA32_BIOS_SIGN_ID, IA32_BIOS_UPDT_TRIG, IA32_CSTAR, IA32_DEBUGCTL, IA32_EFER, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_LSTAR,
   IA32_MC0_CTL, IA32_MCG_CAP, IA32_MCG_STATUS, IA32_MISC_ENABLE, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_FIX16K_80000,
   IA32_MTRR_FIX16K_A0000, IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, IA32_MTRR_FIX64K_00000, IA32_MTRR_PHYSBASE0, IA32_P5_MC_ADDR,
   IA32_P5_MC_TYPE, IA32_PAT, IA32_PLATFORM_ID, IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP,
-  IA32_TIME_STAMP_COUNTER, IA32_TSC_AUX, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
+  IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST, IA32_TSC_AUX, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { FS, GS } from "../state-layout.ts";
@@ -56,6 +56,8 @@ export class ModelSpecificRegisters {
   readonly foreign = new Map<number, ForeignRegister>();
   /** Told when IA32_APIC_BASE has been written. */
   onApicBase: ((low: number, high: number) => void) | undefined;
+  /** Told when IA32_TIME_STAMP_COUNTER has been written. */
+  onTimeStamp: (() => void) | undefined;
   readonly #cpu: Cpu;
   /** By number as a signed 32-bit integer, which is quicker to look up than C0000080h. */
   readonly #values = new Map<number, { low: number; high: number }>();
@@ -84,9 +86,10 @@ export class ModelSpecificRegisters {
     this.set(IA32_MCG_CTL, -1, -1);
     this.set(IA32_MISC_ENABLE, 1, 0);
     this.set(IA32_PAT, PAT_RESET_HALF, PAT_RESET_HALF);
-    const { extendedEdx, structuredEcx, structuredEdx } = this.#cpu.model.features;
+    const { extendedEdx, structuredEbx, structuredEcx, structuredEdx } = this.#cpu.model.features;
     if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
     if (extendedEdx & CPUID_80000001_EDX_RDTSCP || structuredEcx & CPUID_7_ECX_RDPID) this.set(IA32_TSC_AUX, 0, 0);
+    if (structuredEbx & CPUID_7_EBX_TSC_ADJUST) this.set(IA32_TSC_ADJUST, 0, 0);
     if (structuredEdx & CPUID_7_EDX_ARCH_CAPABILITIES) this.set(IA32_ARCH_CAPABILITIES, IMMUNITIES, IMMUNITIES_HIGH);
   }
 
@@ -170,8 +173,12 @@ export class ModelSpecificRegisters {
     if (foreign) return foreign.write(low, high);
     switch (register) {
       case IA32_TIME_STAMP_COUNTER:
-        this.tscOffset = (high >>> 0) % 0x20_0000 * TWO_32 + (low >>> 0) - this.#cpu.timestamp();
+        this.#moveTimeStamp((high >>> 0) % 0x20_0000 * TWO_32 + (low >>> 0) - this.tsc);
         return true;
+      case IA32_TSC_ADJUST:
+        if (!this.#values.has(register)) return false;
+        this.#moveTimeStamp(high * TWO_32 + (low >>> 0) - this.address(register));
+        return this.#store(register, low, high);
       case IA32_EFER: return this.#writeEfer(low, high);
       case IA32_BIOS_UPDT_TRIG: return true;
       case IA32_BIOS_SIGN_ID: return true;
@@ -251,6 +258,13 @@ export class ModelSpecificRegisters {
     if (changed) cpu.applyPaging();
     cpu.updateMode();
     return true;
+  }
+
+  /** Adds to the time-stamp counter, and to IA32_TSC_ADJUST, which keeps the sum of all that was added (SDM volume 3, 18.17.3). */
+  #moveTimeStamp(counts: number): void {
+    this.tscOffset += counts;
+    if (this.#values.has(IA32_TSC_ADJUST)) this.setAddress(IA32_TSC_ADJUST, this.address(IA32_TSC_ADJUST) + counts);
+    this.onTimeStamp?.();
   }
 
   #writeApicBase(low: number, high: number): boolean {

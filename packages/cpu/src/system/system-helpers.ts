@@ -3,7 +3,7 @@
  * halves; a value goes back through SCRATCH. Each is a line: what it does stands in the files beside this one.
  */
 import {
-  APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_OSXSAVE, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, VECTOR_GP, VECTOR_UD,
+  APIC_BASE_EN, CPUID_1_ECX_MONITOR, CPUID_80000001_EDX_RDTSCP, CR4_OSXSAVE, CR4_PCE, CR4_TSD, IA32_APIC_BASE, IA32_TSC_AUX, MSR_KVM_SYSTEM_TIME_NEW, VECTOR_GP, VECTOR_UD,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { HALTED, SHADOW_NONE } from "../activity.ts";
@@ -149,7 +149,7 @@ export class SystemHelpers {
   readonly cpuid = (): number => {
     const cpu = this.#cpu;
     const apic = cpu.msr.read(IA32_APIC_BASE) && (cpu.msr.low & APIC_BASE_EN) !== 0;
-    const now = { apic, osxsave: (cpu.cr4 & CR4_OSXSAVE) !== 0, long: cpu.longMode };
+    const now = { apic, osxsave: (cpu.cr4 & CR4_OSXSAVE) !== 0, long: cpu.longMode, kvmClock: cpu.msr.foreign.has(MSR_KVM_SYSTEM_TIME_NEW) };
     const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), now);
     for (let i = 0; i < 4; i += 1) cpu.state.setScratch(i, leaf[i]);
     // Leaf 1 has the initial APIC ID in the top byte of EBX.

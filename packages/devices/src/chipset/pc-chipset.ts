@@ -18,7 +18,6 @@ import type { I8042State } from "../input/i8042.ts";
 import type { Keyboard } from "../input/keyboard.ts";
 import type { Mouse } from "../input/mouse.ts";
 import { ApicBus } from "../interrupt/apic-bus.ts";
-import type { TscDeadline } from "../interrupt/apic-timer.ts";
 import type { InterruptSource } from "../interrupt/interrupt-source.ts";
 import { IoApic } from "../interrupt/io-apic.ts";
 import type { IoApicState } from "../interrupt/io-apic.ts";
@@ -38,6 +37,8 @@ import { Uart } from "../serial/uart.ts";
 import type { UartState } from "../serial/uart.ts";
 import { Hpet } from "../timer/hpet.ts";
 import type { HpetState } from "../timer/hpet.ts";
+import { KvmClock } from "../timer/kvm-clock.ts";
+import type { KvmClockState } from "../timer/kvm-clock.ts";
 import { Pit } from "../timer/pit.ts";
 import type { PitState } from "../timer/pit.ts";
 import { Rtc } from "../timer/rtc.ts";
@@ -54,7 +55,7 @@ import type { SystemPortsState } from "./system-ports.ts";
 
 /** State of everything. */
 export type PcChipsetState = {
-  pic: PicPairState; pit: PitState; rtc: RtcState; uarts: UartState[]; i8042: I8042State; dma: DmaState; vga: VgaState; pci: PciBusState;
+  pic: PicPairState; pit: PitState; rtc: RtcState; kvmClock: KvmClockState; uarts: UartState[]; i8042: I8042State; dma: DmaState; vga: VgaState; pci: PciBusState;
   i440fx: PciFunctionState; piix3: Piix3State; pm: Piix4PmState; fwCfg: FwCfgState; debug: DebugPortsState; system: SystemPortsState;
   hpet: HpetState[]; wiring: InterruptWiringState; ioApic: IoApicState[]; apics: LocalApicState[];
 };
@@ -84,6 +85,8 @@ export class PcChipset implements Persist<PcChipsetState> {
   readonly pci: PciBus;
   /** Real-time clock and CMOS memory. */
   readonly rtc: Rtc;
+  /** The paravirtual clock, whose registers are MSRs: the machine gives them to the CPUs. */
+  readonly kvmClock: KvmClock;
   /** Local APICs by CPU; empty on a machine without. */
   readonly apics: readonly LocalApic[];
   /** COM1 to COM4, undefined where there is none. */
@@ -118,9 +121,10 @@ export class PcChipset implements Persist<PcChipsetState> {
       this.#ioApic.attach(memory);
       this.#apicBus.addListener(this.#ioApic);
     }
-    const tscDeadline: TscDeadline = options.tscDeadline ?? ((high, low) => high * 2 ** 32 + low);
+    const tscOffset = options.tscOffset ?? (() => 0);
     this.apics = Array.from({ length: hasApic ? cpus : 0 }, (_, id) => new LocalApic({
-      id, clock, network: this.#apicBus, cpu: host.cpuEvents(id), tscDeadline, onPending: () => host.interrupt(id), ...(id === 0 ? { pic: this.#pic } : {}),
+      id, clock, network: this.#apicBus, cpu: host.cpuEvents(id), onPending: () => host.interrupt(id),
+      tscDeadline: (high, low) => high * 2 ** 32 + low - tscOffset(id), ...(id === 0 ? { pic: this.#pic } : {}),
     }));
     for (const apic of this.apics) this.#apicBus.addLocal(apic);
     this.#wiring = new InterruptWiring(this.#pic, this.#ioApic);
@@ -134,6 +138,7 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.#pit.attach(ports);
     this.rtc = new Rtc(clock, this.#hpet?.rtc ?? clockIrq, options.wallClock ?? 0);
     this.rtc.attach(ports);
+    this.kvmClock = new KvmClock({ clock, memory: options.memory, cpus, tscOffset, wallClock: () => this.rtc.epochAtZero });
     describeMemoryInCmos(this.rtc, memorySize, cpus);
     this.#system = new SystemPorts(irq(COPROCESSOR_IRQ), { setA20: (open) => host.setA20(open), reset, ignoreNumericError: () => host.ignoreNumericError?.() });
     this.#system.attach(ports);
@@ -221,6 +226,12 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.apics[0]?.setLint(1, false);
   }
 
+  /** To be called when a guest has written a CPU's time-stamp counter. */
+  timeStampWritten(cpu: number): void {
+    this.apics[cpu]?.counterWritten();
+    this.kvmClock.counterWritten();
+  }
+
   /** FERR#: a numeric error with CR0.NE clear becomes IRQ13. */
   raiseNumericError(): void {
     this.#system.raiseNumericError();
@@ -238,6 +249,7 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.#hpet?.reset();
     this.#pit.reset();
     this.rtc.reset();
+    this.kvmClock.reset();
     for (const uart of this.serial) uart?.reset();
     this.#i8042.reset();
     this.#dma.reset();
@@ -251,7 +263,7 @@ export class PcChipset implements Persist<PcChipsetState> {
 
   save(): PcChipsetState {
     return {
-      pic: this.#pic.save(), pit: this.#pit.save(), rtc: this.rtc.save(), uarts: this.#uarts().map((uart) => uart.save()),
+      pic: this.#pic.save(), pit: this.#pit.save(), rtc: this.rtc.save(), kvmClock: this.kvmClock.save(), uarts: this.#uarts().map((uart) => uart.save()),
       i8042: this.#i8042.save(), dma: this.#dma.save(), vga: this.#vga.save(), pci: this.pci.save(), i440fx: this.#i440fx.save(),
       piix3: this.#piix3.save(), pm: this.#pm.save(), fwCfg: this.fwCfg.save(), debug: this.#debug.save(), system: this.#system.save(),
       hpet: this.#hpet === undefined ? [] : [this.#hpet.save()],
@@ -269,6 +281,7 @@ export class PcChipset implements Persist<PcChipsetState> {
     this.#hpet?.restore(state.hpet[0]);
     this.#pit.restore(state.pit);
     this.rtc.restore(state.rtc);
+    this.kvmClock.restore(state.kvmClock);
     this.#uarts().forEach((uart, i) => uart.restore(state.uarts[i]));
     this.#i8042.restore(state.i8042);
     this.#dma.restore(state.dma);

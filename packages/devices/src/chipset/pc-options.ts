@@ -2,7 +2,6 @@
 
 import type { Clock } from "@doppel/clock";
 import type { GuestMemory } from "../bus/bus-device.ts";
-import type { TscDeadline } from "../interrupt/apic-timer.ts";
 import type { CpuEvents } from "../interrupt/interrupt-source.ts";
 import type { ShadowRange } from "../pci/i440fx.ts";
 import type { SerialBackend } from "../serial/uart.ts";
@@ -52,6 +51,6 @@ export type PcOptions = {
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port F4h; default false. */
   readonly debugExit?: boolean;
-  /** When a CPU's time-stamp counter reaches a value; default: it counts the clock's nanoseconds. */
-  readonly tscDeadline?: TscDeadline;
+  /** What a CPU's time-stamp counter, which counts nanoseconds, is ahead of the clock; default 0. */
+  readonly tscOffset?: (cpu: number) => number;
 };

@@ -112,6 +112,11 @@ export class ApicTimer implements Persist<ApicTimerState> {
     this.#alarm.set(high === 0 && low === 0 ? Infinity : this.#tscDeadline(high >>> 0, low >>> 0));
   }
 
+  /** The time-stamp counter was written: an armed deadline is at another time now. */
+  counterWritten(): void {
+    this.setTscDeadline(this.#state.deadlineHigh, this.#state.deadlineLow);
+  }
+
   save(): ApicTimerState {
     return { ...this.#state, expiresAt: this.#alarm.deadline };
   }

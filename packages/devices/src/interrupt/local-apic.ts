@@ -118,6 +118,11 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#timer.setTscDeadline(high, low);
   }
 
+  /** To be called when the CPU's time-stamp counter was written. */
+  counterWritten(): void {
+    this.#timer.counterWritten();
+  }
+
   /** Task priority as CR8 shows it, 0 to 15. */
   get taskPriority(): number {
     return this.#state.tpr >> 4;

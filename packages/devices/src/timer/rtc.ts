@@ -102,6 +102,12 @@ export class Rtc implements BusDevice, Persist<RtcState> {
     return this.#held() ? this.#fromRegisters() : this.#seconds();
   }
 
+  /** The wall clock when virtual time was 0, by this clock. */
+  get epochAtZero(): { readonly seconds: number; readonly nanoseconds: number } {
+    const whole = Math.floor(this.#phase / SECOND);
+    return { seconds: this.#base + whole, nanoseconds: Math.floor(this.#phase - whole * SECOND) };
+  }
+
   read(offset: number, _size: AccessSize): number {
     if ((offset & 1) === 0) return 0xff;
     const index = this.#index === CENTURY_PS2 ? CENTURY : this.#index;

@@ -33,7 +33,7 @@ async function shell(vm: Vm, command: string): Promise<string> {
 
 it("the 686 kernel is saved in the middle of its boot, goes on in another machine, and works", async ({ skip }) => {
   const kernel = await kernelOf("debian-12-i386", skip);
-  const first = await createVm({ memory, kernel });
+  const first = await createVm({ memory, cpu: "i686", kernel });
   const firstEnd = first.run();
   await first.console.waitFor("Trying to unpack rootfs image", 5 * MINUTES);
   const state = await first.save();
