@@ -27,7 +27,7 @@ export async function readSource(options: RunOptions, progress: Progress): Promi
     case "kernel": {
       const kernel = await readInput(source.kernel, "kernel");
       const initrd = source.initrd === undefined ? {} : { initrd: await readInput(source.initrd, "initial RAM disk") };
-      return { ...common, kernel: { kernel, ...initrd, ...append } };
+      return { ...common, kernel: { kernel, ...initrd, ...append, ...(options.entry === undefined ? {} : { entry: options.entry }) } };
     }
     case "multiboot": {
       const image = await readInput(source.image, "kernel");

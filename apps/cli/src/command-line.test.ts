@@ -36,6 +36,8 @@ describe("bad input is one sentence and status 2", () => {
     [`run --bios ${kernel} --vgabios /no/such/file`, /\/no\/such\/file cannot be read/],
     [`run --bios ${kernel} --debugcon nowhere`, /--debugcon nowhere/],
     [`run --bios ${kernel} --append x`, /--append goes with/],
+    [`run --bios ${kernel} --entry long`, /--entry goes with/],
+    [`run --kernel ${kernel} --entry short`, /protected, real, long/],
     ["run --guest nobody", /no guest called nobody/],
     ["guest get nobody", /no guest called nobody/],
     ["completion tcsh", /Allowed choices are bash, zsh, fish/],

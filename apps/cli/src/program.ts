@@ -1,5 +1,5 @@
 /** The command line: every command with its options and examples, as commander takes them. */
-import { CPU_NAMES, type RawRunOptions } from "./run-options.ts";
+import { CPU_NAMES, ENTRIES, type RawRunOptions } from "./run-options.ts";
 import type { Shell } from "./completion.ts";
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
@@ -47,6 +47,7 @@ export function makeProgram(actions: Actions): Command {
     .option("-k, --kernel <file>", "Linux bzImage to boot")
     .option("-i, --initrd <file>", "initial RAM disk for --kernel")
     .option("-a, --append <line>", "kernel command line")
+    .addOption(new Option("--entry <entry>", "how --kernel is entered: in 32-bit mode, by its 16-bit setup code, or in 64-bit mode (default: protected)").choices(ENTRIES))
     .option("--multiboot <file>", "multiboot kernel to boot")
     .option("--module <file-and-args>", "module for --multiboot: a file and its arguments; may be repeated", collect)
     .option("--bios <file>", "BIOS image to start from the reset vector")

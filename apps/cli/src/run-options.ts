@@ -1,15 +1,17 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
-import type { CpuName } from "doppel";
+import type { CpuName, LinuxEntry } from "doppel";
 import type { Address, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
 import { parseAddress, parseCpus, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
 
+/** Entries of a Linux kernel. */
+export const ENTRIES: readonly LinuxEntry[] = ["protected", "real", "long"];
 /** Names of the processor models; the library that has them is loaded later, so that `--help` is quick. */
 export const CPU_NAMES: readonly CpuName[] = ["i686", "x86-64", "x86-64-v2", "max"];
 
 /** The options as the parser collects them: strings, and flags that are there or not. */
 export interface RawRunOptions {
-  kernel?: string; initrd?: string; append?: string;
+  kernel?: string; initrd?: string; append?: string; entry?: LinuxEntry;
   multiboot?: string; module?: string[];
   bios?: string; vgabios?: string; guest?: string;
   memory?: string; engine: "interpreter"; cpu?: CpuName; cpus?: string;
@@ -32,6 +34,7 @@ export type BootSource =
 export interface RunOptions {
   source: BootSource;
   append?: string;
+  entry?: LinuxEntry;
   /** RAM in bytes, where it was given. */
   memory?: number;
   engine: "interpreter";
@@ -64,6 +67,7 @@ const bad = (message: string): HostError => new HostError("HOST_BAD_VALUE", mess
 export function checkRunOptions(raw: RawRunOptions): RunOptions {
   const source = bootSource(raw);
   if (raw.initrd !== undefined && source.kind !== "kernel") throw bad("--initrd goes with --kernel.");
+  if (raw.entry !== undefined && source.kind !== "kernel") throw bad("--entry goes with --kernel.");
   if (raw.vgabios !== undefined && source.kind !== "bios") throw bad("--vgabios goes with --bios.");
   if (raw.module && source.kind !== "multiboot") throw bad("--module goes with --multiboot.");
   if (raw.append !== undefined && (source.kind === "bios" || source.kind === "restore"))
@@ -76,6 +80,7 @@ export function checkRunOptions(raw: RawRunOptions): RunOptions {
   return {
     source,
     ...(raw.append === undefined ? {} : { append: raw.append }),
+    ...(raw.entry === undefined ? {} : { entry: raw.entry }),
     ...(raw.memory === undefined ? {} : { memory: parseMemory(raw.memory) }),
     engine: raw.engine,
     ...(raw.cpu === undefined ? {} : { cpu: raw.cpu }),

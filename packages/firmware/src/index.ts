@@ -6,7 +6,7 @@ export type { EntryRegisters, EntryState, PhysicalWrite, SegmentEntry } from "./
 export { parseLinuxHeader } from "./linux-header.ts";
 export type { LinuxHeader } from "./linux-header.ts";
 export { loadLinux } from "./linux.ts";
-export type { LinuxBoot } from "./linux.ts";
+export type { LinuxBoot, LinuxEntry } from "./linux.ts";
 export { MULTIBOOT_BOOTLOADER_MAGIC, MULTIBOOT_HEADER_MAGIC, loadMultiboot } from "./multiboot.ts";
 export type { MultibootBoot } from "./multiboot.ts";
 export { MULTIBOOT2_BOOTLOADER_MAGIC, loadMultiboot2 } from "./multiboot2.ts";

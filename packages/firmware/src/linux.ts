@@ -30,6 +30,12 @@ const PAGE = 4096;
 /** From the start of the protected-mode kernel. */
 const ENTRY_64 = 0x200;
 
+/**
+ * How a bzImage is entered: `"protected"` is its 32-bit entry and `"long"` the 64-bit one of a 64-bit kernel, which need no BIOS;
+ * `"real"` runs its setup code, which calls one.
+ */
+export type LinuxEntry = "protected" | "real" | "long";
+
 /** What to boot, and on how large a machine. */
 export interface LinuxBoot {
   /** The bzImage file, or an ELF file with a PVH entry, such as vmlinux. */
@@ -42,11 +48,8 @@ export interface LinuxBoot {
   memorySize: number;
   /** Physical address of the ACPI root pointer, as `installTables` gives it. */
   rsdp?: number;
-  /**
-   * `"protected"` (default) is the 32-bit entry and `"long"` the 64-bit one of a 64-bit kernel; both need no BIOS. `"real"` runs
-   * the setup code, which calls one.
-   */
-  entry?: "protected" | "real" | "long";
+  /** `"protected"` when absent. */
+  entry?: LinuxEntry;
   write: PhysicalWrite;
 }
 

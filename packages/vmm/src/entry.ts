@@ -25,5 +25,6 @@ export function enterState(cpu: Cpu, entry: EntryState): void {
   state.rip = entry.registers.eip;
   state.eflags = entry.registers.eflags;
   cpu.applyPaging();
+  cpu.mmu.setRoot(entry.cr3);
   cpu.deriveSegments();
 }

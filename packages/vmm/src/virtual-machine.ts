@@ -7,7 +7,7 @@
 import { Clock, CountTime, HostTime } from "@doppel/clock";
 import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
 import { PcChipset, type SerialBackend } from "@doppel/devices";
-import { acpiFwCfgFiles, type EntryState, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
+import { acpiFwCfgFiles, type EntryState, type LinuxEntry, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
 import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
@@ -31,7 +31,7 @@ export type Stop =
 
 /** What is booted: nothing (only a BIOS image, or a restored state), a Linux kernel, or a multiboot kernel. */
 export interface BootSource {
-  readonly kernel?: { readonly kernel: Uint8Array; readonly initrd?: Uint8Array; readonly append?: string };
+  readonly kernel?: { readonly kernel: Uint8Array; readonly initrd?: Uint8Array; readonly append?: string; readonly entry?: LinuxEntry };
   readonly multiboot?: { readonly image: Uint8Array; readonly modules?: readonly { data: Uint8Array; args: string }[]; readonly append?: string };
   readonly bios?: Uint8Array;
   /** The display's option ROM, which a BIOS finds through fw_cfg (`vgaroms/`); without one its texts go to the debug port only. */
@@ -204,13 +204,16 @@ export class VirtualMachine {
       if (kernel !== undefined) {
         entry = loadLinux({
           kernel: kernel.kernel, ...(kernel.initrd === undefined ? {} : { initrd: kernel.initrd }), commandLine: kernel.append ?? "",
-          memorySize: memory, rsdp, write,
+          ...(kernel.entry === undefined ? {} : { entry: kernel.entry }), memorySize: memory, rsdp, write,
         });
       } else if (multiboot !== undefined) {
         entry = loadMultiboot({
           image: multiboot.image, modules: multiboot.modules ?? [], commandLine: multiboot.append ?? "", memorySize: memory, write,
         });
       }
+    }
+    if (entry?.mode === "long" && !this.cpu.hasFeature("LM")) {
+      throw new MachineError("MACHINE_CPU", `a ${this.options.cpu ?? DEFAULT_CPU} processor has no 64-bit mode to enter the kernel in; choose another model`);
     }
     if (entry !== undefined) enterState(this.cpu, entry);
   }

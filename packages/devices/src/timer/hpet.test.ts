@@ -203,6 +203,17 @@ describe("2.3.5, legacy replacement", () => {
     expect(take()).toEqual(["+irq0@3", "+irq8@3"]);
   });
 
+  test("a periodic comparator that interrupts nobody wakes no host, and is where it should be when it is read", () => {
+    const { write, timer, advance, hpet, clock } = block();
+    write(0x10, ENABLE);
+    timer(0, PERIODIC | SET | INTERRUPT, 100);
+    expect(clock.pending).toBe(1);
+    hpet.write(0x100, 4, PERIODIC);
+    expect(clock.pending).toBe(0);
+    advance(10_005);
+    expect(hpet.read(0x108, 4)).toBe(1100);
+  });
+
   test("reset opens the way again and forgets everything", () => {
     const { hpet, write, timer, advance, take, clock } = block();
     const fresh = encode(hpet.save());

@@ -119,6 +119,7 @@ export class Hpet implements BusDevice, Persist<HpetState> {
   }
 
   save(): HpetState {
+    this.#catchUp();
     return {
       config: this.#config, status: this.#status, counter: this.#counter, since: this.#since, pair: this.#pair, pairAt: this.#pairAt,
       timers: this.#timers.map((timer) => timer.save()), deadlines: this.#alarms.map((alarm) => alarm.deadline),
@@ -170,7 +171,10 @@ export class Hpet implements BusDevice, Persist<HpetState> {
         return Number(BigInt.asUintN(32, counter));
       }
       case 0xf4: return this.#clock.now() - this.#pairAt < PAIR_NS ? this.#pair : Number(this.#now() >> 32n);
-      default: return this.#timers[(register - 0x100) >> 5]?.read(register & 0x1f) ?? 0;
+      default: {
+        this.#catchUp();
+        return this.#timers[(register - 0x100) >> 5]?.read(register & 0x1f) ?? 0;
+      }
     }
   }
 
@@ -185,6 +189,13 @@ export class Hpet implements BusDevice, Persist<HpetState> {
     this.#config = config;
     this.#gates.forEach((gate) => gate.setOpen(!this.#isLegacy));
     this.#schedule();
+  }
+
+  /** Moves periodic comparators past matches that nobody was told of. */
+  #catchUp(): void {
+    if (!this.#running) return;
+    const counter = this.#now();
+    for (const timer of this.#timers) if (!timer.halfSet) timer.advance(counter);
   }
 
   /** The counter can be written while it stands. */
@@ -212,7 +223,9 @@ export class Hpet implements BusDevice, Persist<HpetState> {
       // A host that stalls while its guest starts a periodic comparator costs one period, not a turn of the whole counter.
       if (!timer.halfSet) timer.advance(counter);
       const distance = timer.distance(counter);
-      const at = this.#running && distance < FARTHEST ? this.#since + (passed + Number(distance)) * COUNT_NS : Infinity;
+      // A match that neither interrupts nor leaves a status is not worth waking the host: the comparator catches up when it is looked at.
+      const matters = timer.enabled || timer.level;
+      const at = this.#running && matters && distance < FARTHEST ? this.#since + (passed + Number(distance)) * COUNT_NS : Infinity;
       const often = timer.period !== 0n && timer.period < MIN_PERIOD_NS / COUNT_NS;
       this.#alarms[n].set(often ? Math.max(at, now + MIN_PERIOD_NS) : at);
     });
