@@ -10,7 +10,7 @@ import type { Op, ValueSource } from "./target.ts";
 
 /** Operands of a flag update, as functions that push them. */
 interface Kept {
-  readonly rule: "add" | "sub" | "inc" | "dec" | "logic";
+  readonly rule: "add" | "sub" | "sbb" | "inc" | "dec" | "logic";
   readonly size: Size;
   readonly result: () => void;
   readonly a: () => void;
@@ -316,7 +316,9 @@ export class FlagLowering {
         f.release(top);
         f.release(vector);
         this.storeResult(update.size, result.push);
-        this.keep({ rule: update.rule, size: update.size, result: result.push, a: a.push, b: b.push });
+        // Comparing the operands tells what a subtraction left only when no borrow went in.
+        const rule = update.rule === "sub" && update.carry === true ? "sbb" : update.rule;
+        this.keep({ rule, size: update.size, result: result.push, a: a.push, b: b.push });
         if (this.retain) return;
         a.done();
         b.done();

@@ -80,3 +80,19 @@ test("of two interrupts through trap gates the second comes before the first one
   expect([waiting.length, cpu.state.gpr32(4), cpu.state.rip]).toEqual([0, 0x7000 - 24, handler + 3]);
   expect(physical.read32(0x7000 - 24)).toBe(handler);
 });
+
+test("SBB with a conditional jump behind it: the borrow that went in counts (SDM volume 2, SBB)", () => {
+  const { cpu, engine, physical } = bareMachine();
+  physical.load(0x1000, assemble("stc\n sbb eax, ebx\n jc below\n inc ecx\n below: hlt", { bits: 32, origin: 0x1000 }));
+  // Pairs are fused in flat code.
+  for (let segment = 0; segment < 6; segment += 1) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === layout.CS ? 0x00cf9b00 : 0x00cf9300);
+  }
+  cpu.cr0 = 0x11;
+  cpu.deriveSegments();
+  cpu.state.rip = 0x1000;
+  expect(engine.run(10).reason).toBe("halted");
+  expect([cpu.state.gpr32(0) >>> 0, cpu.state.gpr32(1)]).toEqual([0xffffffff, 0]);
+});

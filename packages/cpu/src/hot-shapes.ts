@@ -9,7 +9,7 @@ import type { Shape } from "@doppel/semantics";
 import type { HotShape } from "./dispatch.ts";
 import { type Form, FORMS } from "@doppel/x86";
 import { shapeKey } from "./handler.ts";
-import { HOT_PAIRS_64 } from "./hot-pairs.ts";
+import { HOT_PAIRS_32, HOT_PAIRS_64 } from "./hot-pairs.ts";
 
 const HOT_32 = `
 00,02,08,0A,20,22,28,2A,30,32,38,3A rm
@@ -95,34 +95,12 @@ A4,A5,AA,AB,AC n
 
 /** Instructions that are fused with a conditional jump behind them, and the conditions (pairs, code >> 1) that follow them in practice. */
 const FUSED = `
-38,3A,39,3B,80 /7,81 /7,83 /7 rm 0123467
+38,39,3B,80 /7,81 /7,83 /7 r 0123467
 3C,3D n 0123467
-84,85,F6 /0,F7 /0 rm 2467
+84,85,F6 /0,F7 /0 r 2467
 A8,A9 n 24
 40+r,48+r n 24
 83 /0,83 /4,83 /5,01,03,29,2B,21,23,09,0B,31,33 r 124
-`;
-
-/**
- * Instructions that stand next to each other most in compiled code: any of the first list before any of the second is one
- * handler. Moves, addresses and arithmetic without memory writes in the first place, so that a pair rarely faults halfway.
- */
-const FIRST = `
-8B,0F B7 rm
-89 rm
-01,29,31,11,0F AF,C1 /1,C1 /4,C1 /5,0F B6 r
-81 /0,83 /0 r
-8D m
-50+r,58+r,B8+r n
-`;
-const SECOND = `
-8B,0F B7 rm
-89 rm
-01,29,31,39,11,0F AF,C1 /1,C1 /4,C1 /5,C1 /7,0F B6 r
-03 m
-81 /0,83 /0 r
-8D m
-50+r,58+r,E8,C3,EB n
 `;
 
 type OperandSize = Shape["operandSize"];
@@ -162,12 +140,12 @@ function* lines(text: string): Generator<{ forms: Form[]; words: string[] }> {
 }
 
 /** A shape by its token in the list of pairs: `8B m8`, `0F 90+cc r4:2`, or `J 12` for the conditional jumps of two pairs of conditions. */
-function* pairShapes(token: string): Generator<Shape> {
-  const [, opcode, kind, size, condition] = /^(.*) ([rmiqf])([248])(?::(.))?$/.exec(token.replace(/^J.*$/, "70+cc r8"))!;
+function* pairShapes(token: string, long: boolean): Generator<Shape> {
+  const [, opcode, kind, size, condition] = /^(.*) ([rmiqf])([248])(?::(.))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
   const conditions = token.startsWith("J") ? [...token.slice(2)].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]) : [parseInt(condition ?? "0", 16)];
   for (const form of FORMS) {
-    if (form.opcode !== opcode || form.invalid64 || form.feature === "LM") continue;
-    for (const code of conditions) yield shape(form, kind!, Number(size) as OperandSize, code, true, kind === "f");
+    if (form.opcode !== opcode || (long ? form.invalid64 : form.only64) || form.feature === "LM") continue;
+    for (const code of conditions) yield shape(form, kind!, Number(size) as OperandSize, code, long, kind === "f");
   }
 }
 
@@ -178,16 +156,12 @@ export function hotShapes(long: boolean): HotShape[] {
   const jumpForm = FORMS.find((form) => form.mnemonic === "Jcc")!;
   for (const { forms, words } of lines(FUSED)) {
     const jumps = [...words[1]!].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]);
-    // In 64-bit code, which has more sizes, memory operands are fused where the list of pairs has them.
-    for (const one of forms.flatMap((form) => shapesOf(form, long ? words[0]!.replace("m", "") : words[0]!, long)))
+    for (const one of forms.flatMap((form) => shapesOf(form, words[0]!, long)))
       for (const condition of jumps) out.push({ shape: one, second: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
   }
-  if (!long) for (const one of all(FIRST)) for (const second of all(SECOND)) out.push({ shape: one, second });
-  else {
-    for (const line of HOT_PAIRS_64.trim().split("\n")) {
-      const [first, seconds] = line.split(/: /) as [string, string];
-      for (const one of pairShapes(first)) for (const token of seconds.split(", ")) for (const second of pairShapes(token)) out.push({ shape: one, second });
-    }
+  for (const line of (long ? HOT_PAIRS_64 : HOT_PAIRS_32).trim().split("\n")) {
+    const [first, seconds] = line.split(/: /) as [string, string];
+    for (const one of pairShapes(first, long)) for (const token of seconds.split(", ")) for (const second of pairShapes(token, long)) out.push({ shape: one, second });
   }
   return unique(out);
 }

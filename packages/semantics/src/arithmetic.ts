@@ -24,8 +24,8 @@ function carryLike(i: InstructionBuilder, value: Value): Value {
 }
 
 function setArithmeticFlags(i: InstructionBuilder, operation: Operation, size: Size, a: Value, b: Value, result: Value): void {
-  if (operation === "add" || operation === "adc") i.setFlags({ rule: "add", size, a, b, result });
-  else if (operation === "sub" || operation === "sbb") i.setFlags({ rule: "sub", size, a, b, result });
+  if (operation === "add" || operation === "adc") i.setFlags({ rule: "add", carry: operation === "adc", size, a, b, result });
+  else if (operation === "sub" || operation === "sbb") i.setFlags({ rule: "sub", carry: operation === "sbb", size, a, b, result });
   else i.setFlags({ rule: "logic", size, result });
 }
 

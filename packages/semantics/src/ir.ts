@@ -53,8 +53,8 @@ export interface Value {
 
 /** The arithmetic flags an instruction leaves behind. */
 export type FlagUpdate =
-  /** Carry, overflow and adjust from a + b (+ carry) = result, or a - b (- borrow) = result. */
-  | { readonly rule: "add" | "sub"; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
+  /** Carry, overflow and adjust from a + b = result or a - b = result; `carry` where a carry or borrow went in as well. */
+  | { readonly rule: "add" | "sub"; readonly carry?: boolean; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
   /** The same, but CF stays as it was (INC, DEC). */
   | { readonly rule: "inc" | "dec"; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
   /** CF = OF = AF = 0. */
