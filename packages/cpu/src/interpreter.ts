@@ -45,6 +45,8 @@ export interface InterpreterOptions {
   /** A region already reserved, instead: for the jump cache and the records. */
   readonly region?: { readonly base: number; readonly size: number };
   readonly interrupts?: InterruptSource;
+  /** Run fused pairs from the first instruction on, rather than when they are found to be faster: for tests. */
+  readonly pairsAtOnce?: boolean;
   /** Functions that generated code calls beyond the processor's own, by name. */
   readonly helpers?: Record<string, (...args: number[]) => number>;
 }
@@ -81,7 +83,8 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
-  private readonly dispatchers: (DispatchTiers | undefined)[] = [undefined, undefined];
+  private readonly dispatchers: (Pick<DispatchTiers, "run"> | undefined)[] = [undefined, undefined];
+  private readonly pairsAtOnce: boolean;
   private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]!;
   private exitRequested = false;
   /** Faults and interrupts delivered since an instruction retired or `run` began. */
@@ -101,6 +104,7 @@ export class Interpreter implements Engine, HandlerTable {
     const { cpu, frames } = options;
     this.cpu = cpu;
     this.interrupts = options.interrupts;
+    this.pairsAtOnce = options.pairsAtOnce ?? false;
     const { arena } = frames;
     this.memory = arena.memory;
     this.arena = arena;
@@ -180,9 +184,10 @@ export class Interpreter implements Engine, HandlerTable {
     return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
-  private dispatcher(long: boolean): DispatchTiers {
+  private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
     const n = long ? 1 : 0;
-    return (this.dispatchers[n] ??= new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now()));
+    return (this.dispatchers[n] ??= this.pairsAtOnce ? { run: this.dispatch(long, true) }
+      : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now()));
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {

@@ -47,7 +47,7 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   physical.addRam(0, ram);
   const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus, ...(options.model === undefined ? {} : { model: options.model }) });
   const engine = new Interpreter({
-    cpu, frames, recordsSize, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
+    cpu, frames, recordsSize, pairsAtOnce: true, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
     ...(options.helpers === undefined ? {} : { helpers: options.helpers }),
   });
   return { cpu, engine, physical, written };
