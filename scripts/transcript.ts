@@ -1,5 +1,5 @@
 /**
- * `npx pnpm@12.21.0 transcript [GUEST] [--keep FOLDER]`: boots a guest's kernel with its busybox on our machine and on QEMU, types
+ * `npx pnpm@12.21.0 transcript [GUEST] [--cpus N] [--keep FOLDER]`: boots a guest's kernel with its busybox on our machine and on QEMU, types
  * the same commands into both shells, and prints every difference that is left after normalising. Kernel messages of level 4
  * and below have to be a subset of QEMU's. Ends with 1 when something differs, and with 2 where there is no QEMU.
  */
@@ -16,12 +16,21 @@ import { type Answer, STEPS, converse } from "./transcript/session.ts";
 
 const MEMORY = 256 << 20;
 const SECONDS = 180;
-/** The same processor, as far as QEMU can be told. */
-const CPU = "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=4,xlevel=0x80000008,model-id=Doppel Virtual CPU i686";
+/** For each architecture: QEMU's program, our processor, and the same one as far as QEMU can be told. */
+const SYSTEMS = {
+  i386: {
+    program: "qemu-system-i386", cpu: "i686",
+    same: "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=4,xlevel=0x80000008,model-id=Doppel Virtual CPU i686",
+  },
+  amd64: {
+    program: "qemu-system-x86_64", cpu: "x86-64",
+    same: "qemu64,vendor=GenuineIntel,family=6,model=6,stepping=3,level=7,xlevel=0x80000008,-svm,-pni,-cx16,-lahf-lm,-cmp-legacy,+vme,model-id=Doppel Virtual CPU x86-64",
+  },
+} as const;
 
-async function onDoppel({ boot }: Guest): Promise<Answer[]> {
+async function onDoppel({ recipe, boot }: Guest, cpus: number): Promise<Answer[]> {
   if (boot.kind !== "linux") throw new Error("only a Linux guest has a shell");
-  const vm = await createVm({ memory: MEMORY, kernel: boot });
+  const vm = await createVm({ memory: MEMORY, cpu: SYSTEMS[recipe.architecture].cpu, cpus, kernel: boot });
   let text = "";
   const decoder = new TextDecoder();
   vm.serial[0]!.onOutput((bytes) => (text += decoder.decode(bytes, { stream: true })));
@@ -33,13 +42,14 @@ async function onDoppel({ boot }: Guest): Promise<Answer[]> {
   }
 }
 
-async function onQemu({ boot }: Guest): Promise<Answer[]> {
+async function onQemu({ recipe, boot }: Guest, cpus: number): Promise<Answer[]> {
   if (boot.kind !== "linux") throw new Error("only a Linux guest has a shell");
   const folder = mkdtempSync(join(tmpdir(), "doppel-transcript-"));
   writeFileSync(join(folder, "kernel"), boot.kernel);
   writeFileSync(join(folder, "initrd"), boot.initrd!);
-  const child = spawn("qemu-system-i386", [
-    "-M", "pc", "-cpu", CPU, "-m", `${MEMORY >> 20}`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot",
+  const { program, same } = SYSTEMS[recipe.architecture];
+  const child = spawn(program, [
+    "-M", "pc", "-cpu", same, "-smp", `${cpus}`, "-m", `${MEMORY >> 20}`, "-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot",
     "-kernel", join(folder, "kernel"), "-initrd", join(folder, "initrd"), "-append", boot.append,
   ], { stdio: ["pipe", "pipe", "inherit"] });
   let text = "";
@@ -71,14 +81,15 @@ function differences(ours: readonly string[], theirs: readonly string[]): string
 /** Commands whose answers tell of the board, not of its behaviour: shown, not counted. */
 const BOARD = /^(cat \/proc\/ioports|poweroff|\(boot\)|cat \/proc\/filesystems)/;
 
-const { values, positionals } = parseArgs({ options: { keep: { type: "string" } }, allowPositionals: true });
-if (spawnSync("qemu-system-i386", ["--version"]).status !== 0) {
-  console.error("transcript: qemu-system-i386 is not installed, and there is nothing to compare with.");
+const { values, positionals } = parseArgs({ options: { keep: { type: "string" }, cpus: { type: "string", default: "1" } }, allowPositionals: true });
+const guest = await getGuest(positionals[0] ?? "debian-12-i386", (line) => console.error(line));
+const { program } = SYSTEMS[guest.recipe.architecture];
+if (spawnSync(program, ["--version"]).status !== 0) {
+  console.error(`transcript: ${program} is not installed, and there is nothing to compare with.`);
   process.exit(2);
 }
-const guest = await getGuest(positionals[0] ?? "debian-12-i386", (line) => console.error(line));
-const theirs = await onQemu(guest);
-const ours = await onDoppel(guest);
+const theirs = await onQemu(guest, Number(values.cpus));
+const ours = await onDoppel(guest, Number(values.cpus));
 if (values.keep !== undefined) {
   mkdirSync(values.keep, { recursive: true });
   for (const [name, answers] of [["doppel", ours], ["qemu", theirs]] as const)

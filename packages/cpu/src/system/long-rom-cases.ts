@@ -68,6 +68,8 @@ const CANONICAL: readonly SystemCase[] = [
   { name: "canonical: CALL with a stack that is not", code: `${stackless}mov rsp, 0xffff700000000000\n call $ + 5` },
   { name: "canonical: RET with a stack that is not", code: `${stackless}mov rsp, ${FAR_AWAY}\n ret` },
   { name: "canonical: PUSH from memory that is not", code: `mov rax, ${FAR_AWAY}\n push qword [rax]` },
+  { name: "canonical: PUSH from memory beside a stack that is not", code: `${stackless}mov rax, ${FAR_AWAY}\n lea rsp, [rax + 8]\n push qword [rax]` },
+  { name: "canonical: CALL through memory beside a stack that is not", code: `${stackless}mov rax, ${FAR_AWAY}\n lea rsp, [rax + 16]\n call [rax]` },
   { name: "canonical: MOVSB", code: `mov rsi, ${FAR_AWAY}\n mov edi, 0x7000\n movsb` },
   { name: "canonical: JMP", code: `mov rax, ${FAR_AWAY}\n jmp rax` },
   { name: "canonical: CALL", code: `mov rax, ${FAR_AWAY}\n call rax` },

@@ -73,6 +73,9 @@ const MANUAL: Record<string, Ruling> = {
     "INT past the table": "d 482", "INT to an empty gate": "d 22a", "INT at level 3: gate of level 0": "d 18a", "INT to an absent gate": "b 19a",
     "INT to a task gate": "d 1aa", "INT to a 16-bit gate": "d 1d2", "#GP while delivering #UD": "d 33",
   }).map(([name, code]) => [name, fields({ code }, "volume 3, 6.13: the error code has the vector in bits 15:3; QEMU doubles it, and does not set EXT")])),
+  ...every("d 0", "volume 3, 6.14.4: SS becomes null with a change of privilege only; in QEMU also with an interrupt stack", [
+    "canonical: PUSH from memory beside a stack that is not", "canonical: CALL through memory beside a stack that is not",
+  ]),
   ...every("32 ffffffffffffffff", "volume 3, 6.14.4: SS becomes null with a change of privilege only; in QEMU also with an interrupt stack", ["INT with an interrupt stack"]),
   "SMAP: stack in a user page": fields({ code: "e 1" }, "the same"),
   "IRETD in compatibility mode, VM in the image": fields({ code: "60 ffffffffffffffff", rax: "2" }, "volume 3, 20.2: there is no virtual-8086 mode in IA-32e mode"),

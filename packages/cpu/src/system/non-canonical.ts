@@ -4,7 +4,7 @@
  */
 import { decode, Instruction, OK, VECTOR_SS } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { SS } from "../state-layout.ts";
+import { FS, SS } from "../state-layout.ts";
 import { ESP } from "./architecture.ts";
 
 const MAX_LENGTH = 15;
@@ -43,8 +43,18 @@ function accessesStack(cpu: Cpu): boolean {
   if (instruction.memory && instruction.segment === SS) return true;
   const { mnemonic } = instruction.form;
   if (mnemonic === "LEAVE") return true; // reads at RBP
-  // An operand elsewhere and a stack: whichever of the two the address is near to.
-  return PUSHES.has(mnemonic) && Math.abs(cpu.nonCanonicalAddress - state.gprAddress(ESP)) <= FRAME;
+  if (!PUSHES.has(mnemonic) || Math.abs(cpu.nonCanonicalAddress - state.gprAddress(ESP)) > FRAME) return false;
+  // An operand near the stack: POP reads the stack before it, all others load it first.
+  if (!instruction.memory) return true;
+  return mnemonic === "POP" ? cpu.nonCanonicalAddress === state.gprAddress(ESP) : cpu.nonCanonicalAddress !== operandAddress(cpu, instruction);
+}
+
+/** Linear address of a memory operand, rounded as the recorded one is. */
+function operandAddress({ state }: Cpu, i: Instruction): number {
+  const register = (n: number): bigint => (n < 0 ? 0n : (BigInt(state.gprHigh(n)) << 32n) | BigInt(state.gpr32(n) >>> 0));
+  const base = i.ripRelative ? BigInt(state.rip + i.length) : register(i.base);
+  const segment = i.segment >= FS ? BigInt(state.segmentBase(i.segment)) : 0n;
+  return Number(BigInt.asIntN(64, base + (register(i.index) << BigInt(i.scale)) + BigInt(i.displacement) + segment));
 }
 
 /** Instructions that use the stack. */
