@@ -2,9 +2,12 @@ export { bareMachine, type BareMachine, type BareMachineOptions } from "./bare-m
 export { readMoo, type MooTest } from "./moo.ts";
 export { runSst286, type VectorReport } from "./sst286.ts";
 export { type GroupOutcome, runHostVectors } from "./host-vectors.ts";
-export { coverageSummary, coverageTable, formName, unreached } from "./fuzz/coverage-report.ts";
-export { FuzzMachine, type MachineDigest, type MachineImage } from "./fuzz/fuzz-machine.ts";
-export { FUZZ_MODES, type FuzzMode, fuzzProgram, type FuzzProgram, type Leg } from "./fuzz/fuzz-program.ts";
-export { checkProgram, Coverage, runProgram, type RunPlan, type RunResult } from "./fuzz/fuzz-run.ts";
+export { Coverage } from "./fuzz/coverage.ts";
+export { coverageSummary, coverageTable, formName, missingForms, unreached } from "./fuzz/coverage-report.ts";
+export { type CodeKind, FORM_CLASSES, type FormClass } from "./fuzz/form-classes.ts";
+export type { Leg } from "./fuzz/fuzz-leg.ts";
+export { FuzzMachine, fuzzMachines, type FuzzMachines, type MachineDigest, type MachineImage } from "./fuzz/fuzz-machine.ts";
+export { FUZZ_MODES, type FuzzMode, type FuzzModel } from "./fuzz/fuzz-modes.ts";
+export { fuzzProgram, type FuzzProgram } from "./fuzz/fuzz-program.ts";
+export { checkProgram, runProgram, type RunPlan, type RunResult } from "./fuzz/fuzz-run.ts";
 export { listing, minimise, type MinimalFailure } from "./fuzz/minimise.ts";
-export { reachableForms } from "./fuzz/random-instruction.ts";

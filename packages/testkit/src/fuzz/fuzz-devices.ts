@@ -24,6 +24,8 @@ export class FuzzDevices implements Bus, InterruptSource {
   history = 0;
   /** Interrupts that wait: bit n is vector 20h + n. */
   lines = 0;
+  /** CR8: interrupts of its class of vectors and of those below wait. */
+  taskPriority = 0;
   private readonly effects: DeviceEffects;
 
   constructor(effects: DeviceEffects) {
@@ -68,12 +70,16 @@ export class FuzzDevices implements Bus, InterruptSource {
   }
 
   pending(): boolean {
-    return this.lines !== 0;
+    return this.lines !== 0 && this.highest() >> 4 > this.taskPriority;
   }
 
   acknowledge(): number {
-    const line = 31 - Math.clz32(this.lines);
-    this.lines &= ~(1 << line);
-    return FIRST_VECTOR + line;
+    const vector = this.highest();
+    this.lines &= ~(1 << (vector - FIRST_VECTOR));
+    return vector;
+  }
+
+  private highest(): number {
+    return FIRST_VECTOR + 31 - Math.clz32(this.lines);
   }
 }

@@ -2,24 +2,26 @@
  * The machine that fuzzed programs run on: a CPU, an interpreter, RAM and devices. It runs one program after another, is saved and
  * restored, and gives a hash of everything that its guest could see.
  */
-import { ACTIVE, Cpu, Interpreter, layout } from "@doppel/cpu";
+import { Cpu, Interpreter, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 import { decode, encode, type PersistValue } from "@doppel/persist";
-import { EFER_NXE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP } from "@doppel/x86";
-import { Random, randomBytes } from "../host-vectors-random.ts";
-import { CODE, CODE0, CODE_BYTES, DIRECTORY, GDT, GDT_LIMIT, HANDLERS, IDT, LDT, RAM, STACK0, TABLE_SELECTOR, TSS, TSS1, TSS_LIMIT } from "./fuzz-image.ts";
+import { beginLeg } from "./begin-leg.ts";
+import type { CodeKind } from "./form-classes.ts";
 import { FuzzDevices } from "./fuzz-devices.ts";
-import type { FuzzProgram, Leg } from "./fuzz-program.ts";
+import type { Leg } from "./fuzz-leg.ts";
+import { FUZZ_MODELS, type FuzzModel } from "./fuzz-modes.ts";
+import type { FuzzProgram } from "./fuzz-program.ts";
+import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, RAM, TABLES_END } from "./image-layout.ts";
 
 const RECORDS = 1 << 20;
 const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
 const TSC_START = 1000;
-const TABLES_END = 0xc000;
 const ACCESSED_DIRTY = 0x60;
-const { CS, LDTR, TR } = layout;
+/** Of a linear address, what is the same at every place where IA-32e mode sees memory. */
+const WITHIN_PLACE = 0x7fffffff;
 
 /** Everything about a machine that its guest could see. */
 export interface MachineImage {
@@ -30,6 +32,7 @@ export interface MachineImage {
 
 /** A machine for one program after another. */
 export class FuzzMachine {
+  readonly model: FuzzModel;
   readonly cpu: Cpu;
   readonly engine: Interpreter;
   readonly ram: Uint8Array;
@@ -43,7 +46,8 @@ export class FuzzMachine {
   /** The page tables as they were at the last flush of the TLB, less what the processor writes itself. */
   private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
-  constructor() {
+  constructor(model: FuzzModel) {
+    this.model = model;
     const arena = new Arena(RAM + RECORDS + TLB_SIZE + (1 << 20));
     arena.reserve(PAGE_SIZE); // the hot state, at STATE
     const tlbBase = arena.reserve(TLB_SIZE);
@@ -65,9 +69,11 @@ export class FuzzMachine {
     const cpu = new Cpu({
       buffer: arena.buffer, tlbBase, physical: this.physical,
       bus: this.devices,
+      model: FUZZ_MODELS[model],
       timestamp: () => TSC_START + (this.engine?.count ?? 0),
     });
     this.cpu = cpu;
+    cpu.priority = this.devices;
     const { tlb } = cpu.mmu;
     const flush = tlb.flush.bind(tlb);
     tlb.flush = () => {
@@ -108,91 +114,17 @@ export class FuzzMachine {
 
   /** Begins a leg: fresh tables, handlers and code, the leg's registers; data stays as the program left it. */
   begin(program: FuzzProgram, leg: Leg): void {
-    const { cpu, engine } = this;
-    const { state } = cpu;
-    const { mode } = program;
-    this.write(program.image, 0, 0xc000);
+    this.write(program.image, 0, TABLES_END);
     this.write(program.image, 0x10000, 0x12000);
     this.write(program.image, HANDLERS, HANDLERS + 0x5000);
-    cpu.reset();
-    engine.nmiPending = false;
-    cpu.mmu.setA20(true);
-    cpu.mmu.mode.pdptes.fill(0);
-    cpu.cr0 = leg.cr0 | 0;
-    cpu.cr3 = program.paging === "none" ? 0 : DIRECTORY;
-    cpu.cr4 = leg.cr4;
-    cpu.efer = leg.efer & EFER_NXE;
-    Object.assign(cpu.gdtr, { base: GDT, limit: GDT_LIMIT });
-    const real = mode.kind === "real" || mode.kind === "unreal";
-    Object.assign(cpu.idtr, real ? { base: 0, limit: 0x3ff } : { base: IDT, limit: 0x7ff });
-    cpu.msr.set(IA32_SYSENTER_CS, CODE0, 0);
-    cpu.msr.set(IA32_SYSENTER_ESP, STACK0, 0);
-    cpu.msr.set(IA32_SYSENTER_EIP, CODE + leg.start, 0);
-    if (!real) {
-      this.segment(TR, TSS1);
-      state.setSegmentLimit(TR, TSS_LIMIT);
-      state.setSegmentBase(TR, TSS);
-      this.segment(LDTR, TABLE_SELECTOR);
-      state.setSegmentBase(LDTR, LDT);
-    }
-    for (const [segment, selector] of [[CS, mode.code] as const, ...leg.segments]) {
-      if (mode.kind === "protected") this.segment(segment, selector);
-      else {
-        state.setSelector(segment, selector);
-        state.setSegmentBase(segment, selector << 4);
-        state.setSegmentLimit(segment, mode.kind === "unreal" && segment !== CS ? 0xffffffff : 0xffff);
-        state.setSegmentAttributes(segment, mode.kind === "v86" ? 0xf300 : 0x9300);
-      }
-    }
-    for (const [n, value] of leg.gpr.entries()) state.setGpr32(n, value);
-    state.rip = mode.codeOffset + leg.start;
-    state.cpl = mode.level;
-    state.eflags = leg.eflags;
-    for (const [n, value] of leg.dr.entries()) cpu.dr[n] = value;
-    state.fpuControl = leg.fpuControl;
-    state.fpuTags = leg.fpuTags;
-    state.mxcsr = leg.mxcsr;
-    const random = new Random(`registers ${leg.vectors}`);
-    for (let n = 0; n < 8; n++) {
-      const fpr = state.fpr(n);
-      randomBytes(random, fpr, 0, 8);
-      fpr[7]! |= 0x80;
-      fpr[8] = random.below(256);
-      fpr[9] = random.pick([0x3f, 0x40, 0xbf, 0xc0, random.below(256)]);
-      randomBytes(random, state.xmm(n), 0, 16);
-    }
-    cpu.activity = ACTIVE;
-    if (program.paging === "PAE") cpu.mmu.loadPdptes(DIRECTORY);
-    if ((leg.dr[7]! & 0xff) !== 0) cpu.restore(cpu.save()); // also sets up the breakpoints
-    else {
-      cpu.applyPaging();
-      cpu.mmu.setRoot(cpu.cr3);
-      cpu.deriveSegments();
-    }
+    this.engine.nmiPending = false;
+    beginLeg(this.cpu, this.words, program, leg);
     this.streak = 0;
-  }
-
-  /** Loads a segment register from the image's tables without a check. */
-  private segment(segment: number, selector: number): void {
-    const { state } = this.cpu;
-    const at = ((selector & 4) !== 0 ? LDT : GDT) + (selector & 0xfff8);
-    const low = this.words[at >> 2]!;
-    const high = this.words[(at >> 2) + 1]!;
-    state.setSelector(segment, selector);
-    if ((selector & 0xfffc) === 0) {
-      state.setSegmentAttributes(segment, 1);
-      state.setSegmentLimit(segment, 0);
-      return;
-    }
-    const limit = (low & 0xffff) | (high & 0xf0000);
-    state.setSegmentBase(segment, ((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0);
-    state.setSegmentLimit(segment, (high & 0x800000) !== 0 ? ((limit << 12) | 0xfff) >>> 0 : limit);
-    state.setSegmentAttributes(segment, high & 0x00f0ff00);
   }
 
   /** The linear address of the next instruction. */
   get linear(): number {
-    return this.cpu.wrap(this.cpu.state.segmentBase(CS) + this.cpu.state.rip);
+    return this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip);
   }
 
   /**
@@ -204,10 +136,15 @@ export class FuzzMachine {
     return false;
   }
 
+  /** What the code that runs now is. */
+  get codeKind(): CodeKind {
+    return this.cpu.longMode ? "64-bit" : this.cpu.ia32e ? "compatibility" : "legacy";
+  }
+
   /** Whether the next instruction is a fault handler's. */
   get inHandler(): boolean {
-    const { linear } = this;
-    return linear >= HANDLERS && linear < HANDLERS + PAGE_SIZE;
+    const place = this.linear & WITHIN_PLACE;
+    return place >= HANDLERS && place < HANDLERS + PAGE_SIZE;
   }
 
   save(): MachineImage {
@@ -244,4 +181,13 @@ function hash(words: Int32Array): number {
   let h = 0x811c9dc5;
   for (let n = 0; n < words.length; n++) h = Math.imul(h ^ words[n]! ^ (h >>> 15), MULTIPLIER);
   return h >>> 0;
+}
+
+/** A pair of machines for each model. */
+export type FuzzMachines = Readonly<Record<FuzzModel, readonly [FuzzMachine, FuzzMachine]>>;
+
+/** New machines of every model. */
+export function fuzzMachines(): FuzzMachines {
+  const pair = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model), new FuzzMachine(model)];
+  return { i686: pair("i686"), max: pair("max") };
 }

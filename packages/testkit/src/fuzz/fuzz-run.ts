@@ -5,32 +5,16 @@
 import { type CodeSize, CR0_PG, decode, EFLAGS_TF, type Form, Instruction, instructionText, OK, PREFIX_REP, PREFIX_REPNE, VECTOR_DB } from "@doppel/x86";
 import { layout } from "@doppel/cpu";
 import { Random } from "../host-vectors-random.ts";
-import { RAM } from "./fuzz-image.ts";
+import type { Coverage, FormCounts } from "./coverage.ts";
 import type { FuzzMachine, MachineDigest, MachineImage } from "./fuzz-machine.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
+import { RAM } from "./image-layout.ts";
 
 /** Instructions of a program, and of one of its legs. */
 export const PROGRAM_BUDGET = 1500;
 const LEG_BUDGET = 160;
 const DEFAULT_BIG = 0x4000;
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
-
-/** How often each form was executed, and what the runs amount to. */
-export class Coverage {
-  /** By form number: retired outside fault handlers, a REP once; ended by a fault. */
-  readonly retired = new Float64Array(4096);
-  readonly faulted = new Float64Array(4096);
-  /** All forms together. */
-  instructions = 0;
-  /** Retired in whatever run, REP iterations and handlers included. */
-  executed = 0;
-  faults = 0;
-  programs = 0;
-  /** Programs whose runs differ because they change page tables and flush nothing. */
-  stale = 0;
-  /** The counted instructions by mode and paging of their program. */
-  readonly modes = new Map<string, number>();
-}
 
 /** A point of a program at which a machine was saved. */
 export interface SavePoint {
@@ -70,12 +54,16 @@ const scratch = new Instruction();
 const window = new Uint8Array(15);
 const NO_INSTRUCTION = -1;
 
+/** Bytes of the default operand size. */
+function codeSize({ cpu }: FuzzMachine): CodeSize {
+  return cpu.longMode ? 8 : (cpu.state.segmentAttributes(layout.CS) & (DEFAULT_BIG << 8)) !== 0 ? 4 : 2;
+}
+
 /** The instruction that comes next, or undefined where it cannot be seen. */
 function upcoming(machine: FuzzMachine): { form: Form; repeated: boolean } | undefined {
   const { cpu, linear, ram } = machine;
   if (!fetch(machine, linear, ram)) return undefined;
-  const big = (cpu.state.segmentAttributes(layout.CS) & (DEFAULT_BIG << 8)) !== 0;
-  if (decode(window, 0, window.length, (big ? 4 : 2) as CodeSize, scratch) !== OK) return undefined;
+  if (decode(window, 0, window.length, codeSize(machine), scratch) !== OK) return undefined;
   let form: Form | undefined = scratch.form;
   while (form !== undefined && !cpu.hasFeature(form.feature)) form = form.fallback;
   if (form === undefined) return undefined;
@@ -99,8 +87,8 @@ function describe(machine: FuzzMachine): string {
   const { cpu, linear } = machine;
   const { state } = cpu;
   const found = upcoming(machine);
-  const text = found === undefined ? "(no instruction)" : instructionText(scratch, 4 as CodeSize, state.rip);
-  const registers = Array.from({ length: 8 }, (_, n) => (state.gpr32(n) >>> 0).toString(16)).join(" ");
+  const text = found === undefined ? "(no instruction)" : instructionText(scratch, codeSize(machine), state.rip);
+  const registers = Array.from({ length: cpu.ia32e ? 16 : 8 }, (_, n) => state.gprAddress(n).toString(16)).join(" ");
   return `${linear.toString(16)} mode ${state.mode.toString(16)} flags ${(state.eflags >>> 0).toString(16)} [${registers}] ${Array.from(window.subarray(0, found === undefined ? 8 : scratch.length), (b) => b.toString(16).padStart(2, "0")).join(" ")}  ${text}`;
 }
 
@@ -127,6 +115,7 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
       if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(9));
       const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
+      const counts: FormCounts | undefined = traced === undefined ? undefined : coverage?.of(machine.model, machine.codeKind);
       const { linear, faults } = machine;
       const stepping = (cpu.state.systemFlags & EFLAGS_TF) !== 0;
       const before = engine.retired;
@@ -138,14 +127,14 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       legCount += done;
       if (coverage !== undefined) coverage.executed += done;
       if (done > limit || (exit.reason === "budget" && done !== limit)) throw new FuzzError(`${program.seed}: asked for ${limit} instructions, ${done} retired (${exit.reason})`);
-      if (coverage !== undefined && traced !== undefined) {
+      if (coverage !== undefined && traced !== undefined && counts !== undefined) {
         const { form, repeated } = traced;
         if (machine.faults === faults || (machine.faults === faults + 1 && done === 1 && stepping && cpu.state.faultVector === VECTOR_DB)) {
           if (done === 1 && !(repeated && last === linear)) {
-            coverage.retired[form.id]!++;
+            counts.retired[form.id]!++;
             coverage.instructions++;
           }
-        } else coverage.faulted[form.id]!++;
+        } else counts.faulted[form.id]!++;
         last = linear;
       } else last = NO_INSTRUCTION;
       if (exit.reason !== "budget") break;
@@ -188,7 +177,7 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     if (coverage !== undefined) {
       coverage.faults += a.faults - faultsBefore;
       coverage.programs++;
-      const mode = `${program.mode.name}${program.paging === "none" ? "" : `, ${program.paging}`}`;
+      const mode = `${program.model}: ${program.mode.name}${program.paging === "none" || program.mode.ia32e ? "" : `, ${program.paging}`}`;
       coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + coverage.instructions - instructionsBefore);
     }
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
@@ -196,17 +185,21 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     const { save } = whole;
     const sliced = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "some", from: save, budget });
     if (same(stepped, whole) && same(sliced, whole)) return undefined;
+    if (usesStaleTables(a, program, saveAt, budget)) {
+      if (coverage !== undefined) coverage.stale++;
+      // What is decoded already is not translated again: only where nothing is, the choice is the same.
+      for (const machine of machines) machine.engine.reset();
+      const [first, second] = machines.map((machine) => runProgram(machine, program, { saveAt, slices: "whole", budget }));
+      return same(first!, second!) ? undefined : `two runs alike: ${differences(first!, second!)}`;
+    }
     const again = runProgram(a, program, { saveAt, slices: "whole", budget });
     if (!same(again, whole)) return `two runs alike: ${differences(whole, again)}`;
     const restored = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "whole", from: save, budget });
     if (!same(restored, whole)) return `saved in place and restored: ${differences(whole, restored)}`;
-    const stale = usesStaleTables(a, program, saveAt, budget);
     const other = same(stepped, whole) ? sliced : stepped;
-    if (!stale) return `${other === stepped ? "one by one" : "in slices"} and in one piece: ${differences(other, whole)}`;
-    if (coverage !== undefined) coverage.stale++;
+    return `${other === stepped ? "one by one" : "in slices"} and in one piece: ${differences(other, whole)}`;
   } catch (error) {
     if (error instanceof FuzzError) return error.message;
     return `the host threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
-  return undefined;
 }

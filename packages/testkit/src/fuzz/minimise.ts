@@ -3,10 +3,10 @@
  * runs still differ. What is left is printed as an assembly listing.
  */
 import { disassemble } from "@doppel/x86";
-import { CODE } from "./fuzz-image.ts";
 import type { FuzzMachine } from "./fuzz-machine.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
 import { checkProgram, PROGRAM_BUDGET } from "./fuzz-run.ts";
+import { CODE } from "./image-layout.ts";
 
 /** A small program, the instructions it takes to fail, and how it fails. */
 export interface MinimalFailure {
@@ -53,16 +53,16 @@ export function minimise(machines: readonly [FuzzMachine, FuzzMachine], program:
 }
 
 /** The program's instructions with their offsets; runs of NOP are left out. */
-export function listing({ code, starts, mode }: FuzzProgram): string {
+export function listing({ code, starts, mode, codeOffset }: FuzzProgram): string {
   const lines: string[] = [];
   for (const [n, start] of starts.entries()) {
     const end = starts[n + 1] ?? code.length;
     if (code.subarray(start, end).every((byte) => byte === NOP)) continue;
     for (let at = start; at < end;) {
-      const { text, length } = disassemble(code, at, mode.codeSize, mode.codeOffset + at);
+      const { text, length } = disassemble(code, at, mode.codeSize, codeOffset + at);
       const size = Math.max(1, length);
       const bytes = Array.from(code.subarray(at, at + size), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-      lines.push(`  ${(mode.codeOffset + at).toString(16).padStart(5, "0")}  ${bytes.padEnd(30)}  ${text}`);
+      lines.push(`  ${(codeOffset + at).toString(16).padStart(5, "0")}  ${bytes.padEnd(30)}  ${text}`);
       at += size;
       if (n === starts.length - 1) break;
     }

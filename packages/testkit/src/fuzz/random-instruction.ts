@@ -1,43 +1,40 @@
 /**
- * Random instructions of a chosen form: every prefix, ModRM and SIB class and immediate class that the form allows (SDM volume 2,
- * chapter 2). The decoder says how long the bytes are and whether they still are that form, so nothing of it is known twice.
+ * Random instructions of a chosen form: every prefix, REX, VEX, ModRM and SIB class and immediate class that the form allows (SDM
+ * volume 2, chapter 2). The decoder says how long the bytes are and whether they still are that form, so nothing of it is known twice.
  */
-import { DEFINITIONS } from "@doppel/semantics";
-import { type CodeSize, decode, type Form, FORMS, Instruction, OK } from "@doppel/x86";
+import { type CodeSize, decode, type Form, Instruction, OK } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
+import { CODE, DATA } from "./image-layout.ts";
 
 /** What the bytes around an instruction offer it to work with. */
 export interface Surroundings {
-  readonly codeSize: 2 | 4;
+  readonly codeSize: CodeSize;
   /** Offsets of the program's code in its segment. */
   readonly codeFrom: number;
   readonly codeBytes: number;
   /** Selectors (segments in real and virtual-8086 mode) that mean something. */
   readonly selectors: readonly number[];
-  /** Addresses of data, page tables and code. */
+  /** Addresses of data, page tables and code that 16 or 32 bits can name. */
   readonly addresses: readonly number[];
+  /** Where 64-bit code sees memory; [0] elsewhere. */
+  readonly bases: readonly number[];
 }
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 const PREFIX_BYTES: Readonly<Record<string, readonly number[]>> = { "": [], NP: [], NFx: [], "66": [0x66], F3: [0xf3], F2: [0xf2] };
+const VEX_PP = ["NP", "66", "F3", "F2"];
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
 /** Instructions behind which little of the program is left to run: they are chosen less often. */
 const DISRUPTIVE = new Set([
-  "HLT", "LGDT", "LIDT", "LLDT", "LTR", "LMSW", "JMPF", "CALLF", "RETF", "IRET", "RET", "SYSENTER", "SYSEXIT", "MWAIT", "WRMSR", "CLTS", "POPF",
+  "HLT", "LGDT", "LIDT", "LLDT", "LTR", "LMSW", "JMPF", "CALLF", "RETF", "IRET", "RET", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET", "MWAIT", "WRMSR", "CLTS", "POPF",
 ]);
 const LESS_OFTEN = 5;
-const MODRM_SIB = 4;
+const REX = 0x40, REX_W = 8;
+const MODRM_SIB = 4, MODRM_DISPLACEMENT = 5;
+/** SIB byte of an address without registers. */
+const SIB_NO_REGISTERS = 0x25;
+const TWO_32 = 0x1_0000_0000;
 const scratch = new Instruction();
-
-/** Whether a form is one that 16- and 32-bit code of a processor can execute. */
-export function isReachable(form: Form, hasFeature: (feature: string) => boolean): boolean {
-  return !form.only64 && !form.rexW && hasFeature(form.feature) && DEFINITIONS.has(form.mnemonic);
-}
-
-/** Every form that a processor with these features executes in 16- and 32-bit code. */
-export function reachableForms(hasFeature: (feature: string) => boolean): Form[] {
-  return FORMS.filter((form) => isReachable(form, hasFeature));
-}
 
 /** A form to generate: all alike, but those that end most of what follows are rarer. */
 export function chooseForm(random: Random, forms: readonly Form[]): Form {
@@ -56,11 +53,22 @@ function number(random: Random, around: Surroundings): number {
   }
 }
 
+/** An address of 64 bits: nearly always data at one of the places where it is seen, sometimes anything. */
+export function wideAddress(random: Random, around: Surroundings): number {
+  if (random.oneIn(16)) return random.pick([0x8000_0000_0000, -0x8000_0000_0001, random.next() * 0x10000, around.codeFrom]);
+  return random.pick(around.bases) + DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
+}
+
 /** The bytes behind ModRM and SIB: displacement and immediates, whatever of them there is. */
-function tailOf(random: Random, form: Form, around: Surroundings, wide: number): number[] {
+function tailOf(random: Random, form: Form, around: Surroundings, wide: number, small: boolean): number[] {
   const words: (readonly [value: number, size: number])[] = [];
+  if (small) words.push([random.below(64), 4]);
   if (form.operands.some(({ kind }) => kind === "J")) words.push([random.below(72) - 24, 4]);
   else if (form.operands.some(({ kind }) => kind === "A")) words.push([around.codeFrom + random.below(around.codeBytes), wide], [random.pick(around.selectors), 2]);
+  else if (around.codeSize === 8 && form.operands.some(({ kind, size }) => kind === "O" || (kind === "I" && size === "v"))) {
+    const value = wideAddress(random, around);
+    words.push([value, 4], [Math.floor(value / TWO_32), 4]);
+  }
   while (words.length < 4) words.push([number(random, around), 4]);
   return words.flatMap(([value, size]) => Array.from({ length: size }, (_, n) => (value >>> (8 * n)) & 0xff));
 }
@@ -69,40 +77,79 @@ function prefixesOf(random: Random, form: Form): number[] {
   const out: number[] = [];
   if (random.oneIn(9)) out.push(random.pick(SEGMENT_PREFIXES));
   if (random.oneIn(10)) out.push(0x67);
+  // Before VEX the others raise #UD.
+  if (form.vex && !random.oneIn(100)) return out;
   if ((form.mandatoryPrefix === "" || form.mandatoryPrefix === "NFx") && random.oneIn(4)) out.push(0x66);
   if (STRINGS.has(form.mnemonic) ? random.oneIn(2) : form.mandatoryPrefix === "" && random.oneIn(60)) out.push(random.pick([0xf2, 0xf3]));
   if (form.lockable ? random.oneIn(6) : random.oneIn(200)) out.push(0xf0);
   if (out.length > 1 && random.oneIn(2)) out.reverse();
-  return [...out, ...PREFIX_BYTES[form.mandatoryPrefix]!];
+  return out;
 }
 
-function modrmOf(random: Random, form: Form): number {
+/** REX, or none; now and then one that is not the last prefix and has no effect. */
+function rexOf(random: Random, form: Form): number[] {
+  if (!form.rexW && random.oneIn(3)) return [];
+  const bits = random.below(16) | (form.rexW || random.oneIn(3) ? REX_W : 0);
+  return [...(random.oneIn(60) ? [REX | random.below(16)] : []), REX | bits];
+}
+
+/** Three-byte VEX prefix. Outside 64-bit code its first two bits tell it from LES, so that REX.R and REX.X cannot be set there. */
+function vexOf(random: Random, form: Form, long: boolean): number[] {
+  const extensions = long ? random.below(8) << 5 : 0xc0 | (random.below(2) << 5);
+  const register = form.operands.some(({ kind }) => kind === "B") ? random.below(16) : 15;
+  return [0xc4, extensions | (form.map - 2), (random.below(2) << 7) | (register << 3) | VEX_PP.indexOf(form.mandatoryPrefix)];
+}
+
+function modrmOf(random: Random, form: Form, long: boolean): number {
   if (form.fixedModrm >= 0) return form.fixedModrm + (form.stackRegister ? random.below(8) : 0);
   const reg = form.digit >= 0 ? form.digit : random.below(8);
   const register = form.registerOnly || (!form.memoryOnly && random.oneIn(2));
-  const mod = register ? 3 : random.below(3);
+  const mod = register ? 3 : long && random.oneIn(3) ? 0 : random.below(3);
   // An address without registers stays good however often the registers change.
-  const rm = !register && mod === 0 && random.oneIn(2) ? random.pick([5, 6]) : random.below(8);
+  const rm = !register && mod === 0 && !random.oneIn(long ? 4 : 2) ? random.pick(long ? [MODRM_SIB, MODRM_DISPLACEMENT] : [5, 6]) : random.below(8);
   return ((form.ignoresMod ? random.below(4) : mod) << 6) | (reg << 3) | rm;
 }
 
-/** Bytes of a random instruction of a form; now and then, where the choice of prefixes forbids the form, of its neighbour. */
-export function randomInstruction(random: Random, form: Form, around: Surroundings): number[] {
+/** Points a displacement that counts from the next instruction to data, or, less often, into the program. */
+function aimDisplacement(random: Random, around: Surroundings, bytes: number[], field: number, at: number): void {
+  const target = random.oneIn(4) ? CODE + random.below(around.codeBytes) : DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
+  const distance = target - (CODE + at + scratch.length);
+  for (let n = 0; n < 4; n++) bytes[field + n] = (distance >>> (8 * n)) & 0xff;
+}
+
+/**
+ * Bytes of a random instruction of a form; now and then, where the choice of prefixes forbids the form, of its neighbour.
+ * @param at where in the program they will stand
+ */
+export function randomInstruction(random: Random, form: Form, around: Surroundings, at: number): number[] {
+  const { codeSize } = around;
+  const long = codeSize === 8;
   for (let attempt = 0; ; attempt++) {
-    const bytes = attempt < 8 ? prefixesOf(random, form) : [...PREFIX_BYTES[form.mandatoryPrefix]!];
-    const operandSize = (around.codeSize === 4) !== bytes.includes(0x66) ? 4 : 2;
-    const addressSize = (around.codeSize === 4) !== bytes.includes(0x67) ? 4 : 2;
-    if (form.map > 0) bytes.push(0x0f);
-    if (form.map > 1) bytes.push(form.map === 2 ? 0x38 : 0x3a);
-    bytes.push(form.opcodeByte + (form.range === "r" ? random.below(8) : form.range === "cc" ? random.below(16) : 0));
-    if (form.hasModrm) {
-      const modrm = modrmOf(random, form);
-      bytes.push(modrm);
-      if (addressSize === 4 && modrm < 0xc0 && (modrm & 7) === MODRM_SIB) bytes.push(random.below(256));
+    const bytes = attempt < 8 ? prefixesOf(random, form) : [];
+    if (!form.vex) bytes.push(...PREFIX_BYTES[form.mandatoryPrefix]!);
+    const operandSize = (codeSize === 2) === bytes.includes(0x66) ? 4 : 2;
+    const addressSize = (codeSize === 2) === bytes.includes(0x67) ? 4 : 2;
+    if (form.vex) bytes.push(...vexOf(random, form, long));
+    else {
+      if (long) bytes.push(...rexOf(random, form));
+      if (form.map > 0) bytes.push(0x0f);
+      if (form.map > 1) bytes.push(form.map === 2 ? 0x38 : 0x3a);
     }
-    bytes.push(...tailOf(random, form, around, operandSize));
-    const status = decode(Uint8Array.from(bytes), 0, bytes.length, around.codeSize as CodeSize, scratch);
-    if (status === OK && (scratch.form === form || attempt > 16)) return bytes.slice(0, scratch.length);
+    bytes.push(form.opcodeByte + (form.range === "r" ? random.below(8) : form.range === "cc" ? random.below(16) : 0));
+    const field = bytes.length + 1;
+    let small = false;
+    if (form.hasModrm) {
+      const modrm = modrmOf(random, form, long);
+      bytes.push(modrm);
+      small = modrm >> 6 === 2 && random.oneIn(2);
+      if ((long || addressSize === 4) && modrm < 0xc0 && (modrm & 7) === MODRM_SIB) bytes.push(long && modrm < 0x40 && !random.oneIn(3) ? SIB_NO_REGISTERS : random.below(256));
+    }
+    bytes.push(...tailOf(random, form, around, operandSize, small));
+    const status = decode(Uint8Array.from(bytes), 0, bytes.length, codeSize, scratch);
+    if (status === OK && (scratch.form === form || attempt > 16)) {
+      if (scratch.ripRelative) aimDisplacement(random, around, bytes, field, at);
+      return bytes.slice(0, scratch.length);
+    }
     if (attempt > 32) return bytes.slice(0, 4);
   }
 }

@@ -1,0 +1,112 @@
+/**
+ * The handlers of a fuzzed program, for every size of code (SDM volume 3, chapter 6): one skips the instruction that faulted, by the
+ * table of what follows it, one restarts it (#NM, which clears TS), one returns, and one stops. They lie at `HANDLERS` and find
+ * what they need relative to themselves, so that they run wherever they are seen.
+ */
+import { assembleProgram } from "@doppel/x86";
+import { HANDLERS, NEXT, NEXT_UPPER } from "./image-layout.ts";
+
+const SOURCE = `
+bits 32
+skip_code:
+  lea esp, [esp + 4]
+skip:
+  push eax
+  mov eax, [esp + 4]
+  and eax, 0xfff
+  mov eax, [cs:eax * 4 + ${NEXT}]
+  test eax, eax
+  jz stop
+  mov [esp + 4], eax
+  pop eax
+  iretd
+restart:
+  clts
+  iretd
+return32:
+  iretd
+return16:
+  iretw
+return_code:
+  add esp, 4
+  iretd
+stop:
+  hlt
+  jmp stop
+bits 64
+long_skip_code:
+  lea rsp, [rsp + 8]
+long_skip:
+  push rax
+  push rdx
+  mov rax, [rsp + 16]
+  and eax, 0xfff
+  lea rdx, [rel ${NEXT}]
+  mov eax, [rdx + rax * 4]
+  test eax, eax
+  jz long_stop
+  mov [rsp + 16], eax
+  mov eax, [rel ${NEXT_UPPER}]
+  mov [rsp + 20], eax
+  pop rdx
+  pop rax
+  iretq
+long_restart:
+  clts
+  iretq
+long_return_code:
+  add rsp, 8
+long_return:
+  iretq
+long_stop:
+  hlt
+  jmp long_stop
+bits 16
+real_skip:
+  push bx
+  push bp
+  mov bp, sp
+  mov bx, [bp + 4]
+  and bx, 0xfff
+  shl bx, 2
+  mov bx, [cs:bx + ${NEXT - HANDLERS}]
+  test bx, bx
+  jz real_stop
+  mov [bp + 4], bx
+  pop bp
+  pop bx
+  iret
+real_restart:
+  clts
+real_return:
+  iret
+real_stop:
+  hlt
+  jmp real_stop
+`;
+const handlers = assembleProgram(SOURCE, { origin: HANDLERS, bits: 32 });
+
+/** Their bytes, from `HANDLERS` on. */
+export const HANDLER_BYTES: Uint8Array = handlers.bytes;
+
+/** Address of a label of theirs. */
+export function handlerAddress(name: string): number {
+  const at = handlers.labels.get(name);
+  if (at === undefined) throw new Error(`the handlers have no label "${name}"`);
+  return Number(at);
+}
+
+const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
+const FAULTS = new Set([0, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19]);
+
+/** Whether a vector is a fault, which would come again if its handler returned as it is. */
+export function isFault(vector: number): boolean {
+  return FAULTS.has(vector);
+}
+
+/** What is to be done about a vector: the names of the 32-bit handlers, but `return` for whatever needs no more. */
+export function remedyOf(vector: number): "restart" | "skip" | "skip_code" | "return" | "return_code" {
+  if (vector === 7) return "restart";
+  const code = WITH_CODE.has(vector);
+  return isFault(vector) ? (code ? "skip_code" : "skip") : code ? "return_code" : "return";
+}
