@@ -14,6 +14,8 @@ import { bareMachine } from "../packages/testkit/src/bare-machine.ts";
 import { encode, type EncodingChoice } from "../packages/testkit/src/host-vectors-encoding.ts";
 import { AnswerReader, readVectorFile } from "../packages/testkit/src/host-vectors-file.ts";
 import { groups, WITHOUT_VECTORS } from "../packages/testkit/src/host-vectors-groups.ts";
+import { LONG_VECTORS } from "../packages/testkit/src/long-vectors.ts";
+import { longGroups } from "../packages/testkit/src/long-vectors-groups.ts";
 import { COMPLETED, ERROR, RECORD_SIZE, VECTOR } from "../packages/testkit/src/host-vectors-record.ts";
 
 const PAGE = join(import.meta.dirname, "../docs/coverage.md");
@@ -31,6 +33,8 @@ interface Coverage {
   decoded: boolean;
   readonly executed: Set<string>;
   vectors: number;
+  /** Host vectors in 64-bit code. */
+  longVectors: number;
   readonly faults: Set<number>;
 }
 
@@ -79,6 +83,16 @@ function addHostVectors(all: readonly Coverage[]): void {
       else coverage.faults.add(vector);
       if (group.form.mnemonic.startsWith("UD") && vector === UD) coverage.executed.add("host"); // that is all it does
     }
+  }
+}
+
+/** Counts the vectors of 64-bit code. */
+function addLongVectors(all: readonly Coverage[]): void {
+  const file = readVectorFile(gunzipSync(readFileSync(LONG_VECTORS)));
+  for (const { name, form } of longGroups()) {
+    const { cases } = file.get(name) ?? { cases: 0 };
+    all[form.id]!.longVectors += cases;
+    if (cases > 0) all[form.id]!.executed.add("host");
   }
 }
 
@@ -131,19 +145,22 @@ function rows(all: readonly Coverage[]): string[] {
     const executed = share(forms, (coverage) => coverage.executed.size > 0);
     const vectors = forms.reduce((sum, coverage) => sum + coverage.vectors, 0);
     const why = WITHOUT_VECTORS.get(mnemonic);
-    return `| ${mnemonic} | ${forms.length} | ${share(forms, ({ decoded }) => decoded)} | ${executed}${suites === "" ? "" : ` (${suites})`} | ${vectors === 0 && why !== undefined ? why : vectors} | ${faults} |`;
+    return `| ${mnemonic} | ${forms.length} | ${share(forms, ({ decoded }) => decoded)} | ${executed}${suites === "" ? "" : ` (${suites})`} | ${vectors === 0 && why !== undefined ? why : vectors} | ${forms.reduce((sum, coverage) => sum + coverage.longVectors, 0)} | ${faults} |`;
   });
 }
 
 function page(): string {
-  const all: Coverage[] = FORMS.map((form) => ({ form, decoded: isDecoded(form), executed: new Set(hasOpcode286(form) ? ["286"] : []), vectors: 0, faults: new Set() }));
+  const all: Coverage[] = FORMS.map((form) => ({ form, decoded: isDecoded(form), executed: new Set(hasOpcode286(form) ? ["286"] : []), vectors: 0, longVectors: 0, faults: new Set() }));
   addHostVectors(all);
+  addLongVectors(all);
   addSystemRom(all);
   addLevel0(all);
   // What the processor model lacks is #UD, or what the bytes were before: ENDBR32 is a NOP.
   const { cpu } = bareMachine();
   const isOurs = ({ form, vectors }: Coverage): boolean => DEFINITIONS.has(form.mnemonic) && !form.only64 && (cpu.hasFeature(form.feature) || vectors > 0);
   const defined = all.filter(isOurs);
+  const longForms = all.filter(({ longVectors }) => longVectors > 0);
+  const shown = all.filter((coverage) => isOurs(coverage) || coverage.longVectors > 0);
   const total = (has: (coverage: Coverage) => boolean): string => `${defined.filter(has).length}`;
   return `# What is tested of each instruction
 
@@ -155,6 +172,8 @@ form one of its lines.
   *ROM* the system ROM that is compared with QEMU, *level 0* short programs with the manual's outcome. Vectors that the runner excludes by a rule are counted too; the rules are in
   \`packages/testkit/src/host-vectors-rules.ts\`.
 - **vectors**: host vectors of all its forms, or why there are none. \`npx pnpm@12.21.0 vectors\` runs more than these: the 80286's and TestFloat's.
+- **in 64-bit code**: host vectors there, with every operand size, REX with and without high registers, bytes of AH to BH against SPL to DIL, and operands relative to
+  RIP. Register forms of x87, segment loads, far transfers, VERR and its kin are the same code in every mode, and are not repeated.
 - **faults**: exceptions that host vectors or the ROM expect of it, with the state and the error code compared.
 
 Host vectors are compared bit for bit, with defined flags, exception, error code and CR2. Two kinds of results have the manual's error bound:
@@ -162,10 +181,11 @@ F2XM1 (arguments from -1 to 1), FYL2XP1 (up to 1 - sqrt(1/2) from zero), FYL2X, 
 unit in the last place of the 64-bit significand, RCPPS, RCPSS, RSQRTPS and RSQRTSS within 1.5 * 2^-12 of the right value.
 
 Of ${defined.length} forms that a processor model executes outside 64-bit mode, ${total(({ decoded }) => decoded)} are decoded, ${total(({ executed }) => executed.size > 0)} executed, ${total(({ vectors }) => vectors > 0)} have vectors (${all.reduce((sum, { vectors }) => sum + vectors, 0)} in all), and ${total(({ faults }) => faults.size > 0)} have been seen to fault.
+In 64-bit code ${longForms.length} forms have ${longForms.reduce((sum, { longVectors }) => sum + longVectors, 0)} vectors.
 
-| instruction | forms | decoded | executed | vectors | faults |
-|---|---|---|---|---|---|
-${rows(defined).join("\n")}
+| instruction | forms | decoded | executed | vectors | in 64-bit code | faults |
+|---|---|---|---|---|---|---|
+${rows(shown).join("\n")}
 
 The tables name more instructions than the model has: CPUID does not announce them, and they raise #UD or do what the bytes did before.
 `;

@@ -44,6 +44,8 @@ export interface CpuOptions {
   model?: CpuModel;
   /** The local APIC's initial ID, which CPUID tells; 0 is the boot processor. */
   apicId?: number;
+  /** Cores of the package, all of the machine's; 1 when absent. */
+  cores?: number;
   /** 32 random bits for RDRAND and RDSEED. When absent, a generator whose state is saved with the processor. */
   entropy?: () => number;
 }
@@ -74,6 +76,7 @@ export class Cpu {
   readonly model: CpuModel;
   readonly timestamp: () => number;
   readonly apicId: number;
+  readonly cores: number;
   readonly entropy: (() => number) | undefined;
 
   cr0 = 0;
@@ -135,6 +138,7 @@ export class Cpu {
     this.#features = featuresOf(this.model);
     this.timestamp = options.timestamp ?? (() => 0);
     this.apicId = options.apicId ?? 0;
+    this.cores = options.cores ?? 1;
     this.entropy = options.entropy;
     this.random ^= Math.imul(this.apicId, 0x9e3779b9);
     this.msr = new ModelSpecificRegisters(this);

@@ -52,7 +52,7 @@ export function makeProcessors(regions: readonly Region[], around: Surroundings)
   return new Multiprocessor(arena, regions.length, (n) => {
     const { tlb, code } = regions[n]!;
     const cpu = new Cpu({
-      buffer: arena.buffer, tlbBase: tlb, physical: around.physical, model: around.model, timestamp: around.timestamp, bus: around.bus, apicId: n,
+      buffer: arena.buffer, tlbBase: tlb, physical: around.physical, model: around.model, timestamp: around.timestamp, bus: around.bus, apicId: n, cores: regions.length,
       ...(around.entropy === undefined ? {} : { entropy: around.entropy }),
     });
     return { cpu, engine: new Interpreter({ cpu, frames: around.frames, region: code }) };

@@ -5,7 +5,7 @@ import { FPU_TRAP } from "../state-layout.ts";
 import { cpuidLeaf, MODEL_I686 } from "./cpu-model.ts";
 import { Machine } from "./fixture.ts";
 
-const ON = { apic: true, osxsave: false, long: false, kvmClock: false };
+const ON = { apic: true, osxsave: false, long: false, cores: 1, apicId: 0, kvmClock: false };
 const cr = (m: Machine, n: number, value: number): string => m.fault(m.helpers.writeControl(n, value, 0));
 const get = (m: Machine, n: number): number => (m.helpers.readControl(n), m.cpu.state.scratch(0));
 

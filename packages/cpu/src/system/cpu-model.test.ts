@@ -76,7 +76,7 @@ describe.each(Object.values(CPU_MODELS))("CPUID of $name", (model) => {
 });
 
 describe("SDM volume 2, CPUID", () => {
-  const on = { apic: true, osxsave: false, long: true, kvmClock: false };
+  const on = { apic: true, osxsave: false, long: true, cores: 1, apicId: 0, kvmClock: false };
   const { "i686": i686, "x86-64": base, "x86-64-v2": second, "max": max } = CPU_MODELS;
   test("levels of the psABI for x86-64", () => {
     expect(cpuidLeaf(base, 0x80000001, 0, on)[3]).toBe(0x20100800);
@@ -93,6 +93,13 @@ describe("SDM volume 2, CPUID", () => {
   });
   test("leaf 0DH: x87 and SSE in 576 bytes, and XSAVEOPT", () => {
     expect([cpuidLeaf(max, 0xd, 0, on), cpuidLeaf(max, 0xd, 1, on), cpuidLeaf(second, 0xd, 0, on)]).toEqual([[3, 576, 576, 0], [1, 0, 0, 0], [0, 0, 0, 0]]);
+  });
+  test("leaves 1, 4 and 0BH: four cores with one thread each in one package", () => {
+    const third = { ...on, cores: 4, apicId: 2 };
+    expect([cpuidLeaf(base, 1, 0, third)[1], cpuidLeaf(base, 1, 0, third)[3] >>> 28]).toEqual([0x02040800, 1]);
+    expect([0, 2].map((cache) => cpuidLeaf(base, 4, cache, third)[0])).toEqual([0x0c000121, 0x0c000143]);
+    expect([0, 1, 2].map((level) => cpuidLeaf(base, 0xb, level, third))).toEqual([[0, 1, 0x100, 2], [2, 4, 0x201, 2], [0, 0, 2, 2]]);
+    expect([cpuidLeaf(base, 1, 0, on)[1], cpuidLeaf(base, 0xb, 1, on)]).toEqual([0x00010800, [0, 1, 0x201, 0]]);
   });
   test("leaf 7 has one subleaf", () => expect(cpuidLeaf(max, 7, 1, on)).toEqual([0, 0, 0, 0]));
   test("CR4 has what the features bring", () => {

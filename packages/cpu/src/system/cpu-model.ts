@@ -141,6 +141,9 @@ export interface CpuidState {
   readonly osxsave: boolean;
   /** 64-bit mode. */
   readonly long: boolean;
+  /** Cores of the package, and which of them this one is. */
+  readonly cores: number;
+  readonly apicId: number;
   /** The machine has given the processor the MSRs of the paravirtual clock. */
   readonly kvmClock: boolean;
 }
@@ -165,15 +168,26 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: C
   if (extended ? leaf > EXTENDED_LEVEL : leaf > model.level) leaf = model.level;
   switch (leaf) {
     case 0: return [model.level, word(model.vendor, 0), word(model.vendor, 8), word(model.vendor, 4)];
-    // Line size 8 quadwords, one logical processor, APIC ID 0.
+    // Line size 8 quadwords, logical processors of the package, initial APIC ID.
     case 1: {
       const ecx = features.ecx | (now.osxsave ? x86.CPUID_1_ECX_OSXSAVE : 0);
-      return [model.signature, 0x0001_0800, ecx, features.edx & ~(now.apic ? 0 : x86.CPUID_1_EDX_APIC)];
+      const edx = (features.edx & ~(now.apic ? 0 : x86.CPUID_1_EDX_APIC)) | (now.cores > 1 ? x86.CPUID_1_EDX_HTT : 0);
+      return [model.signature, 0x0000_0800 | (now.cores << 16) | (now.apicId << 24), ecx, edx];
     }
     // 32 KiB level-1 caches, 2 MiB level-2 cache.
     case 2: return [1, 0, 0, 0x002c307d];
-    case 4: return subleaf < CACHES.length ? CACHES[subleaf] : [0, 0, 0, 0];
+    case 4: {
+      if (subleaf >= CACHES.length) return [0, 0, 0, 0];
+      const [eax, ...rest] = CACHES[subleaf]!;
+      return [eax | ((now.cores - 1) << 26), ...rest];
+    }
     case 7: return subleaf === 0 ? [0, features.structuredEbx, features.structuredEcx, features.structuredEdx] : [0, 0, 0, 0];
+    // Topology: one thread a core, and the cores; ECX is the level's number and type, EDX the x2APIC ID.
+    case 0xb: {
+      const level: CpuidResult[] = [[0, 1, 0x100, 0], [32 - Math.clz32(now.cores - 1), now.cores, 0x200, 0]];
+      const [shift, count, type] = level[subleaf] ?? [0, 0, 0, 0];
+      return [shift, count, type | (subleaf & 0xff), now.apicId];
+    }
     // The states that XSAVE knows; both lie in the legacy area, so the image is that and the header.
     case 0xd: {
       if (!(features.ecx & x86.CPUID_1_ECX_XSAVE)) return [0, 0, 0, 0];

@@ -149,11 +149,9 @@ export class SystemHelpers {
   readonly cpuid = (): number => {
     const cpu = this.#cpu;
     const apic = cpu.msr.read(IA32_APIC_BASE) && (cpu.msr.low & APIC_BASE_EN) !== 0;
-    const now = { apic, osxsave: (cpu.cr4 & CR4_OSXSAVE) !== 0, long: cpu.longMode, kvmClock: cpu.msr.foreign.has(MSR_KVM_SYSTEM_TIME_NEW) };
+    const now = { apic, osxsave: (cpu.cr4 & CR4_OSXSAVE) !== 0, long: cpu.longMode, cores: cpu.cores, apicId: cpu.apicId, kvmClock: cpu.msr.foreign.has(MSR_KVM_SYSTEM_TIME_NEW) };
     const leaf = cpuidLeaf(cpu.model, cpu.state.gpr32(EAX), cpu.state.gpr32(ECX), now);
     for (let i = 0; i < 4; i += 1) cpu.state.setScratch(i, leaf[i]);
-    // Leaf 1 has the initial APIC ID in the top byte of EBX.
-    if (cpu.state.gpr32(EAX) === 1) cpu.state.setScratch(1, (leaf[1] & 0x00ff_ffff) | (cpu.apicId << 24));
     return STATUS_OK;
   };
 
