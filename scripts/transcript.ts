@@ -24,7 +24,7 @@ const SYSTEMS = {
   },
   amd64: {
     program: "qemu-system-x86_64", cpu: "x86-64",
-    same: "qemu64,vendor=GenuineIntel,family=6,model=6,stepping=3,level=7,xlevel=0x80000008,-svm,-pni,-cx16,-lahf-lm,-cmp-legacy,model-id=Doppel Virtual CPU x86-64",
+    same: "qemu64,vendor=GenuineIntel,family=6,model=6,stepping=3,level=0xb,xlevel=0x80000008,-svm,-pni,-cx16,-lahf-lm,-cmp-legacy,model-id=Doppel Virtual CPU x86-64",
   },
 } as const;
 

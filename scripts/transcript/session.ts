@@ -70,9 +70,12 @@ async function until(done: () => boolean, seconds: number, what: string, line: L
   }
 }
 
+/** Whether the shell waits for a command: its prompt is the last word, but for messages of the kernel that came later. */
+const prompted = (text: string): boolean => text.replace(/(\[ *\d+\.\d+\] [^\n]*\n)+$/, "").endsWith(PROMPT);
+
 /** Waits for the first prompt, types every command, and powers the machine off. */
 export async function converse(line: Line, steps: readonly Step[], seconds: number): Promise<Answer[]> {
-  await until(() => line.text().endsWith(PROMPT), seconds, "the prompt", line);
+  await until(() => prompted(line.text()), seconds, "the prompt", line);
   const answers: Answer[] = [{ command: "(boot)", lines: lines(line.text()) }];
   for (const { command, keys } of steps) {
     const start = line.text().length;
@@ -81,7 +84,7 @@ export async function converse(line: Line, steps: readonly Step[], seconds: numb
       await pause(1000);
       line.type(key);
     }
-    await until(() => line.text().slice(start).endsWith(PROMPT), seconds, `the prompt after ${command}`, line);
+    await until(() => prompted(line.text().slice(start)), seconds, `the prompt after ${command}`, line);
     answers.push({ command, lines: lines(line.text().slice(start)).slice(1, -1) });
   }
   const start = line.text().length;
