@@ -20,7 +20,7 @@ const SECONDS = 180;
 const SYSTEMS = {
   i386: {
     program: "qemu-system-i386", cpu: "i686",
-    same: "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=4,xlevel=0x80000008,model-id=Doppel Virtual CPU i686",
+    same: "pentium3,+nx,+sse2,+pni,+clflush,+hypervisor,model=6,stepping=3,level=0xb,xlevel=0x80000008,model-id=Doppel Virtual CPU i686",
   },
   amd64: {
     program: "qemu-system-x86_64", cpu: "x86-64",

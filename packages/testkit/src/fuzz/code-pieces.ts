@@ -3,14 +3,14 @@
  * tables and onto what comes next, interrupts in any order. Each gives the bytes of one instruction after another.
  */
 import {
-  type Form, IA32_APIC_BASE, IA32_EFER, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_LSTAR, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_PAT,
+  IA32_APIC_BASE, IA32_EFER, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_LSTAR, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_PAT,
   IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST, IA32_TSC_AUX,
 } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
 import {
   CODE, CODE_BYTES, DATA, DIRECTORY, FREE_TSS, LONG_LDT, PAE_DIRECTORY, PAE_TABLE, STACK0, TABLE, TABLE_SELECTOR, TSS2, TSS3,
 } from "./image-layout.ts";
-import { randomInstruction, type Surroundings, wideAddress } from "./random-instruction.ts";
+import { type Surroundings, wideAddress } from "./random-instruction.ts";
 
 /** Bytes of instructions, one after another. */
 export type Pieces = number[][];
@@ -50,7 +50,8 @@ export function pointer(random: Random, around: Surroundings): Pieces {
 export function storeIntoProgram(random: Random, around: Surroundings, at: number): Pieces {
   const offset = random.oneIn(2) ? Math.min(at + 7 + random.below(12), CODE_BYTES - 1) : random.below(around.codeBytes);
   const value = random.pick([0x90, 0x40 + random.below(16), random.below(256)]);
-  if (around.codeSize === 8) return [[0xc6, 5, ...dword(offset - (at + 7)), value]];
+  // In 64-bit code also by way of another place where the program is seen.
+  if (around.codeSize === 8) return [random.oneIn(3) ? [0xc6, 4, 0x25, ...dword(random.pick(around.bases) + CODE + offset), value] : [0xc6, 5, ...dword(offset - (at + 7)), value]];
   const target = dword(around.codeFrom + offset);
   return [around.codeSize === 4 ? [0xc6, 5, ...target, value] : [0x2e, 0xc6, 6, ...target.slice(0, 2), value]];
 }
@@ -96,26 +97,6 @@ export function compareAndJump(random: Random, { codeSize }: Surroundings): Piec
   const first = [...(long && random.oneIn(2) ? [random.oneIn(2) ? REX_W : 0x40 | random.below(16)] : []), ...random.pick(COMPARES)(random, long)];
   const distance = random.oneIn(3) ? -first.length - 2 - random.below(12) : random.below(24);
   return [first, random.oneIn(2) || codeSize === 2 ? [0x70 + random.below(16), distance & 0xff] : [0x0f, 0x80 + random.below(16), ...dword(distance)]];
-}
-
-/** Opcodes that compiled code has most, in the notation of the tables: of them, one behind another, the interpreter makes pairs. */
-const COMMON = new Set([
-  "01", "03", "09", "0F 40+cc", "0F 90+cc", "0F AF", "0F B6", "0F B7", "11", "19", "21", "23", "25", "29", "2B", "31", "38", "39", "3B", "3C", "50+r", "58+r", "63",
-  "80 /7", "81 /4", "81 /7", "83 /0", "83 /4", "83 /5", "83 /7", "84", "85", "88", "89", "8A", "8B", "8D", "A8", "B8+r", "C1 /0", "C1 /1", "C1 /4", "C1 /5", "C1 /7",
-  "C7 /0", "D1 /5", "D3 /4", "F6 /0", "F7 /2", "FF /0", "FF /1", "70+cc",
-]);
-
-/** Common instructions in a row. */
-export function commonRun(random: Random, around: Surroundings, at: number, forms: readonly Form[]): Pieces {
-  const common = forms.filter(({ opcode }) => COMMON.has(opcode));
-  const out: Pieces = pointer(random, around);
-  let end = at + out[0]!.length;
-  for (let left = 2 + random.below(6); left > 0; left--) {
-    const bytes = randomInstruction(random, random.pick(common), around, end);
-    out.push(bytes);
-    end += bytes.length;
-  }
-  return out;
 }
 
 /** A string instruction with pointers and a count that let it do something: overlaps, page ends, the program itself. */

@@ -2,6 +2,7 @@
 import type { Form } from "@doppel/x86";
 import type { Coverage } from "./coverage.ts";
 import { FORM_CLASSES, type FormClass } from "./form-classes.ts";
+import { pairsOf } from "./pair-pieces.ts";
 
 /** Forms that raise #UD whatever the mode: RSM outside system management mode is one of them. */
 const ALWAYS_UNDEFINED = new Set(["UD0", "UD1", "UD2", "RSM"]);
@@ -41,6 +42,7 @@ export function coverageSummary(coverage: Coverage, seconds: number): string {
     `${coverage.programs} programs, ${coverage.instructions} instructions retired outside fault handlers (a REP once), ${coverage.faults} faults`,
     `${coverage.executed} instructions over all runs in ${seconds.toFixed(1)} s: ${(coverage.executed / seconds / 1e6).toFixed(2)} MIPS, machines, checks and hashes included`,
     `${coverage.stale} programs whose slices differ by stale translations (SDM volume 3, 4.10.2.3)`,
+    `${coverage.pairs.size} of ${pairsOf(false).length + pairsOf(true).length} pairs of instructions with a handler of their own`,
     ...FORM_CLASSES.map((one) => `${one.forms.length - unreached(coverage, one).length} of ${one.forms.length} forms reached by ${one.name} code`),
     "Instructions by the mode that their program began in:", ...modes,
   ].join("\n");

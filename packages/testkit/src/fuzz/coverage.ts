@@ -20,6 +20,8 @@ export class Coverage {
   programs = 0;
   /** Programs whose runs differ because they change page tables and flush nothing. */
   stale = 0;
+  /** Pairs of instructions that were decoded into one handler. */
+  readonly pairs = new Set<number>();
   /** The counted instructions by model, mode and paging of their program. */
   readonly modes = new Map<string, number>();
 

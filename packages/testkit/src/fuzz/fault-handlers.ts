@@ -1,10 +1,10 @@
 /**
  * The handlers of a fuzzed program, for every size of code (SDM volume 3, chapter 6): one skips the instruction that faulted, by the
- * table of what follows it, one restarts it (#NM, which clears TS), one returns, and one stops. They lie at `HANDLERS` and find
- * what they need relative to themselves, so that they run wherever they are seen.
+ * table of what follows it, one restarts it (#NM, which clears TS), one returns, and one stops. They lie at `HANDLERS`; those of
+ * 64-bit code run wherever they are seen.
  */
 import { assembleProgram } from "@doppel/x86";
-import { HANDLERS, NEXT, NEXT_UPPER } from "./image-layout.ts";
+import { HANDLERS, NEXT } from "./image-layout.ts";
 
 const SOURCE = `
 bits 32
@@ -38,17 +38,12 @@ long_skip_code:
   lea rsp, [rsp + 8]
 long_skip:
   push rax
-  push rdx
-  mov rax, [rsp + 16]
+  mov rax, [rsp + 8]
   and eax, 0xfff
-  lea rdx, [rel ${NEXT}]
-  mov eax, [rdx + rax * 4]
-  test eax, eax
+  mov rax, [rax * 8 + ${NEXT}]
+  test rax, rax
   jz long_stop
-  mov [rsp + 16], eax
-  mov eax, [rel ${NEXT_UPPER}]
-  mov [rsp + 20], eax
-  pop rdx
+  mov [rsp + 8], rax
   pop rax
   iretq
 long_restart:

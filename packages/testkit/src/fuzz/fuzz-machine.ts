@@ -12,7 +12,7 @@ import { FuzzDevices } from "./fuzz-devices.ts";
 import type { Leg } from "./fuzz-leg.ts";
 import { FUZZ_MODELS, type FuzzModel } from "./fuzz-modes.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
-import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, RAM, TABLES_END } from "./image-layout.ts";
+import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
 
 const RECORDS = 1 << 20;
 const MULTIPLIER = 0x9e3779b1;
@@ -43,6 +43,8 @@ export class FuzzMachine {
   private streakAt = -1;
   /** Faults delivered since construction. */
   faults = 0;
+  /** Pairs of instructions that were decoded into one handler: its number, below zero in 64-bit code. */
+  readonly pairs = new Set<number>();
   /** The page tables as they were at the last flush of the TLB, less what the processor writes itself. */
   private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
@@ -88,7 +90,14 @@ export class FuzzMachine {
       if (++this.streak >= MOST_FAULTS) this.engine.requestExit();
       return deliver();
     };
-    this.engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices });
+    const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices });
+    this.engine = engine;
+    const fusedHandler = engine.fusedHandler.bind(engine);
+    engine.fusedHandler = (first, second, long, flat) => {
+      const number = fusedHandler(first, second, long, flat);
+      if (number > 0) this.pairs.add(long ? -number : number);
+      return number;
+    };
   }
 
   /** Puts a program's image into RAM, whole, and forgets what ran before. */
@@ -116,7 +125,7 @@ export class FuzzMachine {
   begin(program: FuzzProgram, leg: Leg): void {
     this.write(program.image, 0, TABLES_END);
     this.write(program.image, 0x10000, 0x12000);
-    this.write(program.image, HANDLERS, HANDLERS + 0x5000);
+    this.write(program.image, HANDLERS, NEXT + (program.mode.ia32e ? 8 : 4) * NEXT_ENTRIES);
     this.engine.nmiPending = false;
     beginLeg(this.cpu, this.words, program, leg);
     this.streak = 0;

@@ -52,7 +52,7 @@ export function fuzzProgram(seed: string): FuzzProgram {
   const long = mode.codeSize === 8;
   const codeOffset = mode.codeOffset + (long ? random.pick(BASES) : LOW);
   const around: Surroundings = {
-    codeSize: mode.codeSize, codeFrom: codeOffset, codeBytes: CODE_BYTES, bases: long ? BASES : [LOW],
+    codeSize: mode.codeSize, codeFrom: codeOffset, codeBytes: CODE_BYTES, bases: long ? BASES : [LOW], extended: model === "max",
     selectors: real || mode.kind === "v86" ? [0x1000, ...REAL_DATA] : mode.ia32e ? LONG_SELECTORS : SELECTORS, addresses: addressesOf(mode),
   };
   const { forms } = classOf(model, long ? "64-bit" : mode.ia32e ? "compatibility" : "legacy")!;

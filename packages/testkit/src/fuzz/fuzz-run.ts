@@ -181,7 +181,10 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
       coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + coverage.instructions - instructionsBefore);
     }
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
-    if (coverage !== undefined) coverage.executed += whole.count;
+    if (coverage !== undefined) {
+      coverage.executed += whole.count;
+      for (const pair of b.pairs) coverage.pairs.add(pair);
+    }
     const { save } = whole;
     const sliced = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "some", from: save, budget });
     if (same(stepped, whole) && same(sliced, whole)) return undefined;

@@ -2,7 +2,7 @@
 import type { Random } from "../host-vectors-random.ts";
 import { HANDLER_BYTES } from "./fault-handlers.ts";
 import {
-  CODE, CODE_BYTES, DATA, DATA_END, HANDLERS, LDT_DATA, LDT, GDT, NEXT, NEXT_UPPER, ODD_CODE0, ODD_CODE3, RAM, type SegmentLine, STACK0, STACK3, TABLE,
+  CODE, CODE_BYTES, DATA, DATA_END, HANDLERS, LDT_DATA, LDT, GDT, NEXT, NEXT_ENTRIES, ODD_CODE0, ODD_CODE3, RAM, type SegmentLine, STACK0, STACK3, TABLE,
   TABLES_END, TSS, TSS_STACK,
 } from "./image-layout.ts";
 
@@ -102,12 +102,13 @@ export class ImageBytes {
 
   /** Puts the program in, and what follows each of its instructions into NEXT. */
   program(code: Uint8Array, starts: readonly number[]): void {
-    const { codeOffset } = this.setup;
+    const { codeOffset, paging } = this.setup;
     this.bytes.set(code, CODE);
-    this.word(NEXT_UPPER, Math.floor(codeOffset / TWO_32));
     for (const [n, start] of starts.entries()) {
       const next = starts[n + 1] ?? starts[0]!;
-      this.word(NEXT + 4 * ((codeOffset + start) & 0xfff), codeOffset + next);
+      const entry = (codeOffset + start) & (NEXT_ENTRIES - 1);
+      if (paging === "4-level") this.quad(NEXT + 8 * entry, codeOffset + next);
+      else this.word(NEXT + 4 * entry, codeOffset + next);
     }
   }
 }

@@ -30,10 +30,9 @@ export const STACK3 = 0x2ef00;
 /** Top of the stack for level 0 in the TSS; those for levels 1 and 2 and the interrupt stacks lie below it. */
 export const TSS_STACK = 0x2c000;
 export const HANDLERS = 0x30000;
-/** What follows the instruction at an offset, by its low 12 bits. */
+/** What follows the instruction at an offset, by its low 12 bits: four bytes each, eight in IA-32e mode. */
 export const NEXT = 0x31000;
-/** Bits 63:32 of all of them. */
-export const NEXT_UPPER = 0x30ff8;
+export const NEXT_ENTRIES = 0x1000;
 
 /**
  * In IA-32e mode all memory is seen at three places: at 0, at FFFF8000_00000000h, and at FFFFFFFF_80000000h, which sign-extended

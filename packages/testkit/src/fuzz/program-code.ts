@@ -2,16 +2,18 @@
 import type { Form } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
 import {
-  commonRun, compareAndJump, dword, interrupts, modelSpecific, type Pieces, pointer, selectors, stack, storeIntoProgram, storeIntoTables, strings,
+  compareAndJump, dword, interrupts, modelSpecific, type Pieces, pointer, selectors, stack, storeIntoProgram, storeIntoTables, strings,
 } from "./code-pieces.ts";
+import { extended } from "./extended-pieces.ts";
 import { farTransfer } from "./far-pieces.ts";
 import { CODE_BYTES, LONG_CODE3 } from "./image-layout.ts";
+import { pairs } from "./pair-pieces.ts";
 import { chooseForm, randomInstruction, type Surroundings } from "./random-instruction.ts";
 
 const TAIL_JUMP = 5;
 
 /** Code that random forms alone would seldom be. */
-function special(random: Random, forms: readonly Form[], around: Surroundings, at: number): Pieces {
+function special(random: Random, around: Surroundings, at: number): Pieces {
   switch (random.below(14)) {
     case 0: return storeIntoProgram(random, around, at);
     case 1: return storeIntoTables(random, around);
@@ -19,9 +21,10 @@ function special(random: Random, forms: readonly Form[], around: Surroundings, a
     case 3: return selectors(random, around);
     case 4: return stack(random, around);
     case 5: case 6: return compareAndJump(random, around);
-    case 7: return commonRun(random, around, at, forms);
+    case 7: return pairs(random, around, at);
     case 8: return strings(random, around, at);
-    case 9: return random.oneIn(4) ? modelSpecific(random, around) : interrupts(random, around);
+    case 9: if (around.extended && random.oneIn(2)) return extended(random, around);
+      return random.oneIn(4) ? modelSpecific(random, around) : interrupts(random, around);
     case 10: return around.codeSize !== 2 && around.selectors.includes(LONG_CODE3) && random.oneIn(3) ? farTransfer(random, around, at) : compareAndJump(random, around);
     default: return pointer(random, around);
   }
@@ -33,7 +36,8 @@ export function programCode(random: Random, forms: readonly Form[], around: Surr
   const starts: number[] = [];
   let at = 0;
   for (;;) {
-    const pieces = random.oneIn(6) ? special(random, forms, around, at) : [randomInstruction(random, chooseForm(random, forms), around, at)];
+    // With twice the registers more of them need good pointers.
+    const pieces = random.oneIn(around.codeSize === 8 ? 4 : 6) ? special(random, around, at) : [randomInstruction(random, chooseForm(random, forms), around, at)];
     if (at + pieces.reduce((sum, { length }) => sum + length, 0) > CODE_BYTES - TAIL_JUMP) break;
     for (const bytes of pieces) {
       starts.push(at);

@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly selectors: readonly number[];
   /** Addresses of data, page tables and code that 16 or 32 bits can name. */
   readonly addresses: readonly number[];
+  /** XSAVE, INVPCID and the like are there. */
+  readonly extended: boolean;
   /** Where 64-bit code sees memory; [0] elsewhere. */
   readonly bases: readonly number[];
 }
@@ -120,8 +122,9 @@ function aimDisplacement(random: Random, around: Surroundings, bytes: number[], 
 /**
  * Bytes of a random instruction of a form; now and then, where the choice of prefixes forbids the form, of its neighbour.
  * @param at where in the program they will stand
+ * @param condition of a form that has one
  */
-export function randomInstruction(random: Random, form: Form, around: Surroundings, at: number): number[] {
+export function randomInstruction(random: Random, form: Form, around: Surroundings, at: number, condition: number = random.below(16)): number[] {
   const { codeSize } = around;
   const long = codeSize === 8;
   for (let attempt = 0; ; attempt++) {
@@ -135,7 +138,7 @@ export function randomInstruction(random: Random, form: Form, around: Surroundin
       if (form.map > 0) bytes.push(0x0f);
       if (form.map > 1) bytes.push(form.map === 2 ? 0x38 : 0x3a);
     }
-    bytes.push(form.opcodeByte + (form.range === "r" ? random.below(8) : form.range === "cc" ? random.below(16) : 0));
+    bytes.push(form.opcodeByte + (form.range === "r" ? random.below(8) : form.range === "cc" ? condition : 0));
     const field = bytes.length + 1;
     let small = false;
     if (form.hasModrm) {
