@@ -8,7 +8,7 @@ import {
 } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
 import {
-  CODE, CODE_BYTES, DATA, DIRECTORY, FREE_TSS, LONG_LDT, PAE_DIRECTORY, PAE_TABLE, STACK0, TABLE, TABLE_SELECTOR, TSS2, TSS3,
+  CODE, CODE_BYTES, DATA, DIRECTORY, FREE_TSS, LONG_LDT, PAGE_1G, PAGE_2M, PAE_DIRECTORY, PAE_TABLE, STACK0, TABLE, TABLE_SELECTOR, TSS2, TSS3,
 } from "./image-layout.ts";
 import { type Surroundings, wideAddress } from "./random-instruction.ts";
 
@@ -51,7 +51,7 @@ export function storeIntoProgram(random: Random, around: Surroundings, at: numbe
   const offset = random.oneIn(2) ? Math.min(at + 7 + random.below(12), CODE_BYTES - 1) : random.below(around.codeBytes);
   const value = random.pick([0x90, 0x40 + random.below(16), random.below(256)]);
   // In 64-bit code also by way of another place where the program is seen.
-  if (around.codeSize === 8) return [random.oneIn(3) ? [0xc6, 4, 0x25, ...dword(random.pick(around.bases) + CODE + offset), value] : [0xc6, 5, ...dword(offset - (at + 7)), value]];
+  if (around.codeSize === 8) return [random.oneIn(3) ? [0xc6, 4, 0x25, ...dword(random.pick([...around.bases, PAGE_2M, PAGE_1G]) + CODE + offset), value] : [0xc6, 5, ...dword(offset - (at + 7)), value]];
   const target = dword(around.codeFrom + offset);
   return [around.codeSize === 4 ? [0xc6, 5, ...target, value] : [0x2e, 0xc6, 6, ...target.slice(0, 2), value]];
 }
@@ -65,11 +65,17 @@ export function storeIntoTables(random: Random, around: Surroundings): Pieces {
   const table = random.oneIn(8) ? random.pick([PAE_DIRECTORY, TABLE, DIRECTORY]) : PAE_TABLE;
   const address = dword(random.pick(around.bases) + table + 8 * (table === PAE_TABLE ? random.below(64) : random.below(2)));
   const store = random.oneIn(2) ? [REX_W, 0xc7, 4, 0x25, ...address, ...entry] : [0x83, 12, 0x25, ...address, random.below(128)];
-  return random.oneIn(2) ? [store] : [store, [0x0f, 0x20, 0xd8], [0x0f, 0x22, 0xd8]];
+  // CR3 with a process context, sometimes with the wish to keep what is known of it.
+  const context = [REX_W, 0xb8, ...dword(DIRECTORY | random.below(3)), 0, 0, 0, random.pick([0, 0x80])];
+  return random.oneIn(2) ? [store] : [store, random.oneIn(2) ? [0x0f, 0x20, 0xd8] : context, [0x0f, 0x22, 0xd8]];
 }
 
-/** Task registers, LDT, and numbers that are selectors. */
+/** Task registers, LDT, far pointers on the stack, and numbers that are selectors. */
 export function selectors(random: Random, around: Surroundings): Pieces {
+  if (around.codeSize !== 2 && random.oneIn(4)) {
+    const load = [...(around.codeSize === 8 ? [REX_W] : []), 0x0f, random.pick([0xb2, 0xb4, 0xb5]), 4 | (random.pick([0, 2, 3, 5, 6, 7]) << 3), 0x24];
+    return [[0x68, ...dword(random.pick(around.selectors))], [0x68, ...dword(STACK0 + random.below(2) * 0x10000)], load];
+  }
   if (!random.oneIn(8)) return [move(around, random.below(3), random.oneIn(2) ? random.pick(around.selectors) : random.below(64))];
   const system = around.selectors.includes(FREE_TSS) ? [FREE_TSS, LONG_LDT] : [TSS2, TSS3, TABLE_SELECTOR];
   return [move(around, 0, random.pick(system)), [0x0f, 0, random.pick([0xd8, 0xd0])]];
@@ -79,6 +85,20 @@ export function selectors(random: Random, around: Surroundings): Pieces {
 export function stack(random: Random, around: Surroundings): Pieces {
   if (around.codeSize === 8) return [move(around, 4, random.pick(around.bases) + STACK0 + random.below(2) * 0x10000)];
   return [[0xb8 + 4, ...dword(around.codeFrom > 0xffff ? STACK0 : 0xef00).slice(0, around.codeSize)]];
+}
+
+/** A jump or call by a register, in 64-bit code also to another place where the program is seen. */
+export function indirectJump(random: Random, around: Surroundings, at: number): Pieces {
+  const offset = random.oneIn(2) ? Math.min(at + 12 + random.below(24), CODE_BYTES - 1) : random.below(CODE_BYTES);
+  const register = random.pick([0, 2, 3, 5, 6, 7]);
+  const target = around.codeSize === 8 ? random.pick(around.bases) + CODE : around.codeFrom;
+  return [move(around, register, target + offset), [0xff, random.pick([0xe0, 0xd0]) | register]];
+}
+
+/** Bytes without a plan, or more prefixes than an instruction may have. */
+export function noise(random: Random): Pieces {
+  if (random.oneIn(8)) return [Array.from({ length: 8 + random.below(8) }, () => random.pick([0x66, 0x67, 0x2e, 0x65, 0xf2, 0xf3]))];
+  return [Array.from({ length: 1 + random.below(8) }, () => random.below(256))];
 }
 
 const registers = (random: Random): number => 0xc0 | random.below(64);

@@ -99,9 +99,9 @@ function cr4Of(random: Random, { mode, model, paging, guarded }: LegSetup): numb
   return cr4;
 }
 
-/** Registers of the fast calls: they lead into the program, as the code that runs there. */
-function callsOf(random: Random, { mode, codeOffset, starts }: LegSetup): Leg["msrs"] {
-  const entry = (): number => (mode.codeSize === 8 ? codeOffset : CODE) + random.pick(starts);
+/** Registers of the fast calls: they lead into the program, at any place where it is seen. */
+function callsOf(random: Random, { mode, starts }: LegSetup): Leg["msrs"] {
+  const entry = (): number => (mode.codeSize === 8 ? random.pick(BASES) : LOW) + CODE + random.pick(starts);
   const sysenter = [
     [IA32_SYSENTER_CS, mode.ia32e ? LONG_CODE0 : CODE0, 0], [IA32_SYSENTER_ESP, ...halves((mode.ia32e ? random.pick(BASES) : LOW) + STACK0)], [IA32_SYSENTER_EIP, ...halves(entry())],
   ] as const;

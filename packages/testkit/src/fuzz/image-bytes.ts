@@ -7,6 +7,8 @@ import {
 } from "./image-layout.ts";
 
 const TWO_32 = 0x1_0000_0000;
+/** The page that the program ends in. */
+const CODE_END = (CODE + CODE_BYTES) >> 12;
 /** The page of the stacks that faults are handled on. */
 const HANDLER_STACK = (TSS_STACK >> 12) - 1;
 
@@ -73,7 +75,7 @@ export class ImageBytes {
   private page(random: Random, page: number): { frame: number; rights: number } {
     const data = page >= DATA >> 12 && page < DATA_END >> 12;
     if (data && random.oneIn(6)) return { frame: random.pick([page, DATA >> 12, CODE >> 12, TABLE >> 12, page + 0x40000]), rights: random.below(8) };
-    if (page === 0x11 && random.oneIn(12)) return { frame: random.pick([0x11, 0x14]), rights: random.below(8) };
+    if (page === CODE_END && random.oneIn(12)) return { frame: random.pick([page, DATA >> 12]), rights: random.below(8) };
     const inner = page < TABLES_END >> 12 || page >= HANDLERS >> 12 || page === HANDLER_STACK;
     return { frame: page, rights: inner || (this.setup.guarded && !(data && random.oneIn(4))) ? 3 : 7 };
   }
@@ -84,7 +86,8 @@ export class ImageBytes {
       const { frame, rights } = this.page(random, page);
       this.word(table + entry * page, (frame << 12) | rights | (random.oneIn(8) ? 0x100 : 0));
       const plain = page >= DATA >> 12 && page < HANDLERS >> 12 && page !== HANDLER_STACK;
-      if (entry === 8 && this.setup.noExecute && plain && random.oneIn(3)) this.word(table + 8 * page + 4, 0x80000000);
+      const never = plain ? random.oneIn(3) : page === CODE_END && random.oneIn(12);
+      if (entry === 8 && this.setup.noExecute && never) this.word(table + 8 * page + 4, 0x80000000);
     }
   }
 

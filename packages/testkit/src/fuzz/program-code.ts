@@ -2,7 +2,7 @@
 import type { Form } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
 import {
-  compareAndJump, dword, interrupts, modelSpecific, type Pieces, pointer, selectors, stack, storeIntoProgram, storeIntoTables, strings,
+  compareAndJump, dword, indirectJump, interrupts, modelSpecific, noise, type Pieces, pointer, selectors, stack, storeIntoProgram, storeIntoTables, strings,
 } from "./code-pieces.ts";
 import { extended } from "./extended-pieces.ts";
 import { farTransfer } from "./far-pieces.ts";
@@ -14,10 +14,10 @@ const TAIL_JUMP = 5;
 
 /** Code that random forms alone would seldom be. */
 function special(random: Random, around: Surroundings, at: number): Pieces {
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0: return storeIntoProgram(random, around, at);
     case 1: return storeIntoTables(random, around);
-    case 2: return [Array.from({ length: 1 + random.below(8) }, () => random.below(256))];
+    case 2: return noise(random);
     case 3: return selectors(random, around);
     case 4: return stack(random, around);
     case 5: case 6: return compareAndJump(random, around);
@@ -26,6 +26,7 @@ function special(random: Random, around: Surroundings, at: number): Pieces {
     case 9: if (around.extended && random.oneIn(2)) return extended(random, around);
       return random.oneIn(4) ? modelSpecific(random, around) : interrupts(random, around);
     case 10: return around.codeSize !== 2 && around.selectors.includes(LONG_CODE3) && random.oneIn(3) ? farTransfer(random, around, at) : compareAndJump(random, around);
+    case 11: return random.oneIn(2) ? indirectJump(random, around, at) : compareAndJump(random, around);
     default: return pointer(random, around);
   }
 }
