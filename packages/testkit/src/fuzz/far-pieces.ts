@@ -20,7 +20,7 @@ export function farTransfer(random: Random, around: Surroundings, at: number): P
   const rex = long && !random.oneIn(8) ? [0x48] : [];
   const kind = random.below(long ? 8 : 5);
   switch (kind) {
-    case 0: return [push(random.pick(TARGETS)), push(offset), [...rex, 0xcb]];
+    case 0: return [push(random.pick(TARGETS)), push(offset), [...rex, ...random.pick([[0xcb], [0xca, 8, 0]])]];
     case 1: return [push(random.pick([LONG_DATA3, LONG_DATA3, DATA0, 0])), PUSH_SP, PUSHF, push(random.pick(TARGETS)), push(offset), [...rex, 0xcf]];
     case 2: {
       // A far pointer on the stack, for JMP or CALL.

@@ -170,6 +170,18 @@ export class FuzzMachine {
     this.streakAt = -1;
   }
 
+  /** A number for the registers without the MSRs: much quicker than {@link digest}. */
+  registers(): number {
+    const { cpu } = this;
+    const { state } = cpu;
+    const numbers = [cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.xcr0, cpu.activity, state.eflags, state.cpl, ...cpu.dr, ...wide(cpu.cr2), ...wide(state.rip)];
+    for (let register = 0; register < 16; register++) numbers.push(state.gpr32(register), state.gprHigh(register));
+    for (let segment = layout.ES; segment <= layout.TR; segment++) {
+      numbers.push(state.selector(segment), state.segmentLimit(segment), state.segmentAttributes(segment), ...wide(state.segmentBase(segment)));
+    }
+    return hash(Int32Array.from(numbers)) ^ hash(new Int32Array(state.numericImage().buffer));
+  }
+
   /** A number for everything that the guest could see, and one for each part. */
   digest(): MachineDigest {
     const bytes = encode(this.cpu.save() as unknown as PersistValue);
@@ -185,6 +197,9 @@ export interface MachineDigest {
   readonly ram: number;
   readonly device: number;
 }
+
+/** Both halves of a signed number. */
+const wide = (value: number): [number, number] => [value, Math.floor(value / 0x1_0000_0000)];
 
 function hash(words: Int32Array): number {
   let h = 0x811c9dc5;

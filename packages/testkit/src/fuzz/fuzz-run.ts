@@ -22,6 +22,8 @@ export interface SavePoint {
   readonly count: number;
   readonly leg: number;
   readonly legCount: number;
+  /** Hash of the registers at the ends of the legs before. */
+  readonly registers: number;
 }
 
 /** How a run is to be done. */
@@ -43,6 +45,8 @@ export interface RunPlan {
 /** What a run ended with. */
 export interface RunResult {
   readonly digest: MachineDigest;
+  /** Hash of the registers at the end of every leg. */
+  readonly registers: number;
   readonly save: SavePoint | undefined;
   readonly count: number;
 }
@@ -100,6 +104,8 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
   const { coverage, from } = plan;
   let count = from?.count ?? 0;
   let legCount = from?.legCount ?? 0;
+  // A leg begins with new registers: what went wrong in those of the leg before would be lost.
+  let registers = from?.registers ?? 0;
   let save: SavePoint | undefined;
   if (from === undefined) machine.load(program);
   else machine.restore(from.image);
@@ -110,7 +116,7 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
     }
     let last = NO_INSTRUCTION;
     while (legCount < LEG_BUDGET && count < budget) {
-      if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount };
+      if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount, registers };
       let limit = Math.min(LEG_BUDGET - legCount, budget - count);
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
       if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(9));
@@ -139,18 +145,21 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       } else last = NO_INSTRUCTION;
       if (exit.reason !== "budget") break;
     }
+    registers = (Math.imul(registers, 31) + machine.registers()) | 0;
   }
-  return { digest: machine.digest(), save, count };
+  return { digest: machine.digest(), registers, save, count };
 }
 
-function same({ digest: a, count }: RunResult, { digest: b, count: other }: RunResult): boolean {
-  return a.cpu === b.cpu && a.ram === b.ram && a.device === b.device && count === other;
+function same(a: RunResult, b: RunResult): boolean {
+  return differences(a, b) === "";
 }
 
 /** What differs between two runs, in words. */
 function differences(a: RunResult, b: RunResult): string {
-  const parts = (["cpu", "ram", "device"] as const).filter((part) => a.digest[part] !== b.digest[part]);
-  return parts.concat(a.count === b.count ? [] : [`count (${a.count}, ${b.count})` as never]).join(", ");
+  const parts: string[] = (["cpu", "ram", "device"] as const).filter((part) => a.digest[part] !== b.digest[part]);
+  if (a.registers !== b.registers) parts.push("registers of a leg");
+  if (a.count !== b.count) parts.push(`count (${a.count}, ${b.count})`);
+  return parts.join(", ");
 }
 
 /** Whether a program changes page tables that it goes on to use. */
