@@ -11,7 +11,7 @@ import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type Co
 import type { Cpu } from "./cpu.ts";
 import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
-import { encodeRecord, R_HANDLER, R_OFFSET, RECORD_SIZE } from "./record.ts";
+import { encodeRecord, R_HANDLER, R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, GLOBAL_GENERATION, STATE } from "./state-layout.ts";
 
@@ -40,6 +40,8 @@ interface FrameCode {
   readonly bytes: Uint8Array;
   /** First record and number of records, END included, of each block. */
   readonly blocks: { record: number; count: number; key: number }[];
+  /** Keys of the regions that stand in this frame. */
+  readonly regions: number[];
 }
 
 /** A block was found or made. */
@@ -76,6 +78,12 @@ export class CodeCache implements WriteObserver {
   private readonly bytes: Uint8Array;
   private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
   private readonly code = new Map<Frame, FrameCode>();
+  /** Handler numbers of regions by the key of their entry. */
+  private readonly regionHandlers = new Map<number, number>();
+  /** Told when a region's code has changed, or everything is dropped. */
+  onRegionDropped: ((key: number, handler: number) => void) | undefined;
+  /** Told of every block that is decoded, when somebody wants to know. */
+  onBlock: ((key: number, host: number) => void) | undefined;
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
   private instruction = new Instruction();
@@ -184,7 +192,13 @@ export class CodeCache implements WriteObserver {
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
+    if (!single) this.onBlock?.(key, host);
     return FOUND;
+  }
+
+  /** Whether code may be put in the place of blocks: not while the host wants to stop at some of their instructions. */
+  get takesRegions(): boolean {
+    return this.stops.size === 0;
   }
 
   /** Turns the instruction into its fallback, or into an undefined one, where the CPU lacks the feature. */
@@ -262,22 +276,58 @@ export class CodeCache implements WriteObserver {
   private enter(key: number, first: number, endRecord: number, host: number, length: number, second: number): void {
     this.record = first;
     this.blocks.set(key, { record: first, length: second === 0 ? length : this.instruction.length, second });
+    const region = second === 0 ? this.regionHandlers.get(key) : undefined;
+    if (region !== undefined) this.place(key, first, region);
     this.mark(host, length, first, (endRecord - first) / RECORD_SIZE + 1, key);
   }
 
   /** Watches the frame that a block's bytes lie in. */
-  private mark(host: number, length: number, record: number, count: number, key: number): void {
+  private mark(host: number, length: number, record: number, count: number, key: number): FrameCode {
     const frame = Math.floor(host / PAGE_SIZE);
     let code = this.code.get(frame);
     if (code === undefined) {
-      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [] };
+      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [], regions: [] };
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
       this.revokeWrite(frame);
     }
     const from = host & (PAGE_SIZE - 1);
     for (let at = from; at < from + length; at++) code.bytes[at >> 3]! |= 1 << (at & 7);
-    code.blocks.push({ record, count, key });
+    if (count > 0) code.blocks.push({ record, count, key });
+    return code;
+  }
+
+  /**
+   * Puts a region in the place of the block that begins at its entry: the block's first record gets the region's handler, now and when it
+   * is decoded again. `spans` are the region's instructions, by host address and length; a write to any of them drops it.
+   */
+  install(key: number, handler: number, spans: readonly { readonly host: number; readonly length: number }[]): void {
+    this.regionHandlers.set(key, handler);
+    for (const { host, length } of spans) this.mark(host, length, 0, 0, key);
+    this.code.get(Math.floor(spans[0]!.host / PAGE_SIZE))!.regions.push(key);
+    const block = this.blocks.get(key);
+    if (block !== undefined) this.place(key, block.record, handler);
+  }
+
+  /** Turns a block's first record into a region's: its link leads to the instruction alone, with the end of a block behind it. */
+  private place(key: number, record: number, handler: number): void {
+    if (this.next + 2 * RECORD_SIZE > this.end) return;
+    const host = Math.floor(key / 1024);
+    const mode = key % 1024;
+    const long = (mode & MODE_LONG) !== 0;
+    decode(this.bytes, host, host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE, long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
+    this.available();
+    const alone = this.next;
+    encodeRecord(this.view, alone, this.table.handler(this.instruction, long, (mode & MODE_FLAT) !== 0), host & (PAGE_SIZE - 1), this.instruction);
+    this.finish(alone + RECORD_SIZE, (host & (PAGE_SIZE - 1)) + this.instruction.length);
+    this.mark(host, this.instruction.length, alone, 2, key);
+    this.view.setUint16(record + R_HANDLER, handler, true);
+    this.view.setInt32(record + R_LINK, alone, true);
+  }
+
+  /** Key of what begins at a host address in the processor's present mode. */
+  keyOf(host: number): number {
+    return host * 1024 + (this.cpu.state.mode & CODE_KEY & ~MODE_SINGLE);
   }
 
   /** A frame with code is about to be written. Data beside the code may change; code that is hit goes, with its whole frame. */
@@ -294,6 +344,7 @@ export class CodeCache implements WriteObserver {
       for (let n = 0; n < count; n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
       this.blocks.delete(key);
     }
+    for (const key of code.regions) this.dropRegion(key);
     this.code.delete(frame);
     this.frames.unwatch(frame, this.observer);
     this.invalidated++;
@@ -308,7 +359,8 @@ export class CodeCache implements WriteObserver {
     const fresh = [...offsets].filter((offset) => !this.stops.has(offset));
     this.stops = offsets;
     if (fresh.length > 0) {
-      for (const [frame, code] of [...this.code]) if (this.reaches(code, new Set(fresh))) this.drop(frame, code);
+      // A region would run through.
+      for (const [frame, code] of [...this.code]) if (code.regions.length > 0 || this.reaches(code, new Set(fresh))) this.drop(frame, code);
     }
     this.outdate();
   }
@@ -318,6 +370,13 @@ export class CodeCache implements WriteObserver {
       for (let n = 0; n < count; n++) if (offsets.has(this.view.getUint16(record + n * RECORD_SIZE + R_OFFSET, true))) return true;
       return false;
     });
+  }
+
+  private dropRegion(key: number): void {
+    const handler = this.regionHandlers.get(key);
+    if (handler === undefined) return;
+    this.regionHandlers.delete(key);
+    this.onRegionDropped?.(key, handler);
   }
 
   /** Makes every entry of the jump cache stale; with `localOnly`, those of global pages stay. */
@@ -337,6 +396,7 @@ export class CodeCache implements WriteObserver {
   /** Drops everything; the records' region is free again. */
   clear(): void {
     for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
+    for (const key of [...this.regionHandlers.keys()]) this.dropRegion(key);
     this.code.clear();
     this.blocks.clear();
     this.next = this.base;

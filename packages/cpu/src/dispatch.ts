@@ -14,7 +14,7 @@
  */
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
-import { AGAIN, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
+import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
 import { BUDGET, CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
@@ -138,6 +138,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.get(status).op(OP.i32_eqz).brIf(next, true);
   f.get(status).i32(FAULT).op(OP.i32_eq).brIf(fault, false);
   f.get(status).i32(AGAIN).op(OP.i32_eq).brIf(dispatch);
+  f.get(status).i32(ALONE).op(OP.i32_eq).if(undefined, false);
+  f.get(record).memory(OP.i32_load, R_LINK).set(record).br(dispatch).end();
   f.i32(0).set(from);
   f.get(status).i32(DIRECT).op(OP.i32_eq).if();
   f.get(record).memory(OP.i32_load, R_LINK).tee(entry).if();

@@ -6,7 +6,7 @@
 import { OP, type FunctionBuilder } from "@doppel/wasm";
 import type { FlagUpdate, Size } from "@doppel/semantics";
 import { AUX_PFX_SHIFT, FLAG_AUX, FLAG_RESULT, STATE } from "./state-layout.ts";
-import type { Op, ValueSource } from "./target.ts";
+import type { FlagLoad, FlagWords, Target, ValueSource } from "./target.ts";
 
 /** Operands of a flag update, as functions that push them. */
 interface Kept {
@@ -17,21 +17,32 @@ interface Kept {
   readonly b: () => void;
 }
 
+/** The flag words where they stand in the state. */
+function stateFlagWords(f: FunctionBuilder): FlagWords {
+  return {
+    load: (op, offset) => void f.i32(0).memory(OP[op], STATE + offset),
+    begin: () => void f.i32(0),
+    end: (word) => void (word === "result" ? f.memory(OP.i64_store, STATE + FLAG_RESULT) : f.memory(OP.i32_store, STATE + FLAG_AUX)),
+  };
+}
+
 /** Flags of one instruction. */
 export class FlagLowering {
   private readonly f: FunctionBuilder;
   private readonly values: ValueSource;
   private readonly retain: boolean;
+  private readonly words: FlagWords;
   private kept: Kept | undefined;
 
-  constructor(f: FunctionBuilder, values: ValueSource, retain: boolean) {
-    this.f = f;
+  constructor(target: Target, values: ValueSource, retain: boolean) {
+    this.f = target.f;
     this.values = values;
     this.retain = retain;
+    this.words = target.flagWords ?? stateFlagWords(target.f);
   }
 
-  private state(op: Op, offset: number): void {
-    this.f.i32(0).memory(OP[op], STATE + offset);
+  private state(op: FlagLoad, offset: number): void {
+    this.words.load(op, offset);
   }
 
   /** Pushes a flag, 0 or 1. */
@@ -114,12 +125,12 @@ export class FlagLowering {
   /** Stores the result word, sign-extended from the operand's size; `push` pushes the result. */
   private storeResult(size: Size, push: () => void): void {
     const { f } = this;
-    f.i32(0);
+    this.words.begin();
     push();
     if (size === 1) f.op(OP.i32_extend8_s);
     else if (size === 2) f.op(OP.i32_extend16_s);
     if (size < 8) f.op(OP.i64_extend_i32_s);
-    f.memory(OP.i64_store, STATE + FLAG_RESULT);
+    this.words.end("result");
   }
 
   private keep(kept: Kept): void {
@@ -181,7 +192,9 @@ export class FlagLowering {
         this.storeResult(update.size, result.push);
         this.keep({ rule: "logic", size: update.size, result: result.push, a: result.push, b: result.push });
         if (!this.retain) result.done();
-        f.i32(0).i32(0).memory(OP.i32_store, STATE + FLAG_AUX);
+        this.words.begin();
+        f.i32(0);
+        this.words.end("aux");
         return;
       }
       case "result": {
@@ -189,38 +202,41 @@ export class FlagLowering {
         this.storeResult(update.size, result.push);
         result.done();
         const cf = this.values.shared(update.cf);
-        f.i32(0);
+        this.words.begin();
         cf.push();
         f.i32(31).op(OP.i32_shl);
         cf.push();
         this.values.push(update.of);
         f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
         this.values.push(update.af);
-        f.i32(3).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.i32(3).op(OP.i32_shl).op(OP.i32_or);
+        this.words.end("aux");
         cf.done();
         return;
       }
       case "carry": {
         // Flipping CF and CIN together keeps OF.
         const aux = f.local("i32");
-        f.i32(0);
+        this.words.begin();
         this.state("i32_load", FLAG_AUX);
         f.tee(aux).i32(0).get(aux).i32(31).op(OP.i32_shr_u);
         this.values.push(update.cf);
-        f.op(OP.i32_xor).op(OP.i32_sub).i32(CARRIES).op(OP.i32_and).op(OP.i32_xor).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.op(OP.i32_xor).op(OP.i32_sub).i32(CARRIES).op(OP.i32_and).op(OP.i32_xor);
+        this.words.end("aux");
         f.release(aux);
         return;
       }
       case "carry-overflow": {
         const cf = this.values.shared(update.cf);
-        f.i32(0);
+        this.words.begin();
         this.state("i32_load", FLAG_AUX);
         f.i32(~CARRIES).op(OP.i32_and);
         cf.push();
         f.i32(31).op(OP.i32_shl).op(OP.i32_or);
         cf.push();
         this.values.push(update.of);
-        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+        this.words.end("aux");
         cf.done();
         return;
       }
@@ -230,10 +246,11 @@ export class FlagLowering {
           image.push();
           f.i32(n).op(OP.i32_shr_u).i32(1).op(OP.i32_and);
         };
-        f.i32(0);
+        this.words.begin();
         bit(6);
-        f.op(OP.i32_eqz).op(OP.i64_extend_i32_u).memory(OP.i64_store, STATE + FLAG_RESULT);
-        f.i32(0);
+        f.op(OP.i32_eqz).op(OP.i64_extend_i32_u);
+        this.words.end("result");
+        this.words.begin();
         bit(0);
         f.i32(31).op(OP.i32_shl);
         bit(0);
@@ -246,7 +263,8 @@ export class FlagLowering {
         // The result word is 0 (even parity) or 1 (odd): PFX mends it where PF differs from ZF.
         bit(2);
         bit(6);
-        f.op(OP.i32_xor).i32(AUX_PFX_SHIFT).op(OP.i32_shl).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.op(OP.i32_xor).i32(AUX_PFX_SHIFT).op(OP.i32_shl).op(OP.i32_or);
+        this.words.end("aux");
         image.done();
         return;
       }
@@ -302,7 +320,7 @@ export class FlagLowering {
           if (wide) f.op(OP.i32_wrap_i64);
           f.i32(8).op(OP.i32_and);
         };
-        f.i32(0);
+        this.words.begin();
         if (keepsCarry) {
           const old = f.local("i32");
           this.state("i32_load", FLAG_AUX);
@@ -312,7 +330,8 @@ export class FlagLowering {
           f.release(old);
         } else f.get(top).i32(CARRIES).op(OP.i32_and);
         adjust();
-        f.op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+        f.op(OP.i32_or);
+        this.words.end("aux");
         f.release(top);
         f.release(vector);
         this.storeResult(update.size, result.push);

@@ -23,6 +23,8 @@ export const JUMP = 2;
 export const AGAIN = 3;
 /** As JUMP, by a direct jump whose link is not known yet. */
 export const DIRECT = 4;
+/** A region does not execute its first instruction now: the record's link leads to the instruction alone. BUDGET is what is left. */
+export const ALONE = 5;
 
 const ADDRESS_SIZED = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS", "XLAT", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "MASKMOVQ", "MASKMOVDQU"]);
 const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);

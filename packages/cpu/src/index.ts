@@ -4,17 +4,20 @@ export { CodeCache } from "./code-cache.ts";
 export { Cpu, type CpuOptions, type TableRegister } from "./cpu.ts";
 export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
 export { featuresOf } from "./features.ts";
-export { isDefined, shapeKey, shapeOf } from "./handler.ts";
+export { ALONE, GeneratedModule, instantiate, isDefined, JUMP, shapeKey, shapeOf } from "./handler.ts";
 export { hotShapes } from "./hot-shapes.ts";
 export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { HotState } from "./hot-state.ts";
-export { Interpreter, type InterpreterCounters, type InterpreterOptions } from "./interpreter.ts";
+export { Interpreter, type InterpreterCounters, type InterpreterOptions, type RegionCompiler } from "./interpreter.ts";
 export { compileFunctions } from "./ir-functions.ts";
 export {
   MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86,
 } from "./mode.ts";
 export { Multiprocessor, type MultiprocessorState, type Processor } from "./multiprocessor.ts";
 export { CPU_MODELS, cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
+export { Lowering } from "./lowering.ts";
+export { displacementOf, fieldOffset } from "./record.ts";
+export type { FlagWords, Target } from "./target.ts";
 export { type Delivery } from "./system/delivery.ts";
 export { type ForeignRegister } from "./system/model-specific-registers.ts";
 export { type CpuImage } from "./system/save-image.ts";

@@ -3,13 +3,14 @@
  * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
  */
 import type { Arena, Frames } from "@doppel/memory";
+import { TLB_EXEC_TAG } from "@doppel/mmu";
 import type { Shape } from "@doppel/semantics";
 import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
-import { CONTROL_FROM, compiledDispatch, EXIT_FAULT, EXIT_LOOKUP, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./dispatch.ts";
+import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./dispatch.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
@@ -33,6 +34,8 @@ const FRUITLESS_FAULTS = 10_000;
 const RETIRED = 0;
 const FAULTED = 1;
 const STOPPED = 2;
+/** Instructions between two looks at what runs, while a translator wants to know. */
+const SAMPLE = 8192;
 /** No linear address. */
 const NOWHERE = NaN;
 
@@ -61,6 +64,12 @@ export interface InterpreterCounters {
   visits: number;
   /** Look-ups that the jump cache did not know. */
   lookups: number;
+}
+
+/** Compiles hot code for an interpreter; see `install`. */
+export interface RegionCompiler {
+  /** Told now and then where execution stands: a host address, and the key of a block that begins there. */
+  sample(host: number): void;
 }
 
 /** The engine that interprets decoded records. */
@@ -97,8 +106,13 @@ export class Interpreter implements Engine, HandlerTable {
   /** Where the last run stopped at a breakpoint: the next one begins with the instruction there. */
   private stoppedAt = NOWHERE;
   private stepping = false;
-  /** What `endVisit` took from the budget. */
+  /** What `endVisit` took from the budget, and what a visit keeps back for after the next sample. */
   private forfeited = 0;
+  /** `endVisit` was called. */
+  private ending = false;
+  /** Takes samples of what runs. */
+  regions: RegionCompiler | undefined;
+  private readonly freeSlots: number[] = [];
 
   constructor(options: InterpreterOptions) {
     const { cpu, frames } = options;
@@ -170,13 +184,34 @@ export class Interpreter implements Engine, HandlerTable {
     const key = shapeKey(general);
     let slot = this.outline.get(key);
     if (slot === undefined) {
-      slot = this.outlined++;
-      if (slot >= this.table.length) this.table.grow(TABLE_STEP);
+      slot = this.newSlot();
       const instance = instantiate(outlineModule(general), this.memory, this.helpers);
       this.table.set(slot, instance.exports["handler"] as () => void);
       this.outline.set(key, slot);
     }
     return shapes.length + 1 + slot;
+  }
+
+  /**
+   * Puts a compiled region in the place of the block that begins at its entry. The region is a function of the record and of RIP minus the
+   * offset in the page; it takes what it executes from BUDGET, sets RIP and returns `JUMP`, or `ALONE` where the first instruction is to be
+   * executed without it.
+   */
+  install(key: number, long: boolean, region: CallableFunction, spans: readonly { readonly host: number; readonly length: number }[]): void {
+    const slot = this.freeSlots.pop() ?? this.newSlot();
+    this.table.set(slot, region as () => void);
+    this.code.install(key, this.hot[long ? 1 : 0]!.shapes.length + 1 + slot, spans);
+  }
+
+  /** Puts the place of a region that was dropped to use again. The record that led to it leads nowhere now. */
+  release(handler: number, long: boolean): void {
+    this.freeSlots.push(handler - this.hot[long ? 1 : 0]!.shapes.length - 1);
+  }
+
+  private newSlot(): number {
+    const slot = this.outlined++;
+    if (slot >= this.table.length) this.table.grow(TABLE_STEP);
+    return slot;
   }
 
   /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
@@ -219,6 +254,7 @@ export class Interpreter implements Engine, HandlerTable {
   /** Ends the visit of generated code at the next instruction boundary. */
   private endVisit(): void {
     if (!this.inside) return;
+    this.ending = true;
     this.forfeited += this.words[(STATE + BUDGET) >> 2]!;
     this.words[(STATE + BUDGET) >> 2] = 0;
   }
@@ -342,6 +378,7 @@ export class Interpreter implements Engine, HandlerTable {
   private visit(slice: number): number {
     const { cpu, words } = this;
     this.forfeited = 0;
+    this.ending = false;
     const mode = (STATE + MODE) >> 2;
     // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
     if (slice === 1) words[mode]! |= MODE_SINGLE;
@@ -356,9 +393,22 @@ export class Interpreter implements Engine, HandlerTable {
     try {
       for (;;) {
         this.counters.visits++;
-        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(rest, this.unused);
-        if (exit !== EXIT_LOOKUP) return exit === EXIT_FAULT ? FAULTED : RETIRED;
+        const kept = this.regions === undefined || (words[mode]! & MODE_SINGLE) !== 0 ? 0 : Math.max(rest - SAMPLE, 0);
+        this.forfeited += kept;
+        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(rest - kept, this.unused);
+        if (!this.ending) {
+          this.forfeited -= kept;
+          words[(STATE + BUDGET) >> 2]! += kept;
+        }
+        if (exit === EXIT_FAULT) return FAULTED;
         rest = words[(STATE + BUDGET) >> 2]!;
+        if (exit === EXIT_BUDGET) {
+          // A pair does not begin on the last instruction of a budget: the run loop executes that alone.
+          if (rest <= 0 || kept === 0) return RETIRED;
+          words[(STATE + CONTROL_FROM) >> 2] = 0;
+          this.sample();
+          continue;
+        }
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
         if (rest <= 0) return RETIRED;
         this.counters.lookups++;
@@ -372,6 +422,13 @@ export class Interpreter implements Engine, HandlerTable {
       this.inside = this.code.active = false;
       words[mode]! &= ~MODE_SINGLE;
     }
+  }
+
+  /** Tells the compiler of regions what runs, if its page is at hand: a look must not fill the TLB. */
+  private sample(): void {
+    const { mmu, state } = this.cpu;
+    const host = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), this.linearIp(), TLB_EXEC_TAG);
+    if (host >= 0) this.regions!.sample(host);
   }
 
   /** Enters the block just found into the jump cache. */

@@ -38,7 +38,7 @@ export class Lowering implements ValueSource {
     this.t = target;
     this.f = target.f;
     this.flagUse = flagUse;
-    this.flags = new FlagLowering(this.f, this, flagUse === "static");
+    this.flags = new FlagLowering(target, this, flagUse === "static");
     this.memory = new MemoryLowering(target, this);
   }
 
@@ -122,6 +122,11 @@ export class Lowering implements ValueSource {
     this.flags.staticCondition(code);
   }
 
+  /** Pushes a condition from the flag words. */
+  pushCondition(code: number): void {
+    this.flags.condition(code);
+  }
+
   private state(op: Op, offset: number): void {
     this.f.i32(0).memory(OP[op], STATE + offset);
   }
@@ -172,7 +177,8 @@ export class Lowering implements ValueSource {
       case "flag":
         return this.flags.flag(value.data as string);
       case "condition":
-        return this.flags.condition(value.data as number);
+        if (t.condition?.(value.data as number) !== true) this.flags.condition(value.data as number);
+        return;
       case "arithmeticFlags":
         return this.flags.arithmeticFlags();
       case "select":
@@ -282,6 +288,12 @@ export class Lowering implements ValueSource {
         if (s.value !== undefined) this.take(s.value);
         return;
       case "helper":
+        if (t.miss !== undefined) {
+          t.miss();
+          // Arguments count as used.
+          for (const arg of s.args) this.forget(arg);
+          return;
+        }
         t.synchronize();
         for (const arg of s.args) this.push(arg);
         f.call(t.helper(s.name, s.args.length));
@@ -314,6 +326,11 @@ export class Lowering implements ValueSource {
         f.brIf(this.loopExit[this.loopExit.length - 1]!);
         return;
       case "fault":
+        if (t.miss !== undefined) {
+          t.miss();
+          if (s.code !== undefined) this.forget(s.code);
+          return;
+        }
         f.i32(0).i32(s.vector).memory(OP.i32_store, STATE + FAULT_VECTOR);
         f.i32(0);
         if (s.code === undefined) f.i32(0);

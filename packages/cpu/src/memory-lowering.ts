@@ -67,9 +67,12 @@ export class MemoryLowering {
       this.pushSegment(address.segment);
       f.memory(OP.i64_load, STATE + (write ? SEG_WRITE_LENGTH : SEG_READ_LENGTH)).op(OP.i64_gt_u);
       f.if(undefined, false);
-      this.pushSegment(address.segment);
-      f.get(local).i32(0).i32(size).i32(write ? 1 : 0).call(t.helper("segmentCheck", 5));
-      faultOnStatus(t);
+      if (t.miss !== undefined) t.miss();
+      else {
+        this.pushSegment(address.segment);
+        f.get(local).i32(0).i32(size).i32(write ? 1 : 0).call(t.helper("segmentCheck", 5));
+        faultOnStatus(t);
+      }
       f.end();
       f.get(local);
     }
@@ -105,6 +108,7 @@ export class MemoryLowering {
 
   private slow(name: string, linear: number, size: Size): void {
     const { f, t } = this;
+    if (t.miss !== undefined) return t.miss();
     t.synchronize();
     if (t.long) f.get(linear).op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(0);
@@ -179,6 +183,14 @@ export class MemoryLowering {
     if (probed !== undefined && s.address.probed!.address === s.address) {
       // The offset was evaluated by the probe; count this use of it.
       this.values.forget(s.address.offset);
+      if (t.miss !== undefined) {
+        // The probe left where it did not find the page.
+        f.get(probed.host);
+        value.push();
+        f.memory(op);
+        value.done();
+        return;
+      }
       f.get(probed.host).if(undefined, true);
       f.get(probed.host);
       value.push();

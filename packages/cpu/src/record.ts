@@ -80,26 +80,34 @@ function registerField(kind: number, register: number, rex: boolean): number {
   }
 }
 
+/** State offset of the register that a field of an instruction names, or the field's raw number. */
+export function fieldOffset(i: Instruction, field: "reg" | "rm" | "vvvv"): number {
+  if (field === "vvvv") return GPR + 8 * i.vvvv;
+  return registerField(fieldKinds(i.form)[field], field === "reg" ? i.reg : i.rm, (i.prefixes & PREFIX_REX) !== 0);
+}
+
+/** Displacement of a memory operand; POP computes the address of its operand after it has moved rSP. */
+export function displacementOf(i: Instruction): number {
+  const moved = i.form.mnemonic === "POP" && i.base === 4 ? i.operandSize : 0;
+  return i.memory ? i.displacement + moved : 0;
+}
+
 /** Writes the record of a decoded instruction. */
 export function encodeRecord(view: DataView, at: number, handler: number, offset: number, i: Instruction): void {
   const { form } = i;
-  const kind = fieldKinds(form);
-  const rex = (i.prefixes & PREFIX_REX) !== 0;
   view.setUint16(at + R_HANDLER, handler, true);
   view.setUint16(at + R_OFFSET, offset, true);
-  view.setUint16(at + R_REG, registerField(kind.reg, i.reg, rex), true);
-  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? i.modrm : registerField(kind.rm, i.rm, rex), true);
+  view.setUint16(at + R_REG, fieldOffset(i, "reg"), true);
+  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? i.modrm : fieldOffset(i, "rm"), true);
   view.setUint16(at + R_BASE, i.base < 0 ? ZERO : GPR + 8 * i.base, true);
   view.setUint16(at + R_INDEX, i.index < 0 ? ZERO : GPR + 8 * i.index, true);
   view.setUint8(at + R_SCALE, i.scale);
   view.setUint8(at + R_LENGTH, i.length);
   view.setUint16(at + R_SEGMENT, SEGMENT + SEGMENT_STRIDE * i.segment, true);
-  // POP computes the address of its operand after it has moved rSP.
-  const moved = form.mnemonic === "POP" && i.base === 4 ? i.operandSize : 0;
-  view.setInt32(at + R_DISPLACEMENT, i.memory ? i.displacement + moved : 0, true);
+  view.setInt32(at + R_DISPLACEMENT, displacementOf(i), true);
   view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : hasSecondImmediate(form) ? i.immediate2 : 0, true);
   if (form.vex && form.operands.some(({ kind }) => kind === "B")) {
-    view.setInt32(at + R_VVVV, GPR + 8 * i.vvvv, true);
+    view.setInt32(at + R_VVVV, fieldOffset(i, "vvvv"), true);
     return;
   }
   view.setInt32(at + R_IMMEDIATE, i.immediate, true);

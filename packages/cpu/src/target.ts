@@ -8,6 +8,19 @@ import type { IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/
 /** Name of a WebAssembly instruction. */
 export type Op = keyof typeof OP;
 
+/** How the lowering of flags reads the two words. */
+export type FlagLoad = "i32_load" | "i32_load8_u" | "i64_load";
+
+/** Where the two words of the arithmetic flags are (docs/decisions/0001). */
+export interface FlagWords {
+  /** Pushes what the load would give at this offset of the state: one of the words, or a part of it. */
+  load(op: FlagLoad, offset: number): void;
+  /** Pushes what a write needs below its value. */
+  begin(): void;
+  /** Writes the value on the stack: the result word is i64, the other i32. */
+  end(word: "result" | "aux"): void;
+}
+
 /** What a tier supplies: its registers, record fields and exits. */
 export interface Target {
   readonly f: FunctionBuilder;
@@ -37,6 +50,18 @@ export interface Target {
   resynchronize(): void;
   /** Pushes the address of the TLB view in use. */
   tlbView(): void;
+  /** The flag words, when they are not in the state. */
+  readonly flagWords?: FlagWords;
+  /**
+   * Pushes a condition where the tier knows a shorter way than the flag words: from the operands of the instruction that set them. False
+   * when it knows none.
+   */
+  condition?(code: number): boolean;
+  /**
+   * Leaves before the instruction, for a tier that can have it executed otherwise: an access is not in the TLB, a segment does not permit
+   * it, or a TypeScript helper would be called.
+   */
+  miss?(): void;
   /** Index of a TypeScript helper's import. */
   helper(name: string, parameters: number): number;
   /** Index of an IR function. */

@@ -1,0 +1,106 @@
+/** Compiled regions do what the interpreter does, whatever the slices: registers, flags, memory and counts (engine.md, items 4, 6 and 8). */
+import { CPU_MODELS } from "@doppel/cpu";
+import { bareMachine } from "@doppel/testkit";
+import { assemble, CR4_OSFXSR, CR4_OSXMMEXCPT, DESCRIPTOR_L } from "@doppel/x86";
+import { describe, expect, test } from "vitest";
+import { Translator } from "./index.ts";
+
+const CODE = 0x1000;
+const STACK = 0x8000;
+const DATA = 0x4000;
+
+type Bits = 32 | 64;
+
+function machine(source: string, bits: Bits, translate: boolean) {
+  const made = bareMachine({ model: CPU_MODELS["x86-64-v2"] });
+  const { cpu, engine, physical } = made;
+  const long = bits === 64;
+  for (let segment = 0; segment < 6; segment++) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === 1 ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
+  }
+  cpu.cr0 = 0x11;
+  cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+  if (long) cpu.efer = 0x500;
+  cpu.deriveSegments();
+  cpu.state.rip = CODE;
+  cpu.state.setGpr64(4, STACK, 0);
+  physical.load(CODE, assemble(source, { bits, origin: CODE }));
+  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0 }) : undefined;
+  return { ...made, translator };
+}
+
+/** Everything that the program could see. */
+function outcome({ cpu, engine, physical }: ReturnType<typeof machine>): unknown {
+  const memory = new Uint8Array(0x8000);
+  physical.readBytes(0x800, memory);
+  const registers = Array.from({ length: 16 }, (_, n) => [cpu.state.gprHigh(n), cpu.state.gpr32(n) >>> 0]);
+  return { registers, flags: cpu.state.eflags, rip: cpu.state.rip, retired: engine.retired, activity: cpu.activity, memory };
+}
+
+const PROGRAMS: Record<string, { bits: Bits; source: string }> = {
+  "a loop of arithmetic": { bits: 32, source: "mov ecx, 3000\nxor eax, eax\nl: add eax, ecx\nxor eax, 0x1234567\nrol eax, 3\nsbb edx, eax\ndec ecx\njnz l\nhlt" },
+  "branches, calls and stores": {
+    bits: 64,
+    source: `mov rcx, 3000\nxor rax, rax\nl: add rax, rcx\nimul rax, rax, 77\ncmp rax, rcx\njl s\nadd rdx, 1\ns: mov [${DATA}+rcx], rax\nand rcx, 0x7ff\ncall f\n`
+      + "dec rcx\njnz l\nhlt\nf: push rax\nadd rax, 5\npop rbx\nret",
+  },
+  "nested loops, narrow and high registers": {
+    bits: 64,
+    source: `mov r8d, 200\no: mov ecx, 50\nmov esi, ${DATA}\nl: mov eax, [rsi]\nadd eax, ecx\nmov [rsi], eax\nadc byte [rsi+7], 3\nsetc dl\nadd ah, dl\nxchg bl, ah\n`
+      + "add rsi, 8\nsub ecx, 1\nja l\ntest r8b, 3\njz p\ncmovs edi, eax\njmp q\np: bswap edi\nq: dec r8d\njnz o\nhlt",
+  },
+  "a jump into the middle of a loop": { bits: 32, source: "mov ecx, 500\ntest ecx, 1\njz m\nl: add eax, 3\nm: xor eax, ecx\nadd ebx, eax\nloop l\nhlt" },
+  "strings, and instructions that only the interpreter has": {
+    bits: 32, source: `mov ebp, 300\no: mov edi, ${DATA}\nmov ecx, 70\nmov eax, ebp\nrep stosb\nmov esi, ${DATA}\nlodsd\nadd edx, eax\ncpuid\npushfd\npop ebx\nand ebx, 0x8d5\nadd edx, ebx\ndec ebp\njnz o\nhlt`,
+  },
+  "code that changes itself": { bits: 32, source: `mov ecx, 400\nl: mov byte [patch + 1], cl\npatch: mov al, 1\nadd edx, eax\nror edx, 1\ndec ecx\njnz l\nhlt` },
+  "floating point in both units": {
+    bits: 64,
+    source: `mov ecx, 300\nfld1\ncvtsi2sd xmm0, rcx\nl: fadd st0, st0\nfld1\nfaddp\nfld st0\nfstp qword [${DATA}]\naddsd xmm0, [${DATA}]\nmulsd xmm0, xmm0\nmovq rax, xmm0\nxor rbx, rax\n`
+      + "mov eax, 3\ncvtsi2sd xmm0, eax\npaddq xmm1, xmm0\npshufd xmm2, xmm1, 0x1b\nmovd edx, xmm2\nadd esi, edx\nfld1\nfstp st1\ndec ecx\njnz l\nhlt",
+  },
+};
+
+describe.each(Object.entries(PROGRAMS))("%s", (_name, { bits, source }) => {
+  test("in one piece", () => {
+    const [plain, translated] = [machine(source, bits, false), machine(source, bits, true)];
+    expect([plain.engine.run(1e6).reason, translated.engine.run(1e6).reason]).toEqual(["halted", "halted"]);
+    expect(outcome(translated)).toEqual(outcome(plain));
+    expect(translated.translator!.counters.regions).toBeGreaterThan(0);
+  });
+  test.each([1, 2, 7, 101, 997])("in slices of %i", (slice) => {
+    const [plain, translated] = [machine(source, bits, false), machine(source, bits, true)];
+    for (let n = 0; n < 40; n++) {
+      plain.engine.run(slice);
+      translated.engine.run(slice);
+      expect(outcome(translated)).toEqual(outcome(plain));
+    }
+  });
+});
+
+test("a write to a region's code drops it, and the new code runs", () => {
+  const { cpu, engine, physical, translator } = machine("l: add eax, 1\njmp l", 32, true);
+  engine.run(1000);
+  expect(cpu.state.gpr32(0)).toBe(500);
+  physical.writeBytes(CODE, assemble("add eax, 2", { bits: 32 }));
+  engine.run(1000);
+  expect([cpu.state.gpr32(0), translator!.counters.dropped > 0]).toEqual([1500, true]);
+});
+
+test("hot code is found by samples", () => {
+  const { cpu, engine, physical } = machine("l: add eax, 1\nxor ebx, eax\njmp l", 32, false);
+  const translator = new Translator({ engine, memory: physical.frames.arena.memory });
+  for (let n = 0; n < 20; n++) engine.run(300_000);
+  expect([translator.counters.regions, cpu.state.gpr32(0)]).toEqual([1, 2_000_000]);
+});
+
+test("a breakpoint in a region is met", () => {
+  const { cpu, engine } = machine("l: add eax, 1\nadd ebx, 1\njmp l", 32, true);
+  engine.run(1000);
+  engine.addBreakpoint(CODE + 3);
+  expect([engine.run(1000).reason, cpu.state.rip]).toEqual(["breakpoint", CODE + 3]);
+  engine.removeBreakpoint(CODE + 3);
+  expect(engine.run(1000).reason).toBe("budget");
+});
