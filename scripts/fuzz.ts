@@ -3,7 +3,7 @@
  * the least program that shows it, when two runs of a program differ or the host throws; with 1 as well when a form was not reached.
  */
 import process from "node:process";
-import { checkProgram, Coverage, coverageSummary, coverageTable, FuzzMachine, fuzzMachines, fuzzProgram, listing, minimise, missingForms } from "@doppel/testkit";
+import { checkProgram, Coverage, coverageSummary, coverageTable, fuzzMachines, fuzzProgram, listing, minimise, missingForms } from "@doppel/testkit";
 
 /** Machines are replaced after so many programs, so that new ones are tried too. */
 const PROGRAMS_PER_MACHINE = 2000;
@@ -44,7 +44,7 @@ function tryProgram(name: string): void {
   const failure = checkProgram(machines[program.model], program, coverage);
   if (failure === undefined) return;
   console.log(`program ${name} (${program.model}, ${program.mode.name}, paging ${program.paging}): ${failure}`);
-  const small = minimise([new FuzzMachine(program.model), new FuzzMachine(program.model)], program);
+  const small = minimise(fuzzMachines()[program.model], program);
   if (small === undefined) console.log("it fails only behind the programs before it");
   else console.log(`${small.failure}, within ${small.budget} instructions of:\n${listing(small.program)}`);
   process.exit(1);

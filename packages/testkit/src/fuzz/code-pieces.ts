@@ -10,7 +10,7 @@ import type { Random } from "../host-vectors-random.ts";
 import {
   CODE, CODE_BYTES, DATA, DIRECTORY, FREE_TSS, LONG_LDT, PAGE_1G, PAGE_2M, PAE_DIRECTORY, PAE_TABLE, STACK0, TABLE, TABLE_SELECTOR, TSS2, TSS3,
 } from "./image-layout.ts";
-import { type Surroundings, wideAddress } from "./random-instruction.ts";
+import { edge, type Surroundings, wideAddress } from "./random-instruction.ts";
 
 /** Bytes of instructions, one after another. */
 export type Pieces = number[][];
@@ -92,7 +92,7 @@ export function indirectJump(random: Random, around: Surroundings, at: number): 
   const offset = random.oneIn(2) ? Math.min(at + 12 + random.below(24), CODE_BYTES - 1) : random.below(CODE_BYTES);
   const register = random.pick([0, 2, 3, 5, 6, 7]);
   const target = around.codeSize === 8 ? random.pick(around.bases) + CODE : around.codeFrom;
-  return [move(around, register, target + offset), [0xff, random.pick([0xe0, 0xd0]) | register]];
+  return [move(around, register, around.codeSize === 8 && random.oneIn(6) ? edge(random) : target + offset), [0xff, random.pick([0xe0, 0xd0]) | register]];
 }
 
 /** Bytes without a plan, or more prefixes than an instruction may have. */

@@ -37,7 +37,7 @@ function modeOf(random: Random): FuzzMode {
 
 function addressesOf(mode: FuzzMode): number[] {
   if (mode.codeSize === 2) return [0, 0x1000, 0x4000, mode.codeOffset];
-  const large = mode.ia32e ? [PAGE_2M + DATA, PAGE_1G + DATA] : [0x400000 + DATA];
+  const large = mode.ia32e ? [PAGE_2M + DATA, PAGE_1G + DATA, 0xfffff000] : [0x400000 + DATA];
   const flat = [DATA, DATA + 0x3ff8, 0x1c000, mode.codeOffset, TABLE, DIRECTORY, 0, ...large];
   return mode.codeSize === 8 ? [...flat, ...flat.slice(0, 6).map((address) => TOP + address)] : flat;
 }

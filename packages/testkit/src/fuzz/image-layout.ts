@@ -40,6 +40,8 @@ export const NEXT_ENTRIES = 0x1000;
  */
 export const LOW = 0, UPPER = -0x8000_0000_0000, TOP = -0x8000_0000;
 export const BASES: readonly number[] = [LOW, UPPER, TOP];
+/** Ends of what 32 bits, the lower canonical half and 64 bits address. Before each of them lies one page of data. */
+export const EDGES: readonly number[] = [0x1_0000_0000, 0x8000_0000_0000, 0];
 /** The large pages of 4-level paging: memory once more. */
 export const PAGE_2M = 0x200000, PAGE_1G = 0x40000000;
 

@@ -2,17 +2,20 @@
  * The memory that a fuzzed program finds in IA-32e mode (SDM volume 3, 4.5, 5.8.3.1, 6.14 and 7.7): sixteen-byte gates to 64-bit
  * handlers, some of them with stacks of their own, a 64-bit TSS, and four levels of tables that show all memory at three places.
  *
- *   PML4  0, 256 and 511: PDPT     PDPT  0 and 510: directory, 1: a page of 1 GiB     directory  0: table, 1: a page of 2 MiB
+ *   PML4  0, 255, 256 and 511: PDPT              PDPT  0, 3, 510 and 511: directory, 1: a page of 1 GiB
+ *   directory  0 and 511: table, 1: a page of 2 MiB    table  0 to 63: memory, 511: a page of data
  */
 import type { Random } from "../host-vectors-random.ts";
 import { handlerAddress, isFault, remedyOf } from "./fault-handlers.ts";
 import { ImageBytes, type ImageSetup } from "./image-bytes.ts";
 import {
-  BASES, CODE, CODE_BYTES, CODE3, DIRECTORY, GATE_INNER, GATE_SAME, GDT, IDT, LONG_CODE0, LONG_CODE3, LONG_CONFORMING, LONG_LDT, LONG_SEGMENTS,
+  BASES, CODE, CODE_BYTES, CODE3, DATA, DIRECTORY, GATE_INNER, GATE_SAME, GDT, IDT, LONG_CODE0, LONG_CODE3, LONG_CONFORMING, LONG_LDT, LONG_SEGMENTS,
   LONG_SELECTORS, LONG_TSS, LOW, PAE_DIRECTORY, PAE_TABLE, SEGMENTS, TABLE, TSS, TSS_STACK,
 } from "./image-layout.ts";
 
 const TWO_32 = 0x1_0000_0000;
+/** The last entry of a table. */
+const LAST = 511;
 /** The stack of double faults, which nothing else uses. */
 const DOUBLE_FAULT_IST = 7;
 const DISTANCE_OF_STACKS = 0x100;
@@ -57,18 +60,18 @@ export class LongImage extends ImageBytes {
   }
 
   private tables(random: Random): void {
-    for (const base of BASES) this.quad(DIRECTORY + 8 * (Math.floor(base / 2 ** 39) & 0x1ff), TABLE | 7);
+    for (const entry of [0, 255, 256, LAST]) this.quad(DIRECTORY + 8 * entry, TABLE | 7);
     const large = (at: number): void => {
       this.word(at, 0x80 | (random.oneIn(3) ? random.below(8) : this.setup.guarded ? 3 : 7) | (random.oneIn(3) ? 0x100 : 0));
       if (this.setup.noExecute && random.oneIn(2)) this.word(at + 4, 0x80000000);
     };
-    this.quad(TABLE, PAE_DIRECTORY | 7);
+    for (const entry of [0, 3, 510, LAST]) this.quad(TABLE + 8 * entry, PAE_DIRECTORY | 7);
     large(TABLE + 8);
-    this.quad(TABLE + 8 * 510, PAE_DIRECTORY | 7);
-    this.quad(PAE_DIRECTORY, PAE_TABLE | 7);
+    for (const entry of [0, LAST]) this.quad(PAE_DIRECTORY + 8 * entry, PAE_TABLE | 7);
     large(PAE_DIRECTORY + 8);
     this.pages(random, PAE_TABLE, 8);
+    this.quad(PAE_TABLE + 8 * LAST, DATA | (this.setup.guarded ? 3 : 7));
     // In some programs level 3 sees memory at one place only.
-    if (this.setup.codeOffset >= LOW && random.oneIn(3)) for (const entry of [256, 511]) this.word(DIRECTORY + 8 * entry, TABLE | 3);
+    if (this.setup.codeOffset >= LOW && random.oneIn(3)) for (const entry of [256, LAST]) this.word(DIRECTORY + 8 * entry, TABLE | 3);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { type CodeSize, decode, type Form, Instruction, OK } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
-import { CODE, DATA } from "./image-layout.ts";
+import { CODE, DATA, EDGES } from "./image-layout.ts";
 
 /** What the bytes around an instruction offer it to work with. */
 export interface Surroundings {
@@ -55,9 +55,14 @@ function number(random: Random, around: Surroundings): number {
   }
 }
 
+/** An address just below or at an end of the address space. */
+export function edge(random: Random): number {
+  return random.pick(EDGES) - random.below(20);
+}
+
 /** An address of 64 bits: nearly always data at one of the places where it is seen, sometimes anything. */
 export function wideAddress(random: Random, around: Surroundings): number {
-  if (random.oneIn(16)) return random.pick([0x8000_0000_0000, -0x8000_0000_0001, random.next() * 0x10000, around.codeFrom]);
+  if (random.oneIn(16)) return random.pick([edge(random), edge(random), -0x8000_0000_0001, random.next() * 0x10000, around.codeFrom]);
   return random.pick(around.bases) + DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
 }
 
