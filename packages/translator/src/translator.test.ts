@@ -1,43 +1,8 @@
 /** Compiled regions do what the interpreter does, whatever the slices: registers, flags, memory and counts (engine.md, items 4, 6 and 8). */
-import { CPU_MODELS } from "@doppel/cpu";
-import { bareMachine } from "@doppel/testkit";
-import { assemble, CR4_OSFXSR, CR4_OSXMMEXCPT, DESCRIPTOR_L } from "@doppel/x86";
+import { assemble } from "@doppel/x86";
 import { describe, expect, test } from "vitest";
 import { Translator } from "./index.ts";
-
-const CODE = 0x1000;
-const STACK = 0x8000;
-const DATA = 0x4000;
-
-type Bits = 32 | 64;
-
-function machine(source: string, bits: Bits, translate: boolean) {
-  const made = bareMachine({ model: CPU_MODELS["x86-64-v2"] });
-  const { cpu, engine, physical } = made;
-  const long = bits === 64;
-  for (let segment = 0; segment < 6; segment++) {
-    cpu.state.setSegmentBase(segment, 0);
-    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
-    cpu.state.setSegmentAttributes(segment, segment === 1 ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
-  }
-  cpu.cr0 = 0x11;
-  cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
-  if (long) cpu.efer = 0x500;
-  cpu.deriveSegments();
-  cpu.state.rip = CODE;
-  cpu.state.setGpr64(4, STACK, 0);
-  physical.load(CODE, assemble(source, { bits, origin: CODE }));
-  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0 }) : undefined;
-  return { ...made, translator };
-}
-
-/** Everything that the program could see. */
-function outcome({ cpu, engine, physical }: ReturnType<typeof machine>): unknown {
-  const memory = new Uint8Array(0x8000);
-  physical.readBytes(0x800, memory);
-  const registers = Array.from({ length: 16 }, (_, n) => [cpu.state.gprHigh(n), cpu.state.gpr32(n) >>> 0]);
-  return { registers, flags: cpu.state.eflags, rip: cpu.state.rip, retired: engine.retired, activity: cpu.activity, memory };
-}
+import { type Bits, CODE, DATA, machine, outcome } from "./machine.fixture.ts";
 
 const PROGRAMS: Record<string, { bits: Bits; source: string }> = {
   "a loop of arithmetic": { bits: 32, source: "mov ecx, 3000\nxor eax, eax\nl: add eax, ecx\nxor eax, 0x1234567\nrol eax, 3\nsbb edx, eax\ndec ecx\njnz l\nhlt" },

@@ -1,0 +1,40 @@
+/** For tests: a machine in flat protected mode or in 64-bit mode with a program in it, with the translator or without. */
+import { CPU_MODELS } from "@doppel/cpu";
+import { bareMachine } from "@doppel/testkit";
+import { assemble, CR4_OSFXSR, CR4_OSXMMEXCPT, DESCRIPTOR_L } from "@doppel/x86";
+import { Translator } from "./index.ts";
+
+export const CODE = 0x1000;
+export const STACK = 0x8000;
+export const DATA = 0x4000;
+
+export type Bits = 32 | 64;
+
+/** Makes it; every block that is decoded becomes a region at once. */
+export function machine(source: string, bits: Bits, translate: boolean) {
+  const made = bareMachine({ model: CPU_MODELS.max });
+  const { cpu, engine, physical } = made;
+  const long = bits === 64;
+  for (let segment = 0; segment < 6; segment++) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === 1 ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
+  }
+  cpu.cr0 = 0x11;
+  cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+  if (long) cpu.efer = 0x500;
+  cpu.deriveSegments();
+  cpu.state.rip = CODE;
+  cpu.state.setGpr64(4, STACK, 0);
+  physical.load(CODE, assemble(source, { bits, origin: CODE }));
+  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0 }) : undefined;
+  return { ...made, translator };
+}
+
+/** Everything that the program could see. */
+export function outcome({ cpu, engine, physical }: ReturnType<typeof machine>): unknown {
+  const memory = new Uint8Array(0x8000);
+  physical.readBytes(0x800, memory);
+  const registers = Array.from({ length: 16 }, (_, n) => [cpu.state.gprHigh(n), cpu.state.gpr32(n) >>> 0]);
+  return { registers, flags: cpu.state.eflags, rip: cpu.state.rip, retired: engine.retired, activity: cpu.activity, memory };
+}

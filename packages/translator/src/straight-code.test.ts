@@ -1,0 +1,45 @@
+/** Each kind of instruction in a region, over many register contents: what the interpreter makes of them, faults included. */
+import { expect, test } from "vitest";
+import { type Bits, CODE, DATA, machine, outcome, STACK } from "./machine.fixture.ts";
+
+const CASES: Record<string, { bits: Bits; source: string; faults?: boolean }> = {
+  "arithmetic and flags": { bits: 32, source: "add eax, ebx\nadc ecx, edx\nsbb esi, edi\nsub al, bh\nxor ah, cl\nand edx, 0x7f\nor edi, eax\ncmp ecx, esi\nsetl bl\nneg edx\nnot esi\ninc edi\ndec ecx" },
+  "narrow and high registers": { bits: 32, source: "mov ah, al\nmov bl, ch\nadd cx, dx\nmovzx edi, bh\nmovsx esi, cl\nxchg al, dh\nsub bx, 0x1234\nmov dh, 9" },
+  "shifts and rotates": { bits: 32, source: "shl eax, 3\nshr ebx, cl\nsar edx, 31\nrol esi, 7\nror edi, cl\nrcl ax, 1\nrcr bl, 5\nshld eax, ebx, 9\nshrd edx, esi, cl" },
+  "multiply and divide": { bits: 32, source: "imul eax, ebx, 77\nmul ecx\nmov ecx, 1000003\nxor edx, edx\ndiv ecx\nimul esi, edi\ncdq\nidiv ecx\ncwde" },
+  "memory, stack and address forms": { bits: 32, source: "mov [ebp+4], eax\nadd [ebp+4], ebx\nmov cl, [ebp+5]\npush esi\npush 12\npop eax\nlea edx, [ebp+eax*4+8]\nmov [edx], edi\ncmpxchg [edx], ebx\nxadd [edx], ecx\nbts dword [ebp], 5\nmovsx eax, word [edx]" },
+  "conditions": { bits: 32, source: "cmp eax, ebx\ncmovg ecx, edx\nsetbe al\ntest esi, edi\ncmovs ebx, [ebp]\nsetp ah\nbsf eax, ecx\nbswap edx\nstc\nadc eax, 0\ncmc\nsbb ebx, 0" },
+  "a taken branch": { bits: 32, source: "mov eax, 5\ncmp eax, 5\nje $+20\nmov ebx, 1" },
+  "a fault between two changes of registers": { bits: 32, source: "mov eax, 7\nadd ebx, 3\nxor ecx, ecx\ndiv ecx\nmov edx, 9", faults: true },
+  "64-bit operands and REX registers": { bits: 64, source: "mov rax, 0x123456789abcdef0\nadd r8, rax\nsub r9d, r10d\nimul rbx, rax\nxor r11b, sil\nmov [rbp], r8\nadd qword [rbp], 5\nmovsxd rcx, r9d\nshl rax, 13\nrol r12, 40\nmov eax, eax\nbswap r8\nsar rbx, 63\nadc r14, r15\nlea rdx, [rbp+r13*2+8]" },
+  "three operands, and an address of 64 bits": { bits: 64, source: "andn rax, r9, rbx\nmulx r10, r11, [rbp]\npdep ecx, r8d, edx\nrorx r12, r13, 17\nbextr rdx, rsi, rdi\nmov eax, [qword 0x4008]\nmov [qword 0x4010], al\nadcx rbx, r8\nadox r9, r14\ncrc32 r15, rbx\npopcnt rsi, rbx" },
+  "a 64-bit fault": { bits: 64, source: "mov r8, 5\nxor ecx, ecx\nmov eax, 1\ncdq\ndiv ecx\nmov r8, 6", faults: true },
+};
+
+/** Runs the program from its beginning, with registers that follow from the seed. */
+function start({ cpu, engine }: ReturnType<typeof machine>, bits: Bits, seed: number): void {
+  let x = seed;
+  for (let n = 0; n < (bits === 64 ? 16 : 8); n++) {
+    x = Math.imul(x, 1664525) + 1013904223;
+    cpu.state.setGpr64(n, x, bits === 64 ? x >> 7 : 0);
+  }
+  cpu.state.setGpr64(4, STACK, 0);
+  cpu.state.setGpr64(5, DATA, 0);
+  cpu.state.rip = CODE;
+  cpu.activity = 0;
+  engine.run(100);
+}
+
+test.each(Object.entries(CASES))("%s", (_name, { bits, source, faults }) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const [plain, translated] = [machine(`${source}\nhlt`, bits, false), machine(`${source}\nhlt`, bits, true)];
+    for (const made of [plain, translated]) {
+      // A first run fills the TLB, so that the second one finds its pages; a program that faults has but one.
+      for (let round = 0; round < (faults === true ? 1 : 2); round++) start(made, bits, seed);
+    }
+    expect(outcome(translated)).toEqual(outcome(plain));
+    expect(translated.engine.counters.exceptions).toEqual(plain.engine.counters.exceptions);
+    if (faults === true) expect(plain.engine.counters.exceptions[0]).toBeGreaterThan(0);
+    expect(translated.translator!.counters.regions).toBeGreaterThan(0);
+  }
+});
