@@ -56,4 +56,4 @@ const qemu: BenchEngine = {
 };
 
 /** All engines; the last is the one that the others are compared with. */
-export const engines: readonly BenchEngine[] = [doppel("interpreter"), qemu];
+export const engines: readonly BenchEngine[] = [doppel("auto"), doppel("interpreter"), qemu];

@@ -1,9 +1,11 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
-import type { CpuName, LinuxEntry } from "doppel";
+import type { CpuName, EngineName, LinuxEntry } from "doppel";
 import type { Address, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
 import { parseAddress, parseCpus, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
 
+/** Ways to execute instructions. */
+export const ENGINES: readonly EngineName[] = ["interpreter", "auto"];
 /** Entries of a Linux kernel. */
 export const ENTRIES: readonly LinuxEntry[] = ["protected", "real", "long"];
 /** Names of the processor models; the library that has them is loaded later, so that `--help` is quick. */
@@ -14,7 +16,7 @@ export interface RawRunOptions {
   kernel?: string; initrd?: string; append?: string; entry?: LinuxEntry;
   multiboot?: string; module?: string[];
   bios?: string; vgabios?: string; guest?: string;
-  memory?: string; engine: "interpreter"; cpu?: CpuName; cpus?: string;
+  memory?: string; engine: EngineName; cpu?: CpuName; cpus?: string;
   save?: string; restore?: string;
   serial?: string[]; debugcon?: string;
   gdb?: string; gdbWait?: boolean;
@@ -37,7 +39,7 @@ export interface RunOptions {
   entry?: LinuxEntry;
   /** RAM in bytes, where it was given. */
   memory?: number;
-  engine: "interpreter";
+  engine: EngineName;
   /** Processor model, where it was given. */
   cpu?: CpuName;
   /** Virtual processors, where they were given. */

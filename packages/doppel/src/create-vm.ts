@@ -6,7 +6,7 @@ import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
-import { type BootSource, type CpuName, DEFAULT_CPU, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
+import { type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
 import { Console } from "./console.ts";
 import { SerialPort } from "./serial-port.ts";
 
@@ -21,7 +21,8 @@ export interface VmOptions extends BootSource {
   readonly cpus?: number;
   /** A kernel of our own that needs no file. */
   readonly guest?: "embedded";
-  readonly engine?: "interpreter";
+  /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. */
+  readonly engine?: EngineName;
   /** The processor model; {@link DEFAULT_CPU}, which runs 32- and 64-bit systems, when absent. */
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
@@ -95,7 +96,7 @@ export class Vm {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),

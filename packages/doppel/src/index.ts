@@ -4,4 +4,4 @@ export { SerialPort, type OutputListener } from "./serial-port.ts";
 export { FirmwareError } from "@doppel/firmware";
 export { MemoryError } from "@doppel/memory";
 export { DoppelError, PersistError } from "@doppel/persist";
-export { type BootSource, type LinuxEntry, type CpuName, DEFAULT_CPU, MachineError, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+export { type BootSource, type LinuxEntry, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, MachineError, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";

@@ -13,7 +13,9 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
+import { Translator, type TranslatorCounters } from "@doppel/translator";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
+import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
@@ -49,6 +51,8 @@ export interface MachineOptions extends BootSource {
   readonly cpus?: number;
   /** The processor model; {@link DEFAULT_CPU} when absent. */
   readonly cpu?: CpuName;
+  /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. What a guest sees is the same, to the last bit in deterministic time. */
+  readonly engine?: EngineName;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -74,6 +78,8 @@ export interface Stats {
   readonly interrupts: Readonly<Record<string, number>>;
   readonly tlb: { readonly fills: number };
   readonly code: { readonly decoded: number; readonly invalidated: number };
+  /** Regions that the translator made, instructions in them, regions dropped because their code was written, and modules compiled. */
+  readonly translator: TranslatorCounters;
   /** Bytes of host memory: the arena's size, and the frames in use. */
   readonly memory: { readonly arena: number; readonly frames: number };
 }
@@ -93,6 +99,7 @@ export class VirtualMachine {
   readonly cpu: Cpu;
   /** What executes the boot processor's instructions. */
   readonly engine: Interpreter;
+  private readonly translators: readonly Translator[];
   readonly chipset: PcChipset;
   readonly clock: Clock;
   readonly memory: PcMemory;
@@ -143,6 +150,8 @@ export class VirtualMachine {
       },
       selected: (index) => this.chipset.selectCpu(index),
     });
+    this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
+      : this.processors.processors.map(({ engine }) => new Translator({ engine, memory: arena.memory }));
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
     this.chipset = new PcChipset({
@@ -317,6 +326,7 @@ export class VirtualMachine {
   stats(): Stats {
     const engines = this.processors.processors.map(({ engine }) => engine);
     const sum = (of: (engine: Interpreter) => number): number => engines.reduce((total, engine) => total + of(engine), 0);
+    const translated = (name: keyof TranslatorCounters): number => this.translators.reduce((total, { counters }) => total + counters[name], 0);
     const byVector = (of: (engine: Interpreter) => Float64Array): Record<string, number> =>
       Object.fromEntries(Array.from({ length: 256 }, (_, vector) => [vector.toString(), sum((engine) => of(engine)[vector]!)] as const).filter(([, count]) => count > 0));
     const instructions = this.processors.retired;
@@ -325,6 +335,9 @@ export class VirtualMachine {
       exits: { ...this.bus.counts, lookups: sum(({ counters }) => counters.lookups), visits: sum(({ counters }) => counters.visits) },
       exceptions: byVector(({ counters }) => counters.exceptions), interrupts: byVector(({ counters }) => counters.interrupts),
       tlb: { fills: sum(({ cpu }) => cpu.mmu.tlb.fills) },
+      translator: {
+        regions: translated("regions"), instructions: translated("instructions"), dropped: translated("dropped"), modules: translated("modules"),
+      },
       code: { decoded: sum(({ code }) => code.decoded), invalidated: sum(({ code }) => code.invalidated) },
       memory: { arena: this.frames.arena.size, frames: this.frames.inUse * PAGE_SIZE },
     };
