@@ -49,6 +49,24 @@ test("a handler that faults at once, for ever, does not hold the host: run comes
   expect([machine.engine.run(10).reason, machine.engine.retired]).toEqual(["halted", 1]);
 });
 
+/** Flat 32-bit protected mode at level 0, EIP 9000h, ESP 7000h. */
+function flat({ cpu, physical }: ReturnType<typeof bareMachine>): void {
+  physical.write32(0x1008, 0xffff);
+  physical.write32(0x100c, 0x00cf9b00);
+  Object.assign(cpu.gdtr, { base: 0x1000, limit: 15 });
+  cpu.cr0 |= 1;
+  const { CS, SS, DS, ES } = layout;
+  for (const segment of [CS, SS, DS, ES]) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffffffff);
+    cpu.state.setSegmentAttributes(segment, segment === CS ? 0x00cf9b00 : 0x00cf9300);
+  }
+  cpu.state.setSelector(CS, 8);
+  cpu.state.rip = 0x9000;
+  cpu.state.setGpr32(4, 0x7000);
+  cpu.deriveSegments();
+}
+
 test("of two interrupts through trap gates the second comes before the first one's handler begins (SDM volume 3, 6.12.1.2)", () => {
   const waiting = [0x31, 0x30];
   const interrupts: InterruptSource = { pending: () => waiting.length > 0, acknowledge: () => waiting.pop()! };
@@ -60,22 +78,9 @@ test("of two interrupts through trap gates the second comes before the first one
     physical.write32(0x2000 + 8 * vector, handler | (8 << 16));
     physical.write32(0x2004 + 8 * vector, 0x8f00);
   }
-  physical.write32(0x1008, 0xffff);
-  physical.write32(0x100c, 0x00cf9b00);
-  Object.assign(cpu.gdtr, { base: 0x1000, limit: 15 });
   Object.assign(cpu.idtr, { base: 0x2000, limit: 0x3ff });
-  cpu.cr0 |= 1;
-  const { CS, SS, DS, ES } = layout;
-  for (const segment of [CS, SS, DS, ES]) {
-    cpu.state.setSegmentBase(segment, 0);
-    cpu.state.setSegmentLimit(segment, 0xffffffff);
-    cpu.state.setSegmentAttributes(segment, segment === CS ? 0x00cf9b00 : 0x00cf9300);
-  }
-  cpu.state.setSelector(CS, 8);
   cpu.state.eflags = 0x202;
-  cpu.state.rip = 0x9000;
-  cpu.state.setGpr32(4, 0x7000);
-  cpu.deriveSegments();
+  flat(machine);
   machine.engine.run(3);
   expect([waiting.length, cpu.state.gpr32(4), cpu.state.rip]).toEqual([0, 0x7000 - 24, handler + 3]);
   expect(physical.read32(0x7000 - 24)).toBe(handler);
@@ -95,4 +100,17 @@ test("SBB with a conditional jump behind it: the borrow that went in counts (SDM
   cpu.state.rip = 0x1000;
   expect(engine.run(10).reason).toBe("halted");
   expect([cpu.state.gpr32(0) >>> 0, cpu.state.gpr32(1)]).toEqual([0xffffffff, 0]);
+});
+
+test("a store that changes the next instruction, of which it is executed as one: the new one runs (SDM volume 3, 11.6)", () => {
+  const machine = bareMachine();
+  const { cpu, physical } = machine;
+  physical.load(0x9000, assemble("mov [esi], edi\n mov ecx, 0x22\n hlt"));
+  flat(machine);
+  cpu.state.setGpr32(6, 0x9002);
+  cpu.state.setGpr32(7, 0x90904241); // inc ecx, inc edx
+  cpu.state.setGpr32(1, 0x100);
+  cpu.state.setGpr32(2, 0x200);
+  machine.engine.run(3);
+  expect([cpu.state.gpr32(1), cpu.state.gpr32(2), cpu.state.rip]).toEqual([0x101, 0x201, 0x9004]);
 });

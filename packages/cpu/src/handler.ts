@@ -4,13 +4,13 @@
  * when the decoder first meets them.
  */
 import { type FunctionBuilder, type Label, ModuleBuilder, OP } from "@doppel/wasm";
-import { DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
+import { type Block, DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
 import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering } from "./lowering.ts";
 import type { Target } from "./target.ts";
 import {
-  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
+  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
 import { BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
@@ -343,6 +343,14 @@ function setsAllFlags({ form, memory }: Shape): boolean {
   return !memory && FLAG_SETTERS.has(form.mnemonic);
 }
 
+/** Whether an instruction may write memory. */
+function storesAnything({ statements }: Block): boolean {
+  return statements.some((s) => {
+    if (s.kind === "if") return storesAnything(s.then) || (s.otherwise !== undefined && storesAnything(s.otherwise));
+    return s.kind === "store" || s.kind === "bulk" || (s.kind === "loop" && storesAnything(s.body));
+  });
+}
+
 /**
  * Writes the arm of a fused pair, two instructions as one. Both retire; when the budget holds only the first, the visit ends
  * before it, and the run loop executes it alone. A conditional jump takes its condition from the operands of the first.
@@ -352,10 +360,13 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   f.get(frame.budget).op(OP.i32_eqz).brIf(frame.out, false);
   const b = new InstructionBuilder(first);
   DEFINITIONS.get(first.form.mnemonic)!(b);
-  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps ? "static" : setsAllFlags(second) ? "dead" : "stored");
+  const stores = storesAnything(b.root);
+  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps ? "static" : setsAllFlags(second) && !stores ? "dead" : "stored");
   lowering.lower(b.root);
-  f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
   f.get(frame.record).i32(RECORD_SIZE).op(OP.i32_add).set(frame.record);
+  // A store into the program ends its block: what comes next is what stands there now (SDM volume 3, 11.6).
+  if (stores) f.get(frame.record).memory(OP.i32_load16_u, R_HANDLER).op(OP.i32_eqz).brIf(frame.dispatch, false);
+  f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
   if (!jumps) return writeInline(f, second, module, frame);
   lowering.staticCondition(second.condition);
   f.if();
