@@ -1,3 +1,4 @@
+import { embeddedGuest } from "@doppel/guests";
 import { expect, test } from "vitest";
 import { createVm } from "./index.ts";
 
@@ -34,6 +35,18 @@ test("two deterministic runs have the same state, and one across a save and rest
   // The one that saved goes on as the restored one does.
   for (const vm of [c, d]) vm.machine.runExactly(300_000 - 123_456);
   expect(c.stateHash()).toBe(d.stateHash());
+});
+
+test("both engines come to the same state", async () => {
+  const { image } = embeddedGuest();
+  const run = async (engine: "interpreter" | "auto") => {
+    const vm = await createVm({ multiboot: { image, append: "-- primes 3000; sum 300000; poweroff" }, memory: 16 << 20, deterministic: true, engine });
+    expect((await vm.run()).kind).toBe("power-off");
+    return { hash: vm.stateHash(), regions: vm.stats().translator.regions };
+  };
+  const [plain, translated] = [await run("interpreter"), await run("auto")];
+  expect(translated.hash).toBe(plain.hash);
+  expect([plain.regions, translated.regions > 0]).toEqual([0, true]);
 });
 
 test("a machine is saved while it runs and goes on in another", async () => {

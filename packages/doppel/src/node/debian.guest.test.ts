@@ -70,7 +70,7 @@ it("the 686-pae kernel reaches its shell on two processors, with NX", async ({ s
   expect((await end).kind).toBe("power-off");
 }, 10 * MINUTES);
 
-it("the amd64 kernel on two processors, entered in 64-bit mode, is one machine however it is sliced, saved and restored", async ({ skip }) => {
+it("the amd64 kernel on two processors, entered in 64-bit mode, is one machine however it is sliced, saved, restored and executed", async ({ skip }) => {
   const kernel = await kernelOf("debian-12-amd64", skip);
   const first = await createVm({ memory, cpus: 2, deterministic: true, kernel: { ...kernel, entry: "long", append: `${kernel.append} cryptomgr.notests` } });
   // Past the start of the second processor.
@@ -81,11 +81,13 @@ it("the amd64 kernel on two processors, entered in 64-bit mode, is one machine h
     await new Promise((resolve) => setTimeout(resolve));
   }
   const state = await first.save();
-  const vm = await createVm({ restore: state });
-  const MORE = 30_000_000;
+  // The other machine translates hot code as well.
+  const vm = await createVm({ restore: state, engine: "auto" });
+  const MORE = 200_000_000;
   machine.runExactly(MORE);
-  for (let left = MORE, slice = 1; left > 0; left -= slice, slice = Math.min(left, slice * 3 + 1)) vm.machine.runExactly(slice);
+  for (let left = MORE, slice = 1; left > 0; left -= slice, slice = Math.min(left, slice < 1e7 ? slice * 3 + 1 : 1e7)) vm.machine.runExactly(slice);
   expect(vm.stateHash()).toBe(first.stateHash());
+  expect(vm.stats().translator.regions).toBeGreaterThan(10);
 
   const end = vm.run();
   await vm.console.waitFor(PROMPT, 5 * MINUTES);
