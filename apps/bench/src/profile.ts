@@ -5,7 +5,7 @@
  * its times are no measurement; with --plain it only runs, for `node --cpu-prof`. With --pairs it samples which instructions run most, and
  * which stand next to each other: what the list of hot shapes is made from.
  *
- *   node --conditions=@doppel/source apps/bench/src/profile.ts [--guest NAME] [--plain | --pairs] [--quick] [WORK...]
+ *   node --conditions=@doppel/source apps/bench/src/profile.ts [--guest NAME] [--plain [--engine auto] | --pairs] [--quick] [WORK...]
  */
 import { decode, Instruction, OK } from "@doppel/x86";
 import { ModuleBuilder, OP } from "@doppel/wasm";
@@ -153,9 +153,9 @@ function print(title: string, before: Map<string, number>, after: Map<string, nu
     console.log(`${String(count).padStart(12)} ${((1000 * count) / total).toFixed(3).padStart(9)} per 1000  ${name}`);
 }
 
-const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, pairs: { type: "boolean" }, quick: { type: "boolean" }, guest: { type: "string", default: GUESTS[0] } }, allowPositionals: true });
+const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, engine: { type: "string" }, pairs: { type: "boolean" }, quick: { type: "boolean" }, guest: { type: "string", default: GUESTS[0] } }, allowPositionals: true });
 const guest = await debianGuest(values.guest, values.quick ? 10 : 1, console.error);
-const vm = await createVm({ memory: guest.memory << 20, kernel: { kernel: guest.kernel, initrd: guest.initrd!, append: guest.append! } });
+const vm = await createVm({ memory: guest.memory << 20, kernel: { kernel: guest.kernel, initrd: guest.initrd!, append: guest.append! }, ...(values.engine === "auto" ? { engine: "auto" } : {}) });
 const samples = values.pairs ? new Samples(vm) : undefined;
 const counters = values.plain || values.pairs ? undefined : new Counters(vm);
 const read = (): Map<string, number> => counters?.read() ?? new Map([["instructions", vm.stats().instructions]]);

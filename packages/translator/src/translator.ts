@@ -3,17 +3,21 @@
  * may begin, and a place that came up often enough gets one. Compiling is synchronous, in batches (engine.md: one module for many
  * functions); V8 makes quick code first and good code in the background.
  */
-import { type Cpu, instantiate, type Interpreter, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler } from "@doppel/cpu";
+import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler } from "@doppel/cpu";
+import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { decode, Instruction, OK } from "@doppel/x86";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodePage, formRegion, type Region } from "./region.ts";
 
 const PAGE_SIZE = 4096;
+const RSP = 4;
 /** Samples that lead to a place before it gets a region. */
 const THRESHOLD = 2;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 12;
 const PATIENCE = 64;
+/** Samples that are remembered. */
+const MOST_ENTRIES = 20_000;
 /** Instructions that are looked at for the next jump. */
 const LOOK_AHEAD = 48;
 
@@ -46,7 +50,10 @@ export class Translator implements RegionCompiler {
   private readonly installed = new Set<number>();
   private readonly pending: Pending[] = [];
   private waited = 0;
+  /** What `nextEntry` found, by host address; NaN for nothing. Code that has changed since only costs a region that nobody enters. */
+  private readonly entries = new Map<number, number>();
   private readonly bytes: Uint8Array;
+  private readonly view: DataView;
   private readonly instruction = new Instruction();
 
   constructor(options: TranslatorOptions) {
@@ -54,6 +61,7 @@ export class Translator implements RegionCompiler {
     this.cpu = options.engine.cpu;
     this.memory = options.memory;
     this.bytes = new Uint8Array(options.memory.buffer);
+    this.view = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
     this.engine.regions = this;
     this.engine.code.onRegionDropped = (key, handler) => this.dropped(key, handler);
@@ -74,8 +82,14 @@ export class Translator implements RegionCompiler {
   sample(host: number): void {
     const kind = this.kind();
     if (kind === undefined || !this.engine.code.takesRegions) return;
-    const place = this.nextEntry(host, kind.long);
-    if (place !== undefined) this.warm(place, kind.long);
+    let place = this.entries.get(host);
+    if (place === undefined) {
+      if (this.entries.size >= MOST_ENTRIES) this.entries.clear();
+      const found = this.nextEntry(host, kind.long);
+      place = found?.host ?? NaN;
+      if (found?.always !== false) this.entries.set(host, place);
+    }
+    if (!Number.isNaN(place)) this.warm(place, kind.long);
     if (this.pending.length > 0 && ++this.waited >= PATIENCE) this.compile();
   }
 
@@ -89,10 +103,16 @@ export class Translator implements RegionCompiler {
     if (this.pending.length >= BATCH) this.compile();
   }
 
-  /** Follows the code to the next jump: where a backward one leads, or a call; the way back of a return is not known. */
-  private nextEntry(host: number, long: boolean): number | undefined {
+  /**
+   * Follows the code to the next jump: where a backward one leads, a call, or a return, whose address is looked for on the stack. `always` is
+   * false where it may lead elsewhere the next time.
+   */
+  private nextEntry(host: number, long: boolean): { readonly host: number; readonly always: boolean } | undefined {
     const base = host - (host % PAGE_SIZE);
     const { instruction } = this;
+    /** What the instructions so far add to the stack pointer; NaN when that is not plain. */
+    let stack = 0;
+    const word = long ? 8 : 4;
     for (let at = host, n = 0; n < LOOK_AHEAD; n++) {
       if (decode(this.bytes, at, base + PAGE_SIZE, long ? 8 : 4, instruction) !== OK) return undefined;
       const { mnemonic, operands } = instruction.form;
@@ -100,14 +120,41 @@ export class Translator implements RegionCompiler {
       const direct = operands.at(-1)?.kind === "J" && instruction.operandSize !== 2;
       const target = next + instruction.immediate;
       const inside = direct && target >= base && target < base + PAGE_SIZE;
-      if (mnemonic === "RET" || mnemonic === "IRET" || mnemonic === "SYSRET" || mnemonic === "SYSCALL") return undefined;
+      if (mnemonic === "RET") return this.returnAddress(stack, long);
+      if (mnemonic === "IRET" || mnemonic === "SYSRET" || mnemonic === "SYSCALL") return undefined;
       if (mnemonic === "JMP" || mnemonic === "CALL" || (mnemonic === "Jcc" && target <= at)) {
-        if (inside) return target;
-        if (mnemonic !== "Jcc") return undefined;
+        if (inside) return { host: target, always: true };
+        if (mnemonic !== "Jcc") return direct ? this.hostOf(this.linearIp() + target - host) : undefined;
       }
+      if (mnemonic === "PUSH") stack -= word;
+      else if (mnemonic === "POP") stack += word;
+      else if (mnemonic === "LEAVE") stack = NaN;
+      else if ((mnemonic === "ADD" || mnemonic === "SUB") && !instruction.memory && instruction.rm === RSP && operands[1]!.kind === "I")
+        stack += mnemonic === "ADD" ? instruction.immediate : -instruction.immediate;
       at = next;
     }
     return undefined;
+  }
+
+  private returnAddress(stack: number, long: boolean): { readonly host: number; readonly always: boolean } | undefined {
+    const { state, mmu } = this.cpu;
+    const linear = (long ? state.gprAddress(RSP) : state.gpr32(RSP) >>> 0) + stack;
+    if (Number.isNaN(linear) || linear % PAGE_SIZE > PAGE_SIZE - 8) return undefined;
+    const at = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_READ_TAG);
+    if (at < 0) return undefined;
+    const low = this.view.getUint32(at, true);
+    return this.hostOf(long ? this.view.getInt32(at + 4, true) * 0x1_0000_0000 + low : low);
+  }
+
+  private linearIp(): number {
+    return this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip);
+  }
+
+  /** Where the TLB has a linear address that may be executed. */
+  private hostOf(linear: number): { readonly host: number; readonly always: boolean } | undefined {
+    const { state, mmu } = this.cpu;
+    const host = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_EXEC_TAG);
+    return host < 0 ? undefined : { host, always: false };
   }
 
   /** Compiles the block that was just decoded. */
