@@ -2,7 +2,7 @@
 import { hotShapes, shapeKey, shapeOf } from "@doppel/cpu";
 import { decode, type Form, Instruction } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
-import { type Pieces, pointer } from "./code-pieces.ts";
+import { move, type Pieces, pointer } from "./code-pieces.ts";
 import { randomInstruction, type Surroundings } from "./random-instruction.ts";
 
 /** What one half of a pair has to be. */
@@ -12,6 +12,7 @@ interface Half {
   readonly key: number;
 }
 
+const STACK_POINTER = 4;
 /** Tries at an instruction of the right shape: one in thirty is. */
 const TRIES = 80;
 const known: (readonly (readonly [Half, Half])[] | undefined)[] = [undefined, undefined];
@@ -35,16 +36,29 @@ function instructionOf(random: Random, { form, condition, key }: Half, around: S
   return bytes;
 }
 
+/** Makes the first half of a pair, where it can, point to the second one: it writes over it, or reads it. */
+function aim(random: Random, around: Surroundings, first: readonly number[], at: number): Pieces {
+  decode(Uint8Array.from(first), 0, first.length, around.codeSize, scratch);
+  const { base, displacement } = scratch;
+  if (around.codeSize === 2 || !scratch.memory || base < 0 || base === STACK_POINTER || scratch.index >= 0) return [];
+  const length = move(around, base, 0).length;
+  return [move(around, base, around.codeFrom + at + length + first.length - displacement + random.below(4))];
+}
+
 /** Some pairs in a row, and a good pointer before them. */
 export function pairs(random: Random, around: Surroundings, at: number): Pieces {
   const out: Pieces = pointer(random, around);
   let end = at + out[0]!.length;
+  const append = (pieces: Pieces): void => {
+    for (const bytes of pieces) end += bytes.length;
+    out.push(...pieces);
+  };
   for (let left = 1 + random.below(4); left > 0; left--) {
-    for (const half of random.pick(pairsOf(around.codeSize === 8))) {
-      const bytes = instructionOf(random, half, around, end);
-      out.push(bytes);
-      end += bytes.length;
-    }
+    const [one, two] = random.pick(pairsOf(around.codeSize === 8));
+    const first = instructionOf(random, one, around, end);
+    if (random.oneIn(4)) append(aim(random, around, first, end));
+    append([first]);
+    append([instructionOf(random, two, around, end)]);
   }
   return out;
 }
