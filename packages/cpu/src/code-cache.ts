@@ -11,7 +11,7 @@ import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type Co
 import type { Cpu } from "./cpu.ts";
 import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
-import { encodeRecord, R_HANDLER, R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
+import { encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, GLOBAL_GENERATION, STATE } from "./state-layout.ts";
 
@@ -323,6 +323,7 @@ export class CodeCache implements WriteObserver {
     this.mark(host, this.instruction.length, alone, 2, key);
     this.view.setUint16(record + R_HANDLER, handler, true);
     this.view.setInt32(record + R_LINK, alone, true);
+    this.view.setUint8(record + R_LENGTH, REGION_MARK);
   }
 
   /** Key of what begins at a host address in the processor's present mode. */

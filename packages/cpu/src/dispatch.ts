@@ -8,16 +8,14 @@
  *     arms..., outline call
  *     fault: store RIP, return      lookUp: search the jump cache, else store RIP and return
  *     next: record += 32, dispatch
- *
- * Jump cache: 16384 entries of 16 bytes, chosen by the linear address: { linear, MODE, GENERATION or
- * GLOBAL_GENERATION, record }.
  */
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
+import { ifKnown } from "./jump-cache.ts";
 import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
-import { BUDGET, CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, RIP, RUN_CONTROL, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, MODE, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -33,15 +31,11 @@ export const EXIT_LOOKUP = 2;
 /** Handler number of the record behind a block, and of invalidated records: look the instruction up again. */
 export const HANDLER_END = 0;
 
-export const JUMP_CACHE_ENTRIES = 16384;
-export const JUMP_CACHE_SIZE = JUMP_CACHE_ENTRIES * 16;
-
-/** What the mode key of an entry of the jump cache is changed by when it is of 64-bit code. */
-export const LONG_ENTRY = 1 << 30;
-
 /** Where `from` and the old `delta` wait while TypeScript decodes a block. */
 export const CONTROL_FROM = RUN_CONTROL + 4;
 export const CONTROL_DELTA = RUN_CONTROL + 8;
+/** The record of a region that returns `ALONE`, whose delta stands in CONTROL_DELTA. */
+export const CONTROL_REGION = RUN_CONTROL;
 
 const compiled = new Map<string, WebAssembly.Module>();
 
@@ -139,7 +133,11 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.get(status).i32(FAULT).op(OP.i32_eq).brIf(fault, false);
   f.get(status).i32(AGAIN).op(OP.i32_eq).brIf(dispatch);
   f.get(status).i32(ALONE).op(OP.i32_eq).if(undefined, false);
-  f.get(record).memory(OP.i32_load, R_LINK).set(record).br(dispatch).end();
+  // Regions go on to each other: which one it was stands in the state.
+  load(CONTROL_REGION);
+  f.memory(OP.i32_load, R_LINK).set(record);
+  loadNative(CONTROL_DELTA).set(delta);
+  f.br(dispatch).end();
   f.i32(0).set(from);
   f.get(status).i32(DIRECT).op(OP.i32_eq).if();
   f.get(record).memory(OP.i32_load, R_LINK).tee(entry).if();
@@ -159,32 +157,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.end();
   // lookUp
   const h = entry;
-  f.get(ip);
-  loadNative(SEGMENT + SEGMENT_STRIDE * CS + SEG_BASE).op(nativeAdd).tee(linear);
-  if (long) f.op(OP.i32_wrap_i64);
-  f.tee(h).get(h).i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(JUMP_CACHE_ENTRIES - 1).op(OP.i32_and).i32(4).op(OP.i32_shl);
-  load(JUMP_CACHE).op(OP.i32_add).set(h);
-  const low = (): void => {
-    f.get(linear);
-    if (long) f.op(OP.i32_wrap_i64);
-  };
-  f.get(h).memory(OP.i32_load);
-  low();
-  f.op(OP.i32_xor);
-  f.get(h).memory(OP.i32_load, 4);
-  load(MODE);
-  // An instruction may have changed from one kind of code to the other: what is known of that is not for this function.
-  if (long) f.i32(LONG_ENTRY).op(OP.i32_xor);
-  f.op(OP.i32_xor).op(OP.i32_or);
-  f.get(h).memory(OP.i32_load, 8);
-  load(GENERATION).op(OP.i32_ne);
-  f.get(h).memory(OP.i32_load, 8);
-  load(GLOBAL_GENERATION).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
-  if (long) {
-    // Canonical addresses that share their low half differ in the high one; the record keeps no more than the low, so compare signs.
-    f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64).get(h).memory(OP.i32_load, JUMP_CACHE_SIZE).op(OP.i32_xor).op(OP.i32_or);
-  }
-  f.op(OP.i32_eqz).if(undefined, true);
+  ifKnown(f, long, ip, linear, h);
   f.get(h).memory(OP.i32_load, 12).set(record);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.

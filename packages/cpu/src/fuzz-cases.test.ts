@@ -87,17 +87,10 @@ test("of two interrupts through trap gates the second comes before the first one
 });
 
 test("SBB with a conditional jump behind it: the borrow that went in counts (SDM volume 2, SBB)", () => {
-  const { cpu, engine, physical } = bareMachine();
-  physical.load(0x1000, assemble("stc\n sbb eax, ebx\n jc below\n inc ecx\n below: hlt", { bits: 32, origin: 0x1000 }));
-  // Pairs are fused in flat code.
-  for (let segment = 0; segment < 6; segment += 1) {
-    cpu.state.setSegmentBase(segment, 0);
-    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
-    cpu.state.setSegmentAttributes(segment, segment === layout.CS ? 0x00cf9b00 : 0x00cf9300);
-  }
-  cpu.cr0 = 0x11;
-  cpu.deriveSegments();
-  cpu.state.rip = 0x1000;
+  const machine = bareMachine();
+  const { cpu, engine, physical } = machine;
+  physical.load(0x9000, assemble("stc\n sbb eax, ebx\n jc below\n inc ecx\n below: hlt", { bits: 32, origin: 0x9000 }));
+  flat(machine);
   expect(engine.run(10).reason).toBe("halted");
   expect([cpu.state.gpr32(0) >>> 0, cpu.state.gpr32(1)]).toEqual([0xffffffff, 0]);
 });
@@ -113,4 +106,15 @@ test("a store that changes the next instruction, of which it is executed as one:
   cpu.state.setGpr32(2, 0x200);
   machine.engine.run(3);
   expect([cpu.state.gpr32(1), cpu.state.gpr32(2), cpu.state.rip]).toEqual([0x101, 0x201, 0x9004]);
+});
+
+test("a device that wants the run to end is heard behind its instruction, also within a pair", () => {
+  let stop = (): void => {};
+  const machine = bareMachine({ bus: { readPort: () => 0xff, writePort: () => {}, readMmio: () => (stop(), 7), writeMmio: () => {} } });
+  const { cpu, engine, physical } = machine;
+  stop = () => engine.requestExit();
+  physical.load(0x9000, assemble("mov eax, [esi]\n mov ebx, eax\n hlt"));
+  flat(machine);
+  cpu.state.setGpr32(6, 0x200000); // behind the end of memory
+  expect([engine.run(10).reason, engine.retired, cpu.state.gpr32(0), cpu.state.gpr32(3)]).toEqual(["requested", 1, 7, 0]);
 });

@@ -343,11 +343,11 @@ function setsAllFlags({ form, memory }: Shape): boolean {
   return !memory && FLAG_SETTERS.has(form.mnemonic);
 }
 
-/** Whether an instruction may write memory. */
-function storesAnything({ statements }: Block): boolean {
+/** Whether an instruction has a statement of one of these kinds. */
+function hasAny({ statements }: Block, kinds: readonly Statement["kind"][]): boolean {
   return statements.some((s) => {
-    if (s.kind === "if") return storesAnything(s.then) || (s.otherwise !== undefined && storesAnything(s.otherwise));
-    return s.kind === "store" || s.kind === "bulk" || (s.kind === "loop" && storesAnything(s.body));
+    if (s.kind === "if") return hasAny(s.then, kinds) || (s.otherwise !== undefined && hasAny(s.otherwise, kinds));
+    return kinds.includes(s.kind) || (s.kind === "loop" && hasAny(s.body, kinds));
   });
 }
 
@@ -360,10 +360,13 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   f.get(frame.budget).op(OP.i32_eqz).brIf(frame.out, false);
   const b = new InstructionBuilder(first);
   DEFINITIONS.get(first.form.mnemonic)!(b);
-  const stores = storesAnything(b.root);
-  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps ? "static" : setsAllFlags(second) && !stores ? "dead" : "stored");
+  const stores = hasAny(b.root, ["store", "bulk"]);
+  const mayStop = stores || hasAny(b.root, ["load", "probe", "helper"]);
+  const lowering = new Lowering(new InlineTarget(f, first, module, frame), jumps ? "static" : setsAllFlags(second) && !mayStop ? "dead" : "stored");
   lowering.lower(b.root);
   f.get(frame.record).i32(RECORD_SIZE).op(OP.i32_add).set(frame.record);
+  // A device, or a watchpoint, may want the visit to end behind the first: the budget is gone then.
+  if (mayStop) f.get(frame.budget).op(OP.i32_eqz).brIf(frame.dispatch, false);
   // A store into the program ends its block: what comes next is what stands there now (SDM volume 3, 11.6).
   if (stores) f.get(frame.record).memory(OP.i32_load16_u, R_HANDLER).op(OP.i32_eqz).brIf(frame.dispatch, false);
   f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);

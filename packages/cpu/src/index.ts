@@ -15,8 +15,10 @@ export {
 } from "./mode.ts";
 export { Multiprocessor, type MultiprocessorState, type Processor } from "./multiprocessor.ts";
 export { CPU_MODELS, cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
+export { CONTROL_DELTA, CONTROL_REGION } from "./dispatch.ts";
+export { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
 export { Lowering } from "./lowering.ts";
-export { displacementOf, fieldOffset } from "./record.ts";
+export { displacementOf, fieldOffset, R_HANDLER, R_LENGTH, R_OFFSET, REGION_MARK } from "./record.ts";
 export type { FlagWords, Target } from "./target.ts";
 export { type Delivery } from "./system/delivery.ts";
 export { type ForeignRegister } from "./system/model-specific-registers.ts";

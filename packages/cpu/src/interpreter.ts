@@ -10,7 +10,8 @@ import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
-import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape, JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./dispatch.ts";
+import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape } from "./dispatch.ts";
+import { JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./jump-cache.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
@@ -201,6 +202,16 @@ export class Interpreter implements Engine, HandlerTable {
     const slot = this.freeSlots.pop() ?? this.newSlot();
     this.table.set(slot, region as () => void);
     this.code.install(key, this.hot[long ? 1 : 0]!.shapes.length + 1 + slot, spans);
+  }
+
+  /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
+  firstOutlined(long: boolean): number {
+    return this.hot[long ? 1 : 0]!.shapes.length + 1;
+  }
+
+  /** The table of handlers, for regions that go on to each other. */
+  get handlers(): WebAssembly.Table {
+    return this.table;
   }
 
   /** Puts the place of a region that was dropped to use again. The record that led to it leads nowhere now. */

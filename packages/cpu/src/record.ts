@@ -27,6 +27,8 @@ export const R_SEGMENT = 14;
 export const R_DISPLACEMENT = 16;
 export const R_LINK = 20;
 export const R_IMMEDIATE = 24;
+/** What R_LENGTH of a record is whose handler is a region. */
+export const REGION_MARK = 0xff;
 /** The forms with a VEX.vvvv operand have no immediate. */
 export const R_VVVV = R_IMMEDIATE;
 

@@ -9,16 +9,23 @@ import { type Structure, structureOf } from "./structure.ts";
 /** Name under which a module exports its nth region. */
 export const exportName = (n: number): string => `region${n}`;
 
-/** A module with one function for each region. */
-export function regionModule(regions: readonly Region[]): GeneratedModule {
+/**
+ * A module with one function for each region.
+ * @param first for code of 32 bits and of 64 bits, the handler number of the table's first entry, where regions are to go on to each other by
+ * tail calls; the module imports the table then
+ */
+export function regionModule(regions: readonly Region[], first?: (long: boolean) => number): GeneratedModule {
   const generated = new GeneratedModule();
-  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n));
+  if (first !== undefined) generated.module.importTable("doppel", "table", 0);
+  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), first);
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, name: string): void {
-  const { builder } = generated.module.function({ parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] }, name);
-  const target = new RegionTarget(builder, generated, region);
+function writeRegion(generated: GeneratedModule, region: Region, name: string, first: ((long: boolean) => number) | undefined): void {
+  const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
+  const { builder } = generated.module.function(signature, name);
+  const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
+  const target = new RegionTarget(builder, generated, region, chain);
   target.enter(region.blocks.get(region.entry)!.count);
   new BlockWriter(region, structureOf(region), target).tree(region.entry);
   target.exit();

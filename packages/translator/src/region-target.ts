@@ -3,10 +3,13 @@
  * itself (a page that the TLB does not have, a fault, a helper) it leaves to the interpreter: a side exit in front of the instruction, with
  * everything stored. So a region makes no calls, and state is precise wherever it is left.
  *
- *   parameters: record (not used), delta = RIP minus the offset in the page
+ *   parameters: record, delta = RIP minus the offset in the page
  *   locals: budget, ip at the exit, TLB view, the registers that the region uses, the two flag words
  */
-import { ALONE, displacementOf, type FlagWords, type GeneratedModule, JUMP, layout, Lowering, type Target } from "@doppel/cpu";
+import {
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type FlagWords, type GeneratedModule, ifKnown, JUMP, layout, Lowering, R_HANDLER, R_LENGTH, R_OFFSET,
+  REGION_MARK, type Target,
+} from "@doppel/cpu";
 import type { IrFunction, Place, Size } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
@@ -14,9 +17,16 @@ import { placeOffset, registerAt } from "./effects.ts";
 import type { Region, RegionBlock, RegionInstruction } from "./region.ts";
 
 const { STATE, GPR, RIP, BUDGET, TLB_VIEW, FLAG_RESULT, FLAG_AUX, SEGMENT, SEGMENT_STRIDE } = layout;
+const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
 const HIGH_BYTE = 1;
+
+/** How regions go on to each other: the type of their functions in the module, and the number of the handler that is the table's first entry. */
+export interface Chain {
+  readonly type: number;
+  readonly first: number;
+}
 
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
@@ -39,11 +49,13 @@ export class RegionTarget implements Target {
   private left = 0;
   /** The last instruction of this block that set flags: its operands are still at hand. */
   private setter: Lowering | undefined;
+  private readonly chaining: Chain | undefined;
   private readonly how: number;
   private readonly entry: number;
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, chaining?: Chain) {
     this.f = f;
+    this.chaining = chaining;
     this.generated = generated;
     this.long = region.long;
     const native = region.long ? "i64" : "i32";
@@ -79,7 +91,9 @@ export class RegionTarget implements Target {
   enter(needed: number): void {
     const { f, long } = this;
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget).i32(needed).op(OP.i32_lt_s).if(undefined, false);
-    f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET).i32(ALONE).op(OP.return).end();
+    f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
+    this.alone();
+    f.i32(ALONE).op(OP.return).end();
     f.i32(JUMP).set(this.how);
     for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
     f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).set(this.result);
@@ -97,11 +111,39 @@ export class RegionTarget implements Target {
       f.i32(0).get(this.result).memory(OP.i64_store, STATE + FLAG_RESULT);
       f.i32(0).get(this.aux).memory(OP.i32_store, STATE + FLAG_AUX);
     }
+    if (this.chaining !== undefined) this.chain(this.chaining);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
     f.i32(0).get(this.ipLocal);
     if (!long) f.op(OP.i64_extend_i32_u);
     f.memory(OP.i64_store, STATE + RIP);
     f.get(this.how);
+  }
+
+  /** Says for which record and page the first instruction is to be executed otherwise. */
+  private alone(): void {
+    const { f, long } = this;
+    f.i32(0).get(RECORD).memory(OP.i32_store, STATE + CONTROL_REGION);
+    f.i32(0).get(DELTA).memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);
+  }
+
+  /**
+   * Goes on to the region that stands where this one leaves to, when the jump cache knows one (engine.md: an inline hash): a tail call, which
+   * costs less than the way through the dispatch function. Whether the budget is enough is for that region to say.
+   */
+  private chain({ type, first }: Chain): void {
+    const { f, long } = this;
+    const entry = f.local("i32");
+    const next = f.local("i32");
+    const linear = f.local(long ? "i64" : "i32");
+    f.get(this.how).i32(JUMP).op(OP.i32_eq).if(undefined, true);
+    ifKnown(f, long, this.ipLocal, linear, entry);
+    f.get(entry).memory(OP.i32_load, ENTRY_RECORD).tee(next).memory(OP.i32_load8_u, R_LENGTH).i32(REGION_MARK).op(OP.i32_eq).if();
+    f.get(next);
+    f.get(this.ipLocal).get(next).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub);
+    // The dispatch would have taken one from the budget.
+    f.i32(0).get(this.budget).i32(1).op(OP.i32_sub).memory(OP.i32_store, STATE + BUDGET);
+    f.get(next).memory(OP.i32_load16_u, R_HANDLER).i32(first).op(OP.i32_sub).returnCallIndirect(type);
+    f.end().end().end();
   }
 
   /** Takes a block from the budget, or leaves in front of it. */
@@ -169,7 +211,10 @@ export class RegionTarget implements Target {
   }
   miss(): void {
     // Behind the entry stands this region again: the interpreter must execute the instruction.
-    if (this.offset === this.entry) this.f.i32(ALONE).set(this.how);
+    if (this.offset === this.entry) {
+      this.alone();
+      this.f.i32(ALONE).set(this.how);
+    }
     this.leaveAt(this.offset, this.left);
   }
   fault(): void {

@@ -174,8 +174,8 @@ export class Translator implements RegionCompiler {
     }
     this.waited = 0;
     if (batch.length === 0) return;
-    const module = new WebAssembly.Module(regionModule(batch.map(({ region }) => region)).module.encode());
-    const { exports } = instantiate(module, this.memory, {});
+    const module = new WebAssembly.Module(regionModule(batch.map(({ region }) => region), (long) => this.engine.firstOutlined(long)).module.encode());
+    const { exports } = instantiate(module, this.memory, {}, { table: this.engine.handlers });
     this.counters.modules++;
     for (const [n, { key, host, region }] of batch.entries()) {
       const base = host - (host % PAGE_SIZE);
