@@ -1,5 +1,5 @@
 /**
- * Fuzzes the interpreter: `npx pnpm@12.21.0 fuzz [--instructions 10M] [--seed N] [--program SEED] [--table]`. Ends with 1, and prints
+ * Fuzzes the interpreter: `npx pnpm@12.21.0 fuzz [--instructions 10M] [--seed N] [--program SEED] [--table] [--translate]`. Ends with 1, and prints
  * the least program that shows it, when two runs of a program differ or the host throws; with 1 as well when a form was not reached.
  */
 import process from "node:process";
@@ -9,7 +9,7 @@ import { checkProgram, Coverage, coverageSummary, coverageTable, fuzzMachines, f
 const PROGRAMS_PER_MACHINE = 2000;
 /** Instructions between two lines on stderr. */
 const PROGRESS = 1_000_000;
-const USAGE = "usage: fuzz [--instructions N[K|M]] [--seed N] [--program SEED] [--table]";
+const USAGE = "usage: fuzz [--instructions N[K|M]] [--seed N] [--program SEED] [--table] [--translate]";
 
 function refuse(message: string): never {
   console.error(`fuzz: ${message}\n${USAGE}`);
@@ -26,16 +26,18 @@ let wanted = 1_000_000;
 let seed = "1";
 let single: string | undefined;
 let table = false;
+let translate = false;
 for (let n = 2; n < process.argv.length; n++) {
   const option = process.argv[n]!;
   if (option === "--instructions") wanted = count(process.argv[++n]);
   else if (option === "--seed") seed = process.argv[++n] ?? refuse("--seed needs a value");
   else if (option === "--program") single = process.argv[++n] ?? refuse("--program needs a seed, such as 1/42");
   else if (option === "--table") table = true;
+  else if (option === "--translate") translate = true;
   else refuse(`unknown option "${option}"`);
 }
 
-let machines = fuzzMachines();
+let machines = fuzzMachines(translate);
 const coverage = new Coverage();
 const begun = performance.now();
 
@@ -44,7 +46,7 @@ function tryProgram(name: string): void {
   const failure = checkProgram(machines[program.model], program, coverage);
   if (failure === undefined) return;
   console.log(`program ${name} (${program.model}, ${program.mode.name}, paging ${program.paging}): ${failure}`);
-  const small = minimise(fuzzMachines()[program.model], program);
+  const small = minimise(fuzzMachines(translate)[program.model], program);
   if (small === undefined) console.log("it fails only behind the programs before it");
   else console.log(`${small.failure}, within ${small.budget} instructions of:\n${listing(small.program)}`);
   process.exit(1);
@@ -53,7 +55,7 @@ function tryProgram(name: string): void {
 if (single !== undefined) tryProgram(single);
 let announced = 0;
 for (let n = 0; single === undefined && coverage.instructions < wanted; n++) {
-  if (n % PROGRAMS_PER_MACHINE === PROGRAMS_PER_MACHINE - 1) machines = fuzzMachines();
+  if (n % PROGRAMS_PER_MACHINE === PROGRAMS_PER_MACHINE - 1) machines = fuzzMachines(translate);
   tryProgram(`${seed}/${n}`);
   if (coverage.instructions < announced + PROGRESS) continue;
   announced = coverage.instructions;

@@ -234,7 +234,9 @@ export class RegionTarget implements Target {
   resynchronize(): void {}
 
   field(name: string): void {
-    const { immediate, immediateHigh, immediate2, reg, rm } = this.instruction;
+    const { form, immediate, immediateHigh, immediate2, memory, modrm, reg } = this.instruction;
+    // x87 notes the ModRM byte of a memory operand as part of its last opcode.
+    const rm = memory && form.memoryOperand >= 0 ? modrm : this.instruction.rm;
     if (name === "immediate64") this.f.i64((BigInt(immediateHigh) << 32n) | BigInt(immediate >>> 0));
     else this.f.i32(name === "immediate" ? immediate : name === "immediate2" ? immediate2 : name === "reg" ? reg : rm);
   }

@@ -13,6 +13,7 @@ const CASES: Record<string, { bits: Bits; source: string; faults?: boolean }> = 
   "a fault between two changes of registers": { bits: 32, source: "mov eax, 7\nadd ebx, 3\nxor ecx, ecx\ndiv ecx\nmov edx, 9", faults: true },
   "64-bit operands and REX registers": { bits: 64, source: "mov rax, 0x123456789abcdef0\nadd r8, rax\nsub r9d, r10d\nimul rbx, rax\nxor r11b, sil\nmov [rbp], r8\nadd qword [rbp], 5\nmovsxd rcx, r9d\nshl rax, 13\nrol r12, 40\nmov eax, eax\nbswap r8\nsar rbx, 63\nadc r14, r15\nlea rdx, [rbp+r13*2+8]" },
   "three operands, and an address of 64 bits": { bits: 64, source: "andn rax, r9, rbx\nmulx r10, r11, [rbp]\npdep ecx, r8d, edx\nrorx r12, r13, 17\nbextr rdx, rsi, rdi\nmov eax, [qword 0x4008]\nmov [qword 0x4010], al\nadcx rbx, r8\nadox r9, r14\ncrc32 r15, rbx\npopcnt rsi, rbx" },
+  "x87 operands in memory, whose last opcode is noted": { bits: 64, source: "fld1\nfild dword [rbp]\nfisubr dword [rbp+4]\nfstp st1\nfnstenv [rbp+16]\nmov eax, [rbp+34]" },
   "a 64-bit fault": { bits: 64, source: "mov r8, 5\nxor ecx, ecx\nmov eax, 1\ncdq\ndiv ecx\nmov r8, 6", faults: true },
 };
 

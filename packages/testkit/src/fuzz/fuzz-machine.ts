@@ -6,6 +6,7 @@ import { Cpu, Interpreter, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 import { decode, encode, type PersistValue } from "@doppel/persist";
+import { Translator } from "@doppel/translator";
 import { beginLeg } from "./begin-leg.ts";
 import type { CodeKind } from "./form-classes.ts";
 import { FuzzDevices } from "./fuzz-devices.ts";
@@ -49,7 +50,7 @@ export class FuzzMachine {
   private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
   /** @param pairs whether pairs of instructions are executed by one handler, rather than by those of the two */
-  constructor(model: FuzzModel, pairs = true) {
+  constructor(model: FuzzModel, pairs = true, translate = false) {
     this.model = model;
     const arena = new Arena(RAM + RECORDS + TLB_SIZE + (1 << 20));
     arena.reserve(PAGE_SIZE); // the hot state, at STATE
@@ -93,6 +94,7 @@ export class FuzzMachine {
     };
     const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices, pairsAtOnce: pairs });
     this.engine = engine;
+    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0 });
     const fusedHandler = engine.fusedHandler.bind(engine);
     engine.fusedHandler = (first, second, long, flat) => {
       const number = fusedHandler(first, second, long, flat);
@@ -211,8 +213,8 @@ function hash(words: Int32Array): number {
 /** Two machines for each model: one that executes pairs of instructions as such, and one that does not. */
 export type FuzzMachines = Readonly<Record<FuzzModel, readonly [FuzzMachine, FuzzMachine]>>;
 
-/** New machines of every model. */
-export function fuzzMachines(): FuzzMachines {
-  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false)];
+/** New machines of every model; with `translate`, the second one of each compiles every block as a region at once. */
+export function fuzzMachines(translate = false): FuzzMachines {
+  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, translate)];
   return { i686: two("i686"), max: two("max") };
 }
