@@ -16,7 +16,7 @@ const THRESHOLD = 2;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 12;
 const PATIENCE = 64;
-/** Samples that are remembered. */
+/** Samples and places that are remembered. */
 const MOST_ENTRIES = 20_000;
 /** Instructions that are looked at for the next jump. */
 const LOOK_AHEAD = 48;
@@ -96,6 +96,7 @@ export class Translator implements RegionCompiler {
   private warm(host: number, long: boolean): void {
     const key = this.engine.code.keyOf(host);
     if (this.installed.has(key)) return;
+    if (this.heat.size >= MOST_ENTRIES) this.heat.clear();
     const heat = (this.heat.get(key) ?? 0) + 1;
     this.heat.set(key, heat);
     if (heat !== this.threshold) return;
