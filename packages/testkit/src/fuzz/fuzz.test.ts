@@ -25,6 +25,16 @@ test("250,000 instructions: no run of a program differs from another, and nothin
   for (const { name } of FUZZ_MODES) expect([...coverage.modes.keys()].some((mode) => mode.includes(`: ${name}`)), name).toBe(true);
 });
 
+test("30,000 instructions of it against regions of the translator", { timeout: 300_000 }, () => {
+  const translating = fuzzMachines(true);
+  const coverage = new Coverage();
+  for (let n = 0; coverage.instructions < 30_000; n++) {
+    const program = fuzzProgram(`regions/${n}`);
+    const failure = checkProgram(translating[program.model], program, coverage);
+    if (failure !== undefined) expect.fail(`fuzz --translate --program regions/${n}: ${failure}`);
+  }
+});
+
 test("a machine that runs otherwise is found out, and the program that shows it gets small", { timeout: 120_000 }, () => {
   const wrong = new FuzzMachine("max");
   const answer = wrong.cpu.bus.readPort.bind(wrong.cpu.bus);
