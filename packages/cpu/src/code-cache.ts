@@ -40,8 +40,8 @@ interface FrameCode {
   readonly bytes: Uint8Array;
   /** First record and number of records, END included, of each block. */
   readonly blocks: { record: number; count: number; key: number }[];
-  /** Keys of the regions that stand in this frame. */
-  readonly regions: number[];
+  /** Keys of the regions that have code in this frame. */
+  readonly regions: Set<number>;
 }
 
 /** A block was found or made. */
@@ -61,6 +61,10 @@ export class CodeCache implements WriteObserver {
   globalGeneration = GLOBAL;
   /** After `find` returned `FOUND`: the block lies on a global page. */
   global = false;
+  /** After `find` returned `FOUND`: where its code is, if nothing but the mapping of that page decides whether it may run; else 0. */
+  host = 0;
+  /** Called when decoded code has been dropped. */
+  onDropped: () => void = () => {};
   /** Takes write permission for a frame out of the TLB; of every vCPU's, where there are several. */
   revokeWrite: (frame: Frame) => void;
   /** Instructions decoded since construction. */
@@ -83,7 +87,7 @@ export class CodeCache implements WriteObserver {
   /** Told when a region's code has changed, or everything is dropped. */
   onRegionDropped: ((key: number, handler: number) => void) | undefined;
   /** Told of every block that is decoded, when somebody wants to know. */
-  onBlock: ((key: number, host: number) => void) | undefined;
+  onBlock: ((key: number, host: number, linear: number) => void) | undefined;
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
   private instruction = new Instruction();
@@ -113,11 +117,13 @@ export class CodeCache implements WriteObserver {
     // A block of one page only: a second page may be mapped otherwise.
     this.global = cpu.mmu.tlb.isGlobal(cpu.mmu.viewOf(cpu.state.cpl === 3), linear) && (linear & 0xfff) + MAX_LENGTH <= PAGE_SIZE;
     const mode = cpu.state.mode & CODE_KEY;
+    this.host = 0;
     if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
     const key = host * 1024 + mode;
     const known = this.blocks.get(key);
     if (known !== undefined && this.stillFits(known, linear, mode)) {
       this.record = known.record;
+      if (known.second === 0 && (mode & (MODE_FLAT | MODE_LONG)) !== 0) this.host = host;
       return FOUND;
     }
     return this.decodeBlock(linear, host, mode, key);
@@ -192,7 +198,8 @@ export class CodeCache implements WriteObserver {
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
-    if (!single) this.onBlock?.(key, host);
+    if (flat || long) this.host = host;
+    if (!single) this.onBlock?.(key, host, linear);
     return FOUND;
   }
 
@@ -286,7 +293,7 @@ export class CodeCache implements WriteObserver {
     const frame = Math.floor(host / PAGE_SIZE);
     let code = this.code.get(frame);
     if (code === undefined) {
-      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [], regions: [] };
+      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [], regions: new Set() };
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
       this.revokeWrite(frame);
@@ -303,8 +310,7 @@ export class CodeCache implements WriteObserver {
    */
   install(key: number, handler: number, spans: readonly { readonly host: number; readonly length: number }[]): void {
     this.regionHandlers.set(key, handler);
-    for (const { host, length } of spans) this.mark(host, length, 0, 0, key);
-    this.code.get(Math.floor(spans[0]!.host / PAGE_SIZE))!.regions.push(key);
+    for (const { host, length } of spans) this.mark(host, length, 0, 0, key).regions.add(key);
     const block = this.blocks.get(key);
     if (block !== undefined) this.place(key, block.record, handler);
   }
@@ -324,6 +330,12 @@ export class CodeCache implements WriteObserver {
     this.view.setUint16(record + R_HANDLER, handler, true);
     this.view.setInt32(record + R_LINK, alone, true);
     this.view.setUint8(record + R_LENGTH, REGION_MARK);
+  }
+
+  /** Whether a record was made of the byte at a host address: code there was reached. */
+  isKnown(host: number): boolean {
+    const at = host & (PAGE_SIZE - 1);
+    return ((this.code.get((host - at) / PAGE_SIZE)?.bytes[at >> 3] ?? 0) >> (at & 7) & 1) !== 0;
   }
 
   /** Key of what begins at a host address in the processor's present mode. */
@@ -349,7 +361,7 @@ export class CodeCache implements WriteObserver {
     this.code.delete(frame);
     this.frames.unwatch(frame, this.observer);
     this.invalidated++;
-    this.outdate();
+    this.onDropped();
   }
 
   /**
@@ -361,9 +373,9 @@ export class CodeCache implements WriteObserver {
     this.stops = offsets;
     if (fresh.length > 0) {
       // A region would run through.
-      for (const [frame, code] of [...this.code]) if (code.regions.length > 0 || this.reaches(code, new Set(fresh))) this.drop(frame, code);
+      for (const [frame, code] of [...this.code]) if (code.regions.size > 0 || this.reaches(code, new Set(fresh))) this.drop(frame, code);
     }
-    this.outdate();
+    this.onDropped();
   }
 
   private reaches(code: FrameCode, offsets: ReadonlySet<number>): boolean {
@@ -377,10 +389,14 @@ export class CodeCache implements WriteObserver {
     const handler = this.regionHandlers.get(key);
     if (handler === undefined) return;
     this.regionHandlers.delete(key);
+    // The entry may lie in another frame than the one that was written. Its block is decoded again.
+    const block = this.blocks.get(key);
+    if (block !== undefined) this.view.setUint16(block.record + R_HANDLER, HANDLER_END, true);
+    this.blocks.delete(key);
     this.onRegionDropped?.(key, handler);
   }
 
-  /** Makes every entry of the jump cache stale; with `localOnly`, those of global pages stay. */
+  /** Makes the mapping of every entry of the jump cache stale; with `localOnly`, those of global pages stay. */
   outdate(localOnly = false): void {
     // Two spaces of numbers, neither with 0: the cache's empty entries carry that.
     this.generation = (this.generation + 1) & (GLOBAL - 1) || 1;
@@ -402,6 +418,6 @@ export class CodeCache implements WriteObserver {
     this.blocks.clear();
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
-    this.outdate();
+    this.onDropped();
   }
 }

@@ -11,7 +11,7 @@
  */
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
-import { ifKnown } from "./jump-cache.ts";
+import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
 import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
@@ -157,8 +157,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.end();
   // lookUp
   const h = entry;
-  ifKnown(f, long, ip, linear, h);
-  f.get(h).memory(OP.i32_load, 12).set(record);
+  ifKnown(f, long, ip, linear, h, false);
+  f.get(h).memory(OP.i32_load, ENTRY_RECORD).set(record);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.
   f.get(ip).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub).set(linear);

@@ -17,6 +17,11 @@ interface Kept {
   readonly b: () => void;
 }
 
+/** Comparing the operands tells what a subtraction left only when no borrow went in. */
+function keptRule(update: FlagUpdate & { rule: "add" | "sub" | "inc" | "dec" }): Kept["rule"] {
+  return update.rule === "sub" && update.carry === true ? "sbb" : update.rule;
+}
+
 /** The flag words where they stand in the state. */
 function stateFlagWords(f: FunctionBuilder): FlagWords {
   return {
@@ -26,19 +31,73 @@ function stateFlagWords(f: FunctionBuilder): FlagWords {
   };
 }
 
+/** A rule and a pair of conditions, as `staticCondition` tells them apart. */
+function staticKey({ rule }: Kept, code: number): string {
+  return rule === "sub" || rule === "logic" ? `${rule}${code >> 1}` : `${code >> 1}`;
+}
+
+const STATIC = new Set(["sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
+
+/** Rules whose update may wait until somebody needs the flag words. */
+const LAZY = new Set<FlagUpdate["rule"]>(["add", "sub", "inc", "dec", "logic", "result"]);
+
 /** Flags of one instruction. */
 export class FlagLowering {
+  private readonly t: Target;
   private readonly f: FunctionBuilder;
   private readonly values: ValueSource;
   private readonly retain: boolean;
   private readonly words: FlagWords;
   private kept: Kept | undefined;
+  /** The update that waits. */
+  private waiting: FlagUpdate | undefined;
 
   constructor(target: Target, values: ValueSource, retain: boolean) {
+    this.t = target;
     this.f = target.f;
     this.values = values;
     this.retain = retain;
     this.words = target.flagWords ?? stateFlagWords(target.f);
+  }
+
+  /** Keeps an update for later, if it is of a kind that can wait: its operands stay in locals. */
+  wait(update: FlagUpdate): boolean {
+    if (!LAZY.has(update.rule)) return false;
+    this.waiting = update;
+    if (update.rule === "result") {
+      // Pushed more than once where they are stored; what is in a local on one way only would be missing on the others.
+      this.values.materialize(update.result);
+      this.values.materialize(update.cf);
+      this.values.pin(update.of);
+      this.values.pin(update.af);
+    } else if ("a" in update) {
+      const [a, b, result] = [update.a, update.b, update.result].map((value) => this.values.shared(value).push) as [() => void, () => void, () => void];
+      this.kept = { rule: keptRule(update), size: update.size, result, a, b };
+    } else if (update.rule === "logic") {
+      const result = this.values.shared(update.result).push;
+      this.kept = { rule: "logic", size: update.size, result, a: result, b: result };
+    }
+    return true;
+  }
+
+  /** Whether an update waits. */
+  get isWaiting(): boolean {
+    return this.waiting !== undefined;
+  }
+
+  /** Writes the flag words of the update that waits; any number of times, on different ways. With `rarely`, in few bytes rather than fast. */
+  store(rarely: boolean): void {
+    const update = this.waiting!;
+    if (!rarely || !("a" in update) || this.t.carries === undefined) return this.set(update);
+    const { a, b, result } = this.kept!;
+    this.words.begin();
+    a();
+    b();
+    result();
+    this.state("i32_load", FLAG_AUX);
+    this.f.call(this.t.carries(update.rule, update.size));
+    this.words.end("aux");
+    this.storeResult(update.size, result);
   }
 
   private state(op: FlagLoad, offset: number): void {
@@ -137,6 +196,11 @@ export class FlagLowering {
     if (this.retain) this.kept = kept;
   }
 
+  /** Whether `staticCondition` needs no flag words for a condition. */
+  isStatic(code: number): boolean {
+    return this.kept !== undefined && STATIC.has(staticKey(this.kept, code));
+  }
+
   /**
    * Pushes a condition, 0 or 1, from the operands of the flag update just lowered instead of the flags it stored: the
    * static form of lazy flags (engine.md, item 1). Falls back on the stored flags where that is no shorter.
@@ -164,7 +228,7 @@ export class FlagLowering {
       signed(kept.b);
       f.op(wide ? wideOp : op);
     };
-    switch (kept.rule === "sub" ? `sub${code >> 1}` : kept.rule === "logic" ? `logic${code >> 1}` : `${code >> 1}`) {
+    switch (staticKey(kept, code)) {
       case "sub1": compare(OP.i32_lt_u, OP.i64_lt_u); break;
       case "sub2": compare(OP.i32_eq, OP.i64_eq); break;
       case "sub3": compare(OP.i32_le_u, OP.i64_le_u); break;
@@ -335,9 +399,7 @@ export class FlagLowering {
         f.release(top);
         f.release(vector);
         this.storeResult(update.size, result.push);
-        // Comparing the operands tells what a subtraction left only when no borrow went in.
-        const rule = update.rule === "sub" && update.carry === true ? "sbb" : update.rule;
-        this.keep({ rule, size: update.size, result: result.push, a: a.push, b: b.push });
+        this.keep({ rule: keptRule(update), size: update.size, result: result.push, a: a.push, b: b.push });
         if (this.retain) return;
         a.done();
         b.done();

@@ -90,6 +90,10 @@ export class GeneratedModule implements HandlerModule {
     return this.functions.index(callee);
   }
 
+  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
+    return this.functions.carries(rule, size);
+  }
+
   instantiate(memory: WebAssembly.Memory, helpers: Helpers, extra: Record<string, unknown> = {}): WebAssembly.Instance {
     return instantiate(new WebAssembly.Module(this.module.encode()), memory, helpers, extra);
   }

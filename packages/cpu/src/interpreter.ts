@@ -11,13 +11,13 @@ import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
 import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape } from "./dispatch.ts";
-import { JUMP_CACHE_ENTRIES, JUMP_CACHE_SIZE, LONG_ENTRY } from "./jump-cache.ts";
+import { JUMP_CACHE_SIZE, JumpCache, LONG_ENTRY } from "./jump-cache.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { BUDGET, CS, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { BUDGET, CS, JUMP_CACHE, MODE, REGION_STOPPED, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
@@ -25,8 +25,6 @@ import { SystemHelpers } from "./system/system-helpers.ts";
 
 /** Bytes of linear memory for records. */
 const RECORDS_SIZE = 48 * 1024 * 1024;
-/** The jump cache, and behind it the high halves of its addresses. */
-const JUMP_CACHES_SIZE = 2 * JUMP_CACHE_SIZE;
 const LONGEST_VISIT = 0x7fff_fffe;
 const TABLE_STEP = 1024;
 /** Faults and interrupts in a row, none of which reaches an instruction that retires, before `run` gives its caller a turn: some 20 ms. */
@@ -35,8 +33,8 @@ const FRUITLESS_FAULTS = 10_000;
 const RETIRED = 0;
 const FAULTED = 1;
 const STOPPED = 2;
-/** Instructions between two looks at what runs, while a translator wants to know. */
-const SAMPLE = 8192;
+/** Instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
+const SAMPLE = 8191;
 /** No linear address. */
 const NOWHERE = NaN;
 
@@ -87,7 +85,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly memory: WebAssembly.Memory;
   private readonly arena: Arena;
   private readonly words: Int32Array;
-  private readonly jumpCache: number;
+  private readonly jumps: JumpCache;
   private readonly helpers: Helpers;
   private readonly hot: HotHandlers[] = [];
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
@@ -111,8 +109,10 @@ export class Interpreter implements Engine, HandlerTable {
   private forfeited = 0;
   /** `endVisit` was called. */
   private ending = false;
-  /** Takes samples of what runs. */
+  /** Takes samples of what is interpreted. */
   regions: RegionCompiler | undefined;
+  /** Instructions to the next one. */
+  private toSample = SAMPLE;
   private readonly freeSlots: number[] = [];
 
   constructor(options: InterpreterOptions) {
@@ -125,9 +125,10 @@ export class Interpreter implements Engine, HandlerTable {
     this.arena = arena;
     this.words = arena.i32;
     const size = options.recordsSize ?? RECORDS_SIZE;
-    const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHES_SIZE + size), size: JUMP_CACHES_SIZE + size };
-    this.jumpCache = base;
-    this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHES_SIZE, whole - JUMP_CACHES_SIZE);
+    const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHE_SIZE + size), size: JUMP_CACHE_SIZE + size };
+    this.jumps = new JumpCache(arena.i32, base);
+    this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
+    this.code.onDropped = () => this.jumps.forgetCode();
     cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
     cpu.onActivity = () => this.endVisit();
     cpu.onWatch = (point) => {
@@ -396,7 +397,7 @@ export class Interpreter implements Engine, HandlerTable {
     words[(STATE + CONTROL_FROM) >> 2] = 0;
     this.code.publish();
     this.code.active = true;
-    words[(STATE + JUMP_CACHE) >> 2] = this.jumpCache;
+    words[(STATE + JUMP_CACHE) >> 2] = this.jumps.base;
     this.inside = true;
     this.slice = slice;
     words[(STATE + BUDGET) >> 2] = slice - 1;
@@ -404,20 +405,23 @@ export class Interpreter implements Engine, HandlerTable {
     try {
       for (;;) {
         this.counters.visits++;
-        const kept = this.regions === undefined || (words[mode]! & MODE_SINGLE) !== 0 ? 0 : Math.max(rest - SAMPLE, 0);
+        const kept = this.regions === undefined || (words[mode]! & MODE_SINGLE) !== 0 ? 0 : Math.max(rest - this.toSample, 0);
         this.forfeited += kept;
+        words[(STATE + REGION_STOPPED) >> 2] = 0;
         const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(rest - kept, this.unused);
         if (!this.ending) {
           this.forfeited -= kept;
           words[(STATE + BUDGET) >> 2]! += kept;
         }
+        this.toSample -= rest - words[(STATE + BUDGET) >> 2]!;
         if (exit === EXIT_FAULT) return FAULTED;
         rest = words[(STATE + BUDGET) >> 2]!;
         if (exit === EXIT_BUDGET) {
           // A pair does not begin on the last instruction of a budget: the run loop executes that alone.
           if (rest <= 0 || kept === 0) return RETIRED;
           words[(STATE + CONTROL_FROM) >> 2] = 0;
-          this.sample();
+          this.toSample = SAMPLE;
+          if (words[(STATE + REGION_STOPPED) >> 2] === 0) this.sample();
           continue;
         }
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
@@ -444,15 +448,12 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Enters the block just found into the jump cache. */
   private remember(linear: number): void {
-    const low = linear | 0;
-    const at = this.jumpCache + (((low ^ (low >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 4);
-    const { words } = this;
-    words[at >> 2] = low;
-    const mode = words[(STATE + MODE) >> 2]!;
-    words[(at >> 2) + 1] = (mode & MODE_LONG) !== 0 ? mode ^ LONG_ENTRY : mode;
-    words[(at >> 2) + 2] = this.code.global ? this.code.globalGeneration : this.code.generation;
-    words[(at >> 2) + 3] = this.code.record;
-    words[(at + JUMP_CACHE_SIZE) >> 2] = Math.floor(linear / 0x1_0000_0000);
+    const { code } = this;
+    const mode = this.words[(STATE + MODE) >> 2]!;
+    this.jumps.remember({
+      linear, mode: (mode & MODE_LONG) !== 0 ? mode ^ LONG_ENTRY : mode, generation: code.global ? code.globalGeneration : code.generation,
+      record: code.record, host: code.host,
+    });
   }
 }
 

@@ -2,10 +2,10 @@
  * Lowers IR functions (soft float and the like) to WebAssembly functions of their own. A function stands in one module
  * with everything it calls, so that calls between them are direct.
  */
-import { ModuleBuilder, type FunctionBuilder, type Signature } from "@doppel/wasm";
-import { Builder, type IrFunction } from "@doppel/semantics";
+import { type FunctionBuilder, ModuleBuilder, OP, type Signature } from "@doppel/wasm";
+import { type Block, Builder, type IrFunction, type Size, type Value } from "@doppel/semantics";
 import { Lowering } from "./lowering.ts";
-import type { Target } from "./target.ts";
+import type { FlagWords, Target } from "./target.ts";
 
 /** WebAssembly signature of an IR function. */
 export function signatureOf(callee: IrFunction): Signature {
@@ -28,6 +28,7 @@ function functionTarget(f: FunctionBuilder, callees: (callee: IrFunction) => num
 export class FunctionSet {
   private readonly module: ModuleBuilder;
   private readonly indices = new Map<IrFunction, number>();
+  private readonly carriers = new Map<string, number>();
 
   constructor(module: ModuleBuilder) {
     this.module = module;
@@ -45,6 +46,25 @@ export class FunctionSet {
     new Lowering(functionTarget(f, (inner) => this.index(inner))).lower(b.root);
     // A body ends with `return`; what stands behind it is never reached but must validate.
     if (callee.result !== undefined) f.op(0x00);
+    return index;
+  }
+
+  /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word; see `Target.carries`. */
+  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
+    const key = `${rule} ${size}`;
+    let index = this.carriers.get(key);
+    if (index === undefined) {
+      const type = size === 8 ? "i64" : "i32";
+      const made = this.module.function({ parameters: [type, type, type, "i32"], results: ["i32"] });
+      index = made.index;
+      this.carriers.set(key, index);
+      const [a, b, result] = [0, 1, 2].map((n) => new Builder({ long: false, flat: true }).parameter(type, n)) as [Value, Value, Value];
+      const f = made.builder;
+      const words: FlagWords = { load: () => void f.get(3), begin: () => {}, end: (word) => void (word === "result" ? f.op(OP.drop) : f.set(3)) };
+      const body: Block = { id: 0, statements: [{ kind: "flags", update: { rule, size, a, b, result }, when: undefined }] };
+      new Lowering({ ...functionTarget(f, (inner) => this.index(inner)), flagWords: words }).lower(body);
+      f.get(3);
+    }
     return index;
   }
 }

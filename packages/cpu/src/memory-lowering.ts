@@ -1,17 +1,13 @@
 /**
- * Lowers memory accesses. An access is inline (engine.md, item 9): entry = TLB view + ((linear >> 12) & 1023) * 32,
+ * Lowers memory accesses. An access is inline (engine.md, item 9): entry = TLB view + ((linear >> 12) & 4095) * 32,
  * off = linear - tag, and `off <u 4097 - size` says both that the page matches and that the access does not cross its end. What
  * the TLB does not know goes to a TypeScript helper, which returns a status.
  */
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import type { Address, SegmentRef, Size, Statement } from "@doppel/semantics";
 import { SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE } from "./state-layout.ts";
 import type { Op, Target, ValueSource } from "./target.ts";
-
-/** TLB entry layout (package `mmu`): byte offsets of its fields. */
-const ENTRY_READ = 0;
-const ENTRY_WRITE = 8;
-const ENTRY_HOST = 24;
 
 const LOADS: Record<Size, Op> = { 1: "i32_load8_u", 2: "i32_load16_u", 4: "i32_load", 8: "i64_load", 16: "v128_load" };
 const STORES: Record<Size, Op> = { 1: "i32_store8", 2: "i32_store16", 4: "i32_store", 8: "i64_store", 16: "v128_store" };
@@ -86,7 +82,7 @@ export class MemoryLowering {
     const { f, t } = this;
     if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(7).op(OP.i32_shr_u);
-    f.i32(1023 * 32).op(OP.i32_and);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     t.tlbView();
     f.op(OP.i32_add).set(entry);
     f.get(linear).get(entry);
@@ -103,7 +99,7 @@ export class MemoryLowering {
   private hostAddress(entry: number, off: number): void {
     this.f.get(off);
     if (this.t.long) this.f.op(OP.i32_wrap_i64);
-    this.f.get(entry).memory(OP.i32_load, ENTRY_HOST).op(OP.i32_add);
+    this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
   }
 
   private slow(name: string, linear: number, size: Size): void {
@@ -124,7 +120,7 @@ export class MemoryLowering {
     const type = t.long ? "i64" : "i32";
     const entry = f.local("i32");
     const off = f.local(type);
-    this.lookUp(linear, entry, off, s.update ? ENTRY_WRITE : ENTRY_READ);
+    this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
     this.inBounds(s.size);
     if (s.update) {
       const host = this.values.own("i32");
@@ -157,7 +153,7 @@ export class MemoryLowering {
     const off = f.local(t.long ? "i64" : "i32");
     const host = this.values.own("i32");
     this.probes.set(s, { linear, host });
-    this.lookUp(linear, entry, off, ENTRY_WRITE);
+    this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if("i32", true);
     this.hostAddress(entry, off);
@@ -203,7 +199,7 @@ export class MemoryLowering {
     const linear = this.linear(s.address, s.size, true);
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, ENTRY_WRITE);
+    this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if(undefined, true);
     this.hostAddress(entry, off);

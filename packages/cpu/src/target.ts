@@ -57,6 +57,8 @@ export interface Target {
    * when it knows none.
    */
   condition?(code: number): boolean;
+  /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word, where a tier lets updates wait. */
+  carries?(rule: "add" | "sub" | "inc" | "dec", size: Size): number;
   /**
    * Leaves before the instruction, for a tier that can have it executed otherwise: an access is not in the TLB, a segment does not permit
    * it, or a TypeScript helper would be called.
@@ -80,6 +82,8 @@ export interface ValueSource {
   take(value: Value): void;
   /** Counts a use of a value without emitting it. */
   forget(value: Value): void;
+  /** Makes sure that a value can still be pushed, any number of times, when the state has changed. */
+  pin(value: Value): void;
   /** A local that is given back when the instruction ends. */
   own(type: IrType): number;
 }

@@ -1,6 +1,6 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = 0x100000;
@@ -20,7 +20,7 @@ function machine() {
   const mmu = new Mmu(buffer, 0, physical);
   /** What generated code does: the comparison of a tag. */
   const inline = (linear: number, size: number, tag: number, viewNumber = 0): number => {
-    const at = viewNumber * TLB_VIEW_SIZE + ((linear >>> 12) & 1023) * TLB_ENTRY_SIZE;
+    const at = viewNumber * TLB_VIEW_SIZE + ((linear >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
     const off = BigInt.asUintN(64, BigInt(linear) - view.getBigInt64(at + tag, true));
     return off < BigInt(4097 - size) ? view.getUint32(at + 24, true) + Number(off) : -1;
   };

@@ -1,6 +1,6 @@
 /**
  * The software TLB, in linear memory so that generated code reads it inline. One view per kind of access privilege; a view
- * has 1024 entries, chosen by bits 12-21 of the linear address:
+ * has 4096 entries, chosen by bits 12-23 of the linear address (of 1024, a kernel's modules and its data often shared one):
  *
  *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host    +28 i32 frame
  *
@@ -9,7 +9,7 @@
  */
 
 /** Entries of a view. */
-export const TLB_ENTRIES = 1024;
+export const TLB_ENTRIES = 4096;
 /** Bytes of an entry. */
 export const TLB_ENTRY_SIZE = 32;
 /** Bytes of a view. */

@@ -64,6 +64,8 @@ export const JUMP_CACHE = 0x0f0;
 export const GENERATION = 0x0f4;
 /** The same for code on global pages, which a flush of the others leaves alone; its numbers are never those of GENERATION. */
 export const GLOBAL_GENERATION = 0x0f8;
+/** A region sets it when the budget is not enough to go on (i32): what executed was not interpreted. */
+export const REGION_STOPPED = 0x0fc;
 
 export const SEGMENT = 0x100;
 export const SEGMENT_STRIDE = 48;

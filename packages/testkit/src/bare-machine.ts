@@ -39,7 +39,7 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
     readMmio: (_physical, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
     writeMmio: () => {},
   };
-  const arena = new Arena(ram + recordsSize + TLB_SIZE + (1 << 20));
+  const arena = new Arena(ram + recordsSize + TLB_SIZE + (2 << 20));
   arena.reserve(PAGE_SIZE); // the hot state, at STATE
   const tlbBase = arena.reserve(TLB_SIZE);
   const frames = new Frames(arena, ram / PAGE_SIZE);

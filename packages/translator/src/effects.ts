@@ -2,20 +2,42 @@
  * What an instruction does to the state that a region keeps in locals: general registers and the flag words, read or written. Instructions
  * whose every execution needs the interpreter (a TypeScript helper, a repeated string instruction, a change of mode) have no place in a region.
  */
-import { fieldOffset } from "@doppel/cpu";
-import type { Block, Place, Statement, Value } from "@doppel/semantics";
+import { fieldOffset, shapeKey } from "@doppel/cpu";
+import { type Block, DEFINITIONS, InstructionBuilder, type Place, type Shape, type Statement, type Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
 
-/** Registers are numbers 0 to 15. */
-export interface Effects {
+/** What every instruction of a shape does. */
+export interface Meaning {
+  readonly statements: Block;
+  readonly reads: readonly Place[];
+  readonly writes: readonly Place[];
+  /** Its operand's address is computed. */
+  readonly addresses: boolean;
+  /** Conditions that it reads. */
+  readonly conditions: readonly number[];
+  /** It needs the flag words themselves: it reads a flag, keeps one, or sets them on some of its ways only. */
+  readonly needsFlagWords: boolean;
+  readonly setsFlags: boolean;
+}
+
+/** Numbers of the general registers, 0 to 15, that an instruction reads and writes. */
+export interface Registers {
   readonly reads: ReadonlySet<number>;
   readonly writes: ReadonlySet<number>;
-  readonly readsFlags: boolean;
-  readonly setsFlags: boolean;
 }
 
 /** State offsets of the general registers end here. */
 const GENERAL_END = 0x80;
+const KEEPING = new Set(["inc", "dec", "carry", "carry-overflow"]);
+
+const meanings = new Map<number, Meaning | undefined>();
+
+/** What instructions of a shape mean, or undefined where they are not for regions. */
+export function meaningOf(shape: Shape): Meaning | undefined {
+  const key = shapeKey(shape);
+  if (!meanings.has(key)) meanings.set(key, findMeaning(shape));
+  return meanings.get(key);
+}
 
 /** State offset of a register operand; general registers come first. */
 export function placeOffset(place: Place, instruction: Instruction): number {
@@ -27,21 +49,31 @@ export function registerAt(offset: number): number {
   return offset < GENERAL_END ? offset >> 3 : -1;
 }
 
-/** Collects effects; undefined where the instruction is not for regions. */
-export function effectsOf(root: Block, instruction: Instruction): Effects | undefined {
-  const reads = new Set<number>();
-  const writes = new Set<number>();
-  const found = { readsFlags: false, setsFlags: false };
+/** The general registers of one instruction. */
+export function registersOf(meaning: Meaning, instruction: Instruction): Registers {
+  const numbers = (places: readonly Place[]): number[] => places.map((place) => registerAt(placeOffset(place, instruction)));
+  const address = meaning.addresses ? [instruction.base, instruction.index] : [];
+  const present = (all: readonly number[]): Set<number> => new Set(all.filter((n) => n >= 0));
+  return { reads: present([...numbers(meaning.reads), ...address]), writes: present(numbers(meaning.writes)) };
+}
+
+function findMeaning(shape: Shape): Meaning | undefined {
+  const define = DEFINITIONS.get(shape.form.mnemonic);
+  if (define === undefined) return undefined;
+  const builder = new InstructionBuilder(shape);
+  define(builder);
+  const reads: Place[] = [];
+  const writes: Place[] = [];
+  const conditions: number[] = [];
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
     seen.add(v);
-    if (v.op === "place") {
-      const register = registerAt(placeOffset((v.data as { place: Place }).place, instruction));
-      if (register >= 0) reads.add(register);
-    } else if (v.op === "effectiveAddress") {
-      for (const register of [instruction.base, instruction.index]) if (register >= 0) reads.add(register);
-    } else if (v.op === "flag" || v.op === "condition" || v.op === "arithmeticFlags") found.readsFlags = true;
+    if (v.op === "place") reads.push((v.data as { place: Place }).place);
+    else if (v.op === "effectiveAddress") found.addresses = true;
+    else if (v.op === "condition") conditions.push(v.data as number);
+    else if (v.op === "flag" || v.op === "arithmeticFlags") found.needsFlagWords = true;
     v.args.forEach(value);
   };
   const statements = (block: Block, always: boolean): boolean => block.statements.every((s) => statement(s, always));
@@ -52,23 +84,20 @@ export function effectsOf(root: Block, instruction: Instruction): Effects | unde
     switch (s.kind) {
       case "bulk": case "again": case "leave": return false;
       case "helper": return !always;
-      case "setPlace": {
-        const register = registerAt(placeOffset(s.place, instruction));
-        if (register >= 0) writes.add(register);
+      case "setPlace":
+        writes.push(s.place);
         return true;
-      }
       case "flags":
+        if (found.setsFlags || !always || s.when !== undefined || KEEPING.has(s.update.rule)) found.needsFlagWords = true;
         found.setsFlags = true;
         for (const part of Object.values(s.update) as unknown[]) if (isValue(part)) value(part);
-        // Some updates keep a flag.
-        if (["inc", "dec", "carry", "carry-overflow"].includes(s.update.rule) || s.when !== undefined) found.readsFlags = true;
         return true;
       case "if": return statements(s.then, false) && (s.otherwise === undefined || statements(s.otherwise, false));
       case "loop": return statements(s.body, always);
       default: return true;
     }
   };
-  return statements(root, true) ? { reads, writes, ...found } : undefined;
+  return statements(builder.root, true) ? { statements: builder.root, reads, writes, conditions, ...found } : undefined;
 }
 
 function isValue(part: unknown): part is Value {

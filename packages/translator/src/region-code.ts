@@ -2,32 +2,38 @@
 import { GeneratedModule } from "@doppel/cpu";
 import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
-import type { Region, RegionBlock } from "./region.ts";
-import { RegionTarget } from "./region-target.ts";
+import type { Edge, Region, RegionBlock } from "./region.ts";
+import { RegionTarget, type Tally } from "./region-target.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
 /** Name under which a module exports its nth region. */
 export const exportName = (n: number): string => `region${n}`;
 
-/**
- * A module with one function for each region.
- * @param first for code of 32 bits and of 64 bits, the handler number of the table's first entry, where regions are to go on to each other by
- * tail calls; the module imports the table then
- */
-export function regionModule(regions: readonly Region[], first?: (long: boolean) => number): GeneratedModule {
+/** How a module of regions is made. */
+export interface RegionModuleOptions {
+  /**
+   * For code of 32 bits and of 64 bits, the handler number of the table's first entry, where regions are to go on to each other by
+   * tail calls; the module imports the table then.
+   */
+  readonly first?: (long: boolean) => number;
+  readonly tally?: Tally;
+}
+
+/** A module with one function for each region. */
+export function regionModule(regions: readonly Region[], options: RegionModuleOptions = {}): GeneratedModule {
   const generated = new GeneratedModule();
-  if (first !== undefined) generated.module.importTable("doppel", "table", 0);
-  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), first);
+  if (options.first !== undefined) generated.module.importTable("doppel", "table", 0);
+  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), options);
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, name: string, first: ((long: boolean) => number) | undefined): void {
+function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, name);
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
-  const target = new RegionTarget(builder, generated, region, chain);
-  target.enter(region.blocks.get(region.entry)!.count);
-  new BlockWriter(region, structureOf(region), target).tree(region.entry);
+  const target = new RegionTarget(builder, generated, region, chain, tally);
+  target.enter(region.entry.count);
+  new BlockWriter(region, structureOf(region), target).tree(region.entry.id);
   target.exit();
 }
 
@@ -46,50 +52,73 @@ class BlockWriter {
   }
 
   /** A block and everything that it dominates. */
-  tree(at: number): void {
+  tree(id: number): void {
     const { f } = this.target;
-    const isLoop = this.structure.loopHeaders.has(at);
-    if (isLoop) this.loops.set(at, f.loop());
-    this.within(at, this.structure.mergesBelow(at));
+    const isLoop = this.structure.loopHeaders.has(id);
+    if (isLoop) {
+      this.target.storeFlags();
+      this.loops.set(id, f.loop());
+    }
+    this.within(id, this.structure.mergesBelow(id));
     if (isLoop) f.op(OP.unreachable).end();
   }
 
-  private within(at: number, merges: readonly number[]): void {
+  private within(id: number, merges: readonly number[]): void {
     const { f } = this.target;
     const [merge, ...rest] = merges;
-    if (merge === undefined) return this.block(this.region.blocks.get(at)!);
+    if (merge === undefined) return this.block(this.region.blocks.get(id)!);
     this.merges.set(merge, f.block());
-    this.within(at, rest);
+    this.within(id, rest);
     f.op(OP.unreachable).end();
+    this.target.waitingFlags = undefined;
     this.tree(merge);
   }
 
   private block(block: RegionBlock): void {
     const { target } = this;
-    const { f } = target;
+    const outer = target.begin(block);
     const { end } = block;
-    target.begin(block);
-    for (const one of block.instructions) target.lower(one);
+    const last = end.kind === "call" || end.kind === "return" ? block.instructions.at(-1) : undefined;
+    for (const one of block.instructions) {
+      target.lower(one, one !== last ? undefined : end.kind === "call" ? () => this.go(block, end.to) : (to) => this.goBack(block, (end as { to: Edge }).to, to));
+    }
     if (end.kind === "branch") {
       target.blockCondition(end.condition);
-      target.endBlock();
-      f.if();
-      this.go(block.start, end.target);
-      f.else();
-      this.go(block.start, end.otherwise);
-      f.end().op(OP.unreachable);
-      return;
-    }
-    target.endBlock();
-    if (end.kind === "goto") this.go(block.start, end.target);
-    else if (end.kind === "leave") target.leaveAt(end.offset, 0);
+      this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
+    } else if (end.kind === "goto") this.go(block, end.to);
+    else if (end.kind === "leave") target.leaveAt(end.at, 0, "leave");
+    target.endBlock(outer);
   }
 
-  private go(from: number, to: number): void {
+  /** Two ways, by the condition on the stack, neither of which comes back. */
+  private fork(then: () => void, otherwise: () => void): void {
+    const { f, waitingFlags } = this.target;
+    f.if();
+    then();
+    f.else();
+    this.target.waitingFlags = waitingFlags;
+    otherwise();
+    f.end().op(OP.unreachable);
+  }
+
+  /** Returns to where the call was, if the guest's stack says the same. */
+  private goBack(block: RegionBlock, to: Edge, target: () => void): void {
+    this.target.isExpected(target, to);
+    this.fork(() => this.go(block, to), () => this.target.leaveElsewhere());
+  }
+
+  private go(from: RegionBlock, to: Edge): void {
     const { structure, target } = this;
-    if (!structure.isKept(from, to)) return target.leaveAt(to, 0);
-    if (structure.place.get(to)! <= structure.place.get(from)!) target.f.br(this.loops.get(to)!);
-    else if (structure.mergeNodes.has(to)) target.f.br(this.merges.get(to)!);
-    else this.tree(to);
+    if (to.block < 0) {
+      if (to.foreign && "jump" in from.end) target.checkTarget(to.at, from.end.jump);
+      return target.leaveAt(to.at, 0, "edge");
+    }
+    if (to.foreign) target.checkPage(to);
+    if (!structure.isKept(from.id, to.block)) return target.leaveAt(to.at, 0, "irreducible");
+    const place = structure.place.get(to.block)!;
+    const label = place <= structure.place.get(from.id)! ? this.loops.get(to.block) : this.merges.get(to.block);
+    if (label === undefined || !(place <= structure.place.get(from.id)! || structure.mergeNodes.has(to.block))) return this.tree(to.block);
+    target.storeFlags();
+    target.f.br(label);
   }
 }

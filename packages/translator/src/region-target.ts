@@ -3,6 +3,8 @@
  * itself (a page that the TLB does not have, a fault, a helper) it leaves to the interpreter: a side exit in front of the instruction, with
  * everything stored. So a region makes no calls, and state is precise wherever it is left.
  *
+ * An instruction's flags wait until somebody needs them, which is mostly an exit; where ways meet again they stand in the two words.
+ *
  *   parameters: record, delta = RIP minus the offset in the page
  *   locals: budget, ip at the exit, TLB view, the registers that the region uses, the two flag words
  */
@@ -10,23 +12,28 @@ import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type FlagWords, type GeneratedModule, ifKnown, JUMP, layout, Lowering, R_HANDLER, R_LENGTH, R_OFFSET,
   REGION_MARK, type Target,
 } from "@doppel/cpu";
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
 import type { IrFunction, Place, Size } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
-import type { Region, RegionBlock, RegionInstruction } from "./region.ts";
+import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
-const { STATE, GPR, RIP, BUDGET, TLB_VIEW, FLAG_RESULT, FLAG_AUX, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, GPR, RIP, BUDGET, REGION_STOPPED, TLB_VIEW, FLAG_RESULT, FLAG_AUX, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
 const HIGH_BYTE = 1;
+const PAGE_SIZE = 4096;
 
 /** How regions go on to each other: the type of their functions in the module, and the number of the handler that is the table's first entry. */
 export interface Chain {
   readonly type: number;
   readonly first: number;
 }
+
+/** Where to count how often something happens, for statistics: the address of a counter in linear memory. */
+export type Tally = (what: string) => number;
 
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
@@ -44,30 +51,36 @@ export class RegionTarget implements Target {
   private readonly setsFlags: boolean;
   private exitLabel: Label | undefined;
   private instruction!: Instruction;
-  private offset = 0;
+  private at = 0;
   /** Instructions of the block behind the present one, it included: counted already, and not yet retired. */
   private left = 0;
-  /** The last instruction of this block that set flags: its operands are still at hand. */
-  private setter: Lowering | undefined;
+  /** The instruction whose flags are not in the flag words yet. */
+  private pending: Lowering | undefined;
+  /** That instruction, where it stands in the block in hand. */
+  private own: Lowering | undefined;
+  /** How the instruction in hand goes on, where it stays in the region. */
+  private onJump: ((target: () => void) => void) | undefined;
+  private readonly region: Region;
   private readonly chaining: Chain | undefined;
   private readonly how: number;
-  private readonly entry: number;
+  private readonly tally: Tally | undefined;
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, chaining?: Chain) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, chaining?: Chain, tally?: Tally) {
     this.f = f;
+    this.region = region;
+    this.tally = tally;
     this.chaining = chaining;
     this.generated = generated;
     this.long = region.long;
     const native = region.long ? "i64" : "i32";
-    this.entry = region.entry;
     this.budget = f.local("i32");
     this.how = f.local("i32");
     this.ipLocal = f.local(native);
     this.view = f.local("i32");
-    const effects = [...region.blocks.values()].flatMap(({ instructions }) => instructions.map((one) => one.effects));
-    this.dirty = [...new Set(effects.flatMap(({ writes }) => [...writes]))];
-    for (const n of new Set([...this.dirty, ...effects.flatMap(({ reads }) => [...reads])])) this.registers.set(n, f.local(native));
-    this.setsFlags = effects.some((one) => one.setsFlags);
+    const instructions = [...region.blocks.values()].flatMap((block) => block.instructions);
+    this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
+    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native));
+    this.setsFlags = instructions.some(({ meaning }) => meaning.setsFlags);
     this.result = f.local("i64");
     this.aux = f.local("i32");
     const { result, aux } = this;
@@ -92,8 +105,10 @@ export class RegionTarget implements Target {
     const { f, long } = this;
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget).i32(needed).op(OP.i32_lt_s).if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
+    this.stopped();
     this.alone();
     f.i32(ALONE).op(OP.return).end();
+    this.count("entered");
     f.i32(JUMP).set(this.how);
     for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
     f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).set(this.result);
@@ -119,6 +134,10 @@ export class RegionTarget implements Target {
     f.get(this.how);
   }
 
+  private stopped(): void {
+    this.f.i32(0).i32(1).memory(OP.i32_store, STATE + REGION_STOPPED);
+  }
+
   /** Says for which record and page the first instruction is to be executed otherwise. */
   private alone(): void {
     const { f, long } = this;
@@ -136,7 +155,7 @@ export class RegionTarget implements Target {
     const next = f.local("i32");
     const linear = f.local(long ? "i64" : "i32");
     f.get(this.how).i32(JUMP).op(OP.i32_eq).if(undefined, true);
-    ifKnown(f, long, this.ipLocal, linear, entry);
+    ifKnown(f, long, this.ipLocal, linear, entry, true);
     f.get(entry).memory(OP.i32_load, ENTRY_RECORD).tee(next).memory(OP.i32_load8_u, R_LENGTH).i32(REGION_MARK).op(OP.i32_eq).if();
     f.get(next);
     f.get(this.ipLocal).get(next).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub);
@@ -147,48 +166,129 @@ export class RegionTarget implements Target {
   }
 
   /** Takes a block from the budget, or leaves in front of it. */
-  begin({ start, count }: RegionBlock): void {
+  begin({ start, count }: RegionBlock): Lowering | undefined {
     const { f, budget } = this;
     f.get(budget).i32(count).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).if(undefined, false);
-    this.leaveAt(start, count);
+    this.stopped();
+    this.leaveAt(start, count, "budget");
     f.end();
     this.left = count;
+    const outer = this.own;
+    this.own = undefined;
+    return outer;
   }
 
-  /** Ends a block's straight code. */
-  endBlock(): void {
-    this.setter?.release();
-    this.setter = undefined;
-  }
-
-  /** Lowers one instruction. */
-  lower({ instruction, statements, effects, offset }: RegionInstruction): void {
+  /**
+   * Lowers one instruction.
+   * @param onJump how it goes on; it is given what pushes where the instruction wants to go. Without it, a jump leaves the region.
+   */
+  lower({ instruction, meaning, at }: RegionInstruction, onJump?: (target: () => void) => void): void {
     this.instruction = instruction;
-    this.offset = offset;
-    const lowering = new Lowering(this, "static");
-    lowering.lower(statements);
-    if (effects.setsFlags) {
-      this.setter?.release();
-      this.setter = lowering;
-    } else lowering.release();
+    this.at = at;
+    this.onJump = onJump;
+    const { pending } = this;
+    if (pending !== undefined && (meaning.needsFlagWords || meaning.conditions.some((code) => !pending.isStatic(code)))) this.storeFlags();
+    const lowering = new Lowering(this, "lazy");
+    lowering.lower(meaning.statements);
     this.left -= 1;
+    if (!meaning.setsFlags) return lowering.release();
+    // Other ways through the code may still need what an earlier block left; what this one left is superseded.
+    if (this.own !== undefined) this.own.release();
+    this.pending = this.own = lowering.flagsWait ? lowering : undefined;
+    if (this.own === undefined) lowering.release();
   }
 
-  /** Leaves to an offset of the page; `unused` instructions of the block were not executed. */
-  leaveAt(offset: number, unused: number): void {
-    this.leave_(() => this.pushAddress(offset), unused);
+  /** Ends a block, when everything is written that may ask for its flags; `outer` is what `begin` returned. */
+  endBlock(outer: Lowering | undefined): void {
+    this.own?.release();
+    this.own = outer;
   }
 
-  private leave_(push: () => void, unused: number): void {
+  /** The flags that wait, for a way through the code that is written later. */
+  get waitingFlags(): Lowering | undefined {
+    return this.pending;
+  }
+
+  set waitingFlags(pending: Lowering | undefined) {
+    this.pending = pending;
+  }
+
+  /** Brings the flag words up to date: ways meet here, or somebody wants to see them. */
+  storeFlags(): void {
+    this.pending?.storeFlags(false);
+    this.pending = undefined;
+  }
+
+  /** Leaves to a place; `unused` instructions of the block were not executed. */
+  leaveAt(at: number, unused: number, why: string): void {
+    this.leave_(() => this.pushAddress(at), unused, why);
+  }
+
+  private leave_(push: () => void, unused: number, why: string): void {
     const { f, budget } = this;
+    this.count(why);
     if (unused > 0) f.get(budget).i32(unused).op(OP.i32_add).set(budget);
     push();
-    f.set(this.ipLocal).br(this.exitLabel!);
+    f.set(this.ipLocal);
+    this.pending?.storeFlags(true);
+    f.br(this.exitLabel!);
   }
 
-  private pushAddress(offset: number): void {
+  private count(what: string): void {
+    if (this.tally === undefined) return;
+    const at = this.tally(what);
+    this.f.i32(0).i32(0).memory(OP.i32_load, at).i32(1).op(OP.i32_add).memory(OP.i32_store, at);
+  }
+
+  /** Leaves unless a page that code goes on in is mapped as it was when the region was made. */
+  checkPage({ at }: Edge): void {
+    const { f, long } = this;
+    const distance = Math.floor(at / PAGE_SIZE);
+    const entry = f.local("i32");
+    const shift = Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE);
+    const page = (): void => this.pushAddress(distance * PAGE_SIZE);
+    page();
+    if (long) f.i64(shift).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(shift).op(OP.i32_shr_u);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).get(this.view).op(OP.i32_add).tee(entry);
+    f.memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG);
+    page();
+    f.op(long ? OP.i64_ne : OP.i32_ne);
+    f.get(entry).memory(OP.i32_load, TLB_HOST).i32(this.region.pages.get(distance)!).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
+    this.leaveAt(at, 0, "page");
+    f.end();
+    f.release(entry);
+  }
+
+  /** Leaves by a jump to another place than a return was expected to lead to; pushes whether it is the expected one. */
+  isExpected(target: () => void, { at }: Edge): void {
+    const { f, long } = this;
+    target();
+    f.tee(this.ipLocal);
+    this.pushAddress(at);
+    f.op(long ? OP.i64_eq : OP.i32_eq);
+  }
+
+  /** Leaves to where `isExpected` has found that the instruction goes. */
+  leaveElsewhere(): void {
+    this.leave_(() => this.f.get(this.ipLocal), 0, "return elsewhere");
+  }
+
+  /** A direct jump that leaves the region to a page of which nothing is known: whether it may go there is for the interpreter to say. */
+  checkTarget(at: number, jump: number): void {
+    const { f } = this;
+    if (!this.long) return;
+    this.pushAddress(at);
+    f.i64(16).op(OP.i64_shl).i64(16).op(OP.i64_shr_s);
+    this.pushAddress(at);
+    f.op(OP.i64_ne).if(undefined, false);
+    this.leaveAt(jump, 1, "not canonical");
+    f.end();
+  }
+
+  private pushAddress(at: number): void {
     this.f.get(DELTA);
-    this.native(offset);
+    this.native(at);
     this.f.op(this.long ? OP.i64_add : OP.i32_add);
   }
 
@@ -199,29 +299,34 @@ export class RegionTarget implements Target {
 
   /** Pushes the condition that ends a block. */
   blockCondition(code: number): void {
-    if (this.setter !== undefined) this.setter.staticCondition(code);
-    else new Lowering(this).pushCondition(code);
+    if (this.pending?.isStatic(code) === true) return this.pending.staticCondition(code);
+    this.storeFlags();
+    new Lowering(this).pushCondition(code);
   }
 
   // ---- Target ----
 
   condition(code: number): boolean {
-    this.setter?.staticCondition(code);
-    return this.setter !== undefined;
+    this.pending?.staticCondition(code);
+    return this.pending !== undefined;
   }
   miss(): void {
     // Behind the entry stands this region again: the interpreter must execute the instruction.
-    if (this.offset === this.entry) {
+    if (this.at === this.region.entry.start) {
       this.alone();
       this.f.i32(ALONE).set(this.how);
     }
-    this.leaveAt(this.offset, this.left);
+    this.leaveAt(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
   }
   fault(): void {
     this.miss();
   }
   jump(target: () => void): void {
-    this.leave_(target, this.left - 1);
+    if (this.onJump !== undefined) this.onJump(target);
+    else this.leave_(target, this.left - 1, `jump ${this.instruction.form.mnemonic}`);
+  }
+  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
+    return this.generated.carries(rule, size);
   }
   again(): void {
     this.miss();
@@ -241,16 +346,16 @@ export class RegionTarget implements Target {
     else this.f.i32(name === "immediate" ? immediate : name === "immediate2" ? immediate2 : name === "reg" ? reg : rm);
   }
   ip(): void {
-    this.pushAddress(this.offset);
+    this.pushAddress(this.at);
   }
   nextIp(): void {
-    this.pushAddress(this.offset + this.instruction.length);
+    this.pushAddress(this.at + this.instruction.length);
   }
   effectiveAddress(): void {
     const { f, long, instruction: i } = this;
     const add = long ? OP.i64_add : OP.i32_add;
     const displacement = displacementOf(i);
-    if (i.ripRelative) this.pushAddress(this.offset + i.length + displacement);
+    if (i.ripRelative) this.pushAddress(this.at + i.length + displacement);
     else if (i.base >= 0) {
       f.get(this.registers.get(i.base)!);
       if (displacement !== 0) {

@@ -6,9 +6,9 @@
  */
 import { type Region, successors } from "./region.ts";
 
-/** A region's blocks in an order in which every edge that is no loop's leads forward. */
+/** A region's blocks in an order in which every edge that is no loop's leads forward. Blocks are named by their numbers. */
 export interface Structure {
-  /** Offsets of the blocks in reverse postorder; the entry is the first. */
+  /** The blocks in reverse postorder; the entry is the first. */
   readonly order: readonly number[];
   /** Place in the order. */
   readonly place: ReadonlyMap<number, number>;
@@ -61,9 +61,9 @@ function dominators(order: readonly number[], place: ReadonlyMap<number, number>
 
 /** Finds loops and merges. */
 export function structureOf(region: Region): Structure {
-  let edges = new Map([...region.blocks].map(([at, block]) => [at, [...new Set(successors(block).filter((to) => region.blocks.has(to)))]] as const));
+  let edges = new Map([...region.blocks].map(([id, block]) => [id, [...new Set(successors(block))]] as const));
   for (;;) {
-    const order = postorder(region.entry, edges).reverse();
+    const order = postorder(region.entry.id, edges).reverse();
     const place = new Map(order.map((at, n) => [at, n]));
     const idom = dominators(order, place, edges);
     const dominates = (a: number, b: number): boolean => {

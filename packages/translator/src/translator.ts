@@ -7,7 +7,8 @@ import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT
 import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { decode, Instruction, OK } from "@doppel/x86";
 import { exportName, regionModule } from "./region-code.ts";
-import { type CodePage, formRegion, type Region } from "./region.ts";
+import { type CodeSource, formRegion, type Region } from "./region.ts";
+import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
 const RSP = 4;
@@ -27,6 +28,8 @@ export interface TranslatorOptions {
   readonly memory: WebAssembly.Memory;
   /** Samples before a place gets a region; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
+  /** Has regions count what happens in them, for statistics. */
+  readonly tally?: Tally;
 }
 
 /** Counters, for statistics. */
@@ -37,7 +40,14 @@ export interface TranslatorCounters {
   dropped: number;
 }
 
-interface Pending { readonly key: number; readonly host: number; readonly long: boolean }
+/** A place that is to get a region, and how it is mapped. */
+interface Place {
+  readonly key: number;
+  readonly host: number;
+  readonly linear: number;
+  readonly view: number;
+  readonly long: boolean;
+}
 
 /** The region compiler of one interpreter. */
 export class Translator implements RegionCompiler {
@@ -46,14 +56,15 @@ export class Translator implements RegionCompiler {
   private readonly cpu: Cpu;
   private readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
+  private readonly tally: Tally | undefined;
   private readonly heat = new Map<number, number>();
   private readonly installed = new Set<number>();
-  private readonly pending: Pending[] = [];
+  private readonly pending: Place[] = [];
   private waited = 0;
-  /** What `nextEntry` found, by host address; NaN for nothing. Code that has changed since only costs a region that nobody enters. */
-  private readonly entries = new Map<number, number>();
+  /** How far the next entry is from a host address, where that follows from the code there; NaN for nothing. Code that has changed since only costs a region that nobody enters. */
+  private readonly ahead = new Map<number, number>();
   private readonly bytes: Uint8Array;
-  private readonly view: DataView;
+  private readonly words: DataView;
   private readonly instruction = new Instruction();
 
   constructor(options: TranslatorOptions) {
@@ -61,11 +72,12 @@ export class Translator implements RegionCompiler {
     this.cpu = options.engine.cpu;
     this.memory = options.memory;
     this.bytes = new Uint8Array(options.memory.buffer);
-    this.view = new DataView(options.memory.buffer);
+    this.words = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
+    this.tally = options.tally;
     this.engine.regions = this;
     this.engine.code.onRegionDropped = (key, handler) => this.dropped(key, handler);
-    if (this.threshold === 0) this.engine.code.onBlock = (key, host) => this.atOnce(key, host);
+    if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
 
   /** The kind of code that the processor runs, or undefined where there are no regions for it: 16-bit code, odd segments. */
@@ -75,32 +87,59 @@ export class Translator implements RegionCompiler {
     return (mode & MODE_FLAT) !== 0 && (mode & MODE_CODE32) !== 0 ? { long: false } : undefined;
   }
 
-  private page(host: number, long: boolean): CodePage {
-    return { bytes: this.bytes, base: host - (host % PAGE_SIZE), long, hasFeature: (name) => this.cpu.hasFeature(name) };
+  private get view(): number {
+    const { state, mmu } = this.cpu;
+    return mmu.viewOf(state.cpl === 3);
+  }
+
+  /** Where the TLB has a linear address that may be executed, or -1: a look must not fill it. */
+  private hostOf(linear: number, view: number): number {
+    return this.cpu.mmu.tlb.lookup(view, linear, TLB_EXEC_TAG);
+  }
+
+  /** Code around a place, as it is mapped now. */
+  private source({ host, linear, view, long }: Place): CodeSource {
+    const base = host - (host % PAGE_SIZE);
+    const page = linear - (host - base);
+    const { cpu, engine } = this;
+    return {
+      bytes: this.bytes, long, hasFeature: (name) => cpu.hasFeature(name),
+      pageAt: (distance) => {
+        if (distance === 0) return base;
+        const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
+        return found < 0 ? undefined : found;
+      },
+      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at),
+    };
   }
 
   sample(host: number): void {
     const kind = this.kind();
     if (kind === undefined || !this.engine.code.takesRegions) return;
-    let place = this.entries.get(host);
-    if (place === undefined) {
-      if (this.entries.size >= MOST_ENTRIES) this.entries.clear();
-      const found = this.nextEntry(host, kind.long);
-      place = found?.host ?? NaN;
-      if (found?.always !== false) this.entries.set(host, place);
+    const { long } = kind;
+    const here = this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip);
+    let distance = this.ahead.get(host);
+    if (distance === undefined) {
+      if (this.ahead.size >= MOST_ENTRIES) this.ahead.clear();
+      const found = this.nextEntry(host, here, long);
+      distance = found.distance;
+      if (found.always) this.ahead.set(host, distance);
     }
-    if (!Number.isNaN(place)) this.warm(place, kind.long);
+    if (!Number.isNaN(distance)) this.warm(this.cpu.wrap(here + distance), long);
     if (this.pending.length > 0 && ++this.waited >= PATIENCE) this.compile();
   }
 
-  private warm(host: number, long: boolean): void {
+  private warm(linear: number, long: boolean): void {
+    const { view } = this;
+    const host = this.hostOf(linear, view);
+    if (host < 0) return;
     const key = this.engine.code.keyOf(host);
     if (this.installed.has(key)) return;
     if (this.heat.size >= MOST_ENTRIES) this.heat.clear();
     const heat = (this.heat.get(key) ?? 0) + 1;
     this.heat.set(key, heat);
     if (heat !== this.threshold) return;
-    this.pending.push({ key, host, long });
+    this.pending.push({ key, host, linear, view, long });
     if (this.pending.length >= BATCH) this.compile();
   }
 
@@ -108,25 +147,22 @@ export class Translator implements RegionCompiler {
    * Follows the code to the next jump: where a backward one leads, a call, or a return, whose address is looked for on the stack. `always` is
    * false where it may lead elsewhere the next time.
    */
-  private nextEntry(host: number, long: boolean): { readonly host: number; readonly always: boolean } | undefined {
-    const base = host - (host % PAGE_SIZE);
+  private nextEntry(host: number, here: number, long: boolean): { readonly distance: number; readonly always: boolean } {
+    const end = host - (host % PAGE_SIZE) + PAGE_SIZE;
     const { instruction } = this;
+    const nothing = { distance: NaN, always: true };
     /** What the instructions so far add to the stack pointer; NaN when that is not plain. */
     let stack = 0;
     const word = long ? 8 : 4;
     for (let at = host, n = 0; n < LOOK_AHEAD; n++) {
-      if (decode(this.bytes, at, base + PAGE_SIZE, long ? 8 : 4, instruction) !== OK) return undefined;
+      if (decode(this.bytes, at, end, long ? 8 : 4, instruction) !== OK) return nothing;
       const { mnemonic, operands } = instruction.form;
       const next = at + instruction.length;
       const direct = operands.at(-1)?.kind === "J" && instruction.operandSize !== 2;
       const target = next + instruction.immediate;
-      const inside = direct && target >= base && target < base + PAGE_SIZE;
-      if (mnemonic === "RET") return this.returnAddress(stack, long);
-      if (mnemonic === "IRET" || mnemonic === "SYSRET" || mnemonic === "SYSCALL") return undefined;
-      if (mnemonic === "JMP" || mnemonic === "CALL" || (mnemonic === "Jcc" && target <= at)) {
-        if (inside) return { host: target, always: true };
-        if (mnemonic !== "Jcc") return direct ? this.hostOf(this.linearIp() + target - host) : undefined;
-      }
+      if (mnemonic === "RET") return { distance: this.returnAddress(stack, long) - here, always: false };
+      if (mnemonic === "IRET" || mnemonic === "SYSRET" || mnemonic === "SYSCALL") return nothing;
+      if (mnemonic === "JMP" || mnemonic === "CALL" || (mnemonic === "Jcc" && target <= at)) return direct ? { distance: target - host, always: true } : nothing;
       if (mnemonic === "PUSH") stack -= word;
       else if (mnemonic === "POP") stack += word;
       else if (mnemonic === "LEAVE") stack = NaN;
@@ -134,55 +170,47 @@ export class Translator implements RegionCompiler {
         stack += mnemonic === "ADD" ? instruction.immediate : -instruction.immediate;
       at = next;
     }
-    return undefined;
+    return nothing;
   }
 
-  private returnAddress(stack: number, long: boolean): { readonly host: number; readonly always: boolean } | undefined {
+  /** What stands on the stack, so many bytes above its pointer; NaN when that is not at hand. */
+  private returnAddress(stack: number, long: boolean): number {
     const { state, mmu } = this.cpu;
     const linear = (long ? state.gprAddress(RSP) : state.gpr32(RSP) >>> 0) + stack;
-    if (Number.isNaN(linear) || linear % PAGE_SIZE > PAGE_SIZE - 8) return undefined;
-    const at = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_READ_TAG);
-    if (at < 0) return undefined;
-    const low = this.view.getUint32(at, true);
-    return this.hostOf(long ? this.view.getInt32(at + 4, true) * 0x1_0000_0000 + low : low);
-  }
-
-  private linearIp(): number {
-    return this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip);
-  }
-
-  /** Where the TLB has a linear address that may be executed. */
-  private hostOf(linear: number): { readonly host: number; readonly always: boolean } | undefined {
-    const { state, mmu } = this.cpu;
-    const host = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_EXEC_TAG);
-    return host < 0 ? undefined : { host, always: false };
+    if (Number.isNaN(linear) || linear % PAGE_SIZE > PAGE_SIZE - 8) return NaN;
+    const at = mmu.tlb.lookup(this.view, linear, TLB_READ_TAG);
+    if (at < 0) return NaN;
+    const low = this.words.getUint32(at, true);
+    return long ? this.words.getInt32(at + 4, true) * 0x1_0000_0000 + low : low;
   }
 
   /** Compiles the block that was just decoded. */
-  private atOnce(key: number, host: number): void {
+  private atOnce(key: number, host: number, linear: number): void {
     const kind = this.kind();
     if (kind === undefined || this.installed.has(key) || !this.engine.code.takesRegions) return;
-    this.pending.push({ key, host, long: kind.long });
+    this.pending.push({ key, host, linear, view: this.view, long: kind.long });
     this.compile();
   }
 
   private compile(): void {
-    const batch: { key: number; host: number; region: Region }[] = [];
-    for (const { key, host, long } of this.pending.splice(0)) {
-      // Formed now and not when it was queued: the page may have changed.
-      const region = formRegion(this.page(host, long), host % PAGE_SIZE);
-      if (region !== undefined) batch.push({ key, host, region });
+    const batch: { place: Place; region: Region }[] = [];
+    for (const place of this.pending.splice(0)) {
+      // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
+      const mapped = this.hostOf(place.linear, place.view) === place.host;
+      const region = mapped ? formRegion(this.source(place), place.host % PAGE_SIZE) : undefined;
+      if (region !== undefined) batch.push({ place, region });
+      else if (!mapped) this.heat.delete(place.key);
     }
     this.waited = 0;
     if (batch.length === 0) return;
-    const module = new WebAssembly.Module(regionModule(batch.map(({ region }) => region), (long) => this.engine.firstOutlined(long)).module.encode());
-    const { exports } = instantiate(module, this.memory, {}, { table: this.engine.handlers });
+    const generated = regionModule(batch.map(({ region }) => region), {
+      first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
+    });
+    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, {}, { table: this.engine.handlers });
     this.counters.modules++;
-    for (const [n, { key, host, region }] of batch.entries()) {
-      const base = host - (host % PAGE_SIZE);
-      const spans = [...region.blocks.values()].map(({ start, length }) => ({ host: base + start, length }));
-      this.installed.add(key);
-      this.engine.install(key, region.long, exports[exportName(n)] as CallableFunction, spans);
+    for (const [n, { place, region }] of batch.entries()) {
+      this.installed.add(place.key);
+      this.engine.install(place.key, region.long, exports[exportName(n)] as CallableFunction, spansOf(region));
       this.counters.regions++;
       for (const { count } of region.blocks.values()) this.counters.instructions += count;
     }
@@ -194,4 +222,12 @@ export class Translator implements RegionCompiler {
     this.counters.dropped++;
     this.engine.release(handler, ((key % 1024) & MODE_LONG) !== 0);
   }
+}
+
+/** The bytes that a region was made from, by host address. */
+function spansOf({ blocks, pages }: Region): { host: number; length: number }[] {
+  return [...blocks.values()].map(({ start, length }) => {
+    const distance = Math.floor(start / PAGE_SIZE);
+    return { host: pages.get(distance)! + start - distance * PAGE_SIZE, length };
+  });
 }

@@ -52,7 +52,7 @@ export class FuzzMachine {
   /** @param pairs whether pairs of instructions are executed by one handler, rather than by those of the two */
   constructor(model: FuzzModel, pairs = true, translate = false) {
     this.model = model;
-    const arena = new Arena(RAM + RECORDS + TLB_SIZE + (1 << 20));
+    const arena = new Arena(RAM + RECORDS + TLB_SIZE + (2 << 20));
     arena.reserve(PAGE_SIZE); // the hot state, at STATE
     const tlbBase = arena.reserve(TLB_SIZE);
     const frames = new Frames(arena, RAM / PAGE_SIZE);
