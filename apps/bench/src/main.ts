@@ -1,4 +1,5 @@
 /** `npx pnpm@12.21.0 bench`: the same guest, the same work, on Doppel and on a peer, in one session. See `--help`. */
+import type { BenchEngine } from "./engines.ts";
 import process from "node:process";
 import { availableParallelism } from "node:os";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -28,7 +29,10 @@ async function main(): Promise<number> {
   const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
   if (options.list) {
     for (const { name, says } of works) process.stdout.write(`${name.padEnd(20)} ${says}\n`);
-    for (const engine of known) process.stdout.write(`${engine.name.padEnd(20)} ${engine.version(guest) ?? "not installed"}\n`);
+    for (const engine of known) {
+      const found = engine.availability(guest);
+      process.stdout.write(`${engine.name.padEnd(20)} ${"lacks" in found ? found.lacks : found.version}\n`);
+    }
     return 0;
   }
   for (const name of options.only ?? [])
@@ -36,19 +40,20 @@ async function main(): Promise<number> {
   const engines = (options.engines ?? known.map(({ name }) => name)).map((name) => {
     const engine = known.find((candidate) => candidate.name === name);
     if (engine === undefined) throw new UsageError(`There is no engine called ${name}; there is ${known.map((candidate) => candidate.name).join(", ")}.`);
-    return { engine, version: engine.version(guest) };
+    return engine;
   });
-  for (const { engine, version } of engines)
-    if (version === undefined) {
-      if (options.engines !== undefined) throw new UsageError(`${engine.name} is not installed.`);
-      say(`bench: ${engine.name} is not installed; there are no ratios without it.`);
-    }
-  const installed = engines.flatMap(({ engine, version }) => (version === undefined ? [] : [{ engine, version }]));
+  const usable: { engine: BenchEngine; version: string }[] = [];
+  for (const engine of engines) {
+    const found = engine.availability(guest);
+    if ("version" in found) usable.push({ engine, version: [found.version, await engine.prepare?.(guest, say)].filter(Boolean).join(", ") });
+    else if (options.engines !== undefined) throw new UsageError(`${engine.name} ${found.lacks}.`);
+    else say(`bench: ${engine.name} ${found.lacks}; there are no ratios with it.`);
+  }
 
   const prefix = options.pin ? pinTo(options.cpu ?? availableParallelism() - 1) : [];
   const before = load();
   const raw = await measure({
-    guest, engines: installed.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
+    guest, engines: usable.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
     ...(options.only === undefined ? {} : { only: options.only }),
   });
   const lines = summarise(raw);
@@ -56,7 +61,7 @@ async function main(): Promise<number> {
     date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" ").replaceAll(`${process.cwd()}/`, ""),
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
     host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
-    engines: Object.fromEntries(installed.map(({ engine, version }) => [engine.name, version])), lines, raw,
+    engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines, raw,
   };
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n`);
   const differing = lines.filter(({ answers }) => answers.length > 1);
