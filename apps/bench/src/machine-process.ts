@@ -1,6 +1,6 @@
 /**
- * One machine as a child process: what its serial line says with the host's time of it, what is typed, how much processor time it used.
- * Marks are looked for in arriving bytes, so a figure is as exact as the machine's own flushing of its output.
+ * One machine as a child process: what its serial line says with the host's time of it, what is typed, how much processor time and memory
+ * it used. Marks are looked for in arriving bytes, so a figure is as exact as the machine's own flushing of its output.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -58,6 +58,17 @@ export class MachineProcess implements Disposable {
       return { time, processor: (Number(fields[11]) + Number(fields[12])) * TICK };
     } catch {
       return { time, processor: undefined };
+    }
+  }
+
+  /** The most bytes of the host's memory that the process has held at one time; undefined where /proc does not tell, or when it is gone. */
+  peakMemory(): number | undefined {
+    try {
+      // proc(5): VmHWM, the peak resident set size, in units of 1024 bytes.
+      const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.child.pid}/status`, "latin1")) ?? [];
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+    } catch {
+      return undefined;
     }
   }
 

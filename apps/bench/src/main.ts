@@ -9,9 +9,9 @@ import { debianGuest, ownGuest } from "./guests.ts";
 import { describeHost, load, pinTo } from "./host.ts";
 import { measure } from "./measure.ts";
 import { HELP, parseOptions, UsageError } from "./options.ts";
-import { markdown, type Report, table } from "./report.ts";
+import { markdown, type Report, standingsTable, table } from "./report.ts";
 import { SilenceError } from "./machine-process.ts";
-import { summarise } from "./summary.ts";
+import { standings, summarise } from "./summary.ts";
 import { BOOT } from "./workload.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -61,9 +61,10 @@ async function main(): Promise<number> {
     date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" ").replaceAll(`${process.cwd()}/`, ""),
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
     host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
-    engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines, raw,
+    engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines,
+    standings: standings(raw, lines), raw,
   };
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n\n${standingsTable(report.standings)}\n`);
   const differing = lines.filter(({ answers }) => answers.length > 1);
   for (const { work, answers } of differing) say(`bench: the machines disagree about ${work}: ${answers.join(" / ")}`);
   if (options.out !== undefined && differing.length === 0) {

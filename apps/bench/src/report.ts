@@ -1,8 +1,8 @@
 /** The result as JSON (raw figures included) and as Markdown. */
 import type { Host } from "./host.ts";
-import type { Sample } from "./session.ts";
+import type { Run } from "./session.ts";
 import type { Workload } from "./workload.ts";
-import { geometricMean, type Line, type Spread } from "./summary.ts";
+import { geometricMean, type Line, type Spread, type Standing } from "./summary.ts";
 import { BOOT } from "./workload.ts";
 
 /** Everything about one measurement. */
@@ -18,8 +18,9 @@ export interface Report {
   readonly pinned: boolean;
   readonly engines: Readonly<Record<string, string>>;
   readonly lines: readonly Line[];
-  /** Milliseconds, by engine and run. */
-  readonly raw: Readonly<Record<string, readonly (readonly Sample[])[]>>;
+  readonly standings: readonly Standing[];
+  /** Milliseconds and bytes, by engine and run. */
+  readonly raw: Readonly<Record<string, readonly Run[]>>;
 }
 
 const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1);
@@ -44,6 +45,17 @@ export function table(lines: readonly Line[], workloads: readonly Workload[]): s
   ].join("\n");
 }
 
+/** The machines against each other over all work, and what they took of the host's memory. */
+export function standingsTable(standings: readonly Standing[]): string {
+  const mebibytes = (spread: Spread | undefined): string => (spread === undefined ? "-" : (spread.median / 2 ** 20).toFixed(0));
+  const peers = standings.filter(({ engine }) => standings.some(({ against }) => engine in against)).map(({ engine }) => engine);
+  return [
+    row(["machine", "peak host memory (MiB)", ...peers.map((peer) => `time over ${peer}'s`)]),
+    row(["---", "---:", ...peers.map(() => "---:")]),
+    ...standings.map(({ engine, peakMemory, against }) => row([engine, mebibytes(peakMemory), ...peers.map((peer) => times(against[peer]))])),
+  ].join("\n");
+}
+
 /** The whole report for people. */
 export function markdown(report: Report, workloads: readonly Workload[]): string {
   const { host, guest } = report;
@@ -62,5 +74,10 @@ ${Object.entries(report.engines).map(([name, version]) => `- ${name}: ${version}
 - Date: ${report.date}
 
 ${table(report.lines, workloads)}
+
+The whole of it: the most that each machine's process held of the host's memory (median of the runs), and geometric means of its times, without
+the boot, over those of each other machine. Below 1 the machine of the row is faster.
+
+${standingsTable(report.standings)}
 `;
 }

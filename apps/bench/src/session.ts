@@ -13,6 +13,13 @@ export interface Sample {
   readonly answer: string;
 }
 
+/** One run of one engine. */
+export interface Run {
+  readonly samples: readonly Sample[];
+  /** The most bytes of the host's memory that the machine's process held, from its start to the end of its work; undefined where the host does not tell. */
+  readonly peakMemory?: number;
+}
+
 /** Longest wait for one piece of work, in seconds. */
 const PATIENCE = 600;
 
@@ -28,7 +35,7 @@ function sample(work: string, from: Moment, to: Moment, answer: string): Sample 
  */
 export async function session(
   command: readonly string[], guest: BenchGuest, only: ReadonlySet<string> | undefined, onSample: (sample: Sample) => void, signal: AbortSignal,
-): Promise<Sample[]> {
+): Promise<Run> {
   signal.throwIfAborted();
   using machine = new MachineProcess(command);
   const stop = (): void => machine[Symbol.dispose]();
@@ -52,7 +59,8 @@ export async function session(
       add(sample(name, from, to ?? told, match[1]!));
       await machine.waitFor(guest.prompt, PATIENCE);
     }
-    return samples;
+    const peakMemory = machine.peakMemory();
+    return { samples, ...(peakMemory === undefined ? {} : { peakMemory }) };
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,5 +1,6 @@
 /** Medians, spreads and ratios over the samples of all runs. */
-import type { Sample } from "./session.ts";
+import type { Run } from "./session.ts";
+import { BOOT } from "./workload.ts";
 
 /** The middle of some figures, and their extremes. */
 export interface Spread { readonly median: number; readonly least: number; readonly most: number }
@@ -23,8 +24,17 @@ export interface Line {
   readonly answers: readonly string[];
 }
 
-/** Samples by engine, then by run. */
-export type Runs = Readonly<Record<string, readonly (readonly Sample[])[]>>;
+/** One engine over the whole of the work. */
+export interface Standing {
+  readonly engine: string;
+  /** Bytes of the host's memory, the peak of each run; undefined where the host does not tell. */
+  readonly peakMemory: Spread | undefined;
+  /** By peer: the geometric mean, over all work but the boot, of this engine's median by the clock over the peer's. */
+  readonly against: Readonly<Record<string, number>>;
+}
+
+/** Runs by engine. */
+export type Runs = Readonly<Record<string, readonly Run[]>>;
 
 /** Median (the mean of the two in the middle for an even count), least and most. */
 export function spread(figures: readonly number[]): Spread {
@@ -42,11 +52,11 @@ export function geometricMean(ratios: readonly number[]): number {
 /** The lines of the report, for each piece of work that every engine did. */
 export function summarise(runs: Runs): Line[] {
   const names = Object.keys(runs);
-  const works = [...new Set(Object.values(runs).flat(2).map(({ work }) => work))];
+  const works = [...new Set(Object.values(runs).flat().flatMap(({ samples }) => samples.map(({ work }) => work)))];
   return works.map((work): Line => {
     const answers = new Set<string>();
     const series = names.map((engine): Series => {
-      const samples = runs[engine]!.flat().filter((sample) => sample.work === work);
+      const samples = runs[engine]!.flatMap((run) => run.samples.filter((sample) => sample.work === work));
       for (const { answer } of samples) answers.add(answer);
       const processor = samples.flatMap((sample) => sample.processor ?? []);
       return { engine, elapsed: spread(samples.map(({ elapsed }) => elapsed)), processor: processor.length === 0 ? undefined : spread(processor) };
@@ -58,6 +68,21 @@ export function summarise(runs: Runs): Line[] {
       work, series, answers: [...answers],
       ratio: several ? first.elapsed.median / last.elapsed.median : undefined,
       processorRatio: busy ? first.processor!.median / last.processor!.median : undefined,
+    };
+  });
+}
+
+/** How each engine stands against each other; there is no mean of fewer than two pieces of work. */
+export function standings(runs: Runs, lines: readonly Line[]): Standing[] {
+  const works = lines.filter(({ work }) => work !== BOOT);
+  const median = ({ series }: Line, engine: string): number => series.find((one) => one.engine === engine)!.elapsed.median;
+  const engines = Object.keys(runs);
+  return engines.map((engine): Standing => {
+    const peaks = runs[engine]!.flatMap(({ peakMemory }) => peakMemory ?? []);
+    const peers = works.length < 2 ? [] : engines.filter((peer) => peer !== engine);
+    return {
+      engine, peakMemory: peaks.length === 0 ? undefined : spread(peaks),
+      against: Object.fromEntries(peers.map((peer) => [peer, geometricMean(works.map((line) => median(line, engine) / median(line, peer)))])),
     };
   });
 }
