@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { engines as known } from "./engines.ts";
-import { debianGuest, ownGuest } from "./guests.ts";
+import { benchGuest } from "./guests.ts";
 import { describeHost, load, pinTo } from "./host.ts";
 import { measure } from "./measure.ts";
 import { HELP, parseOptions, UsageError } from "./options.ts";
@@ -25,7 +25,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const guest = options.guest === "embedded" ? ownGuest(options.scale) : await debianGuest(options.guest, options.scale, say);
+  const guest = await benchGuest(options.guest, options.scale, say);
   const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
   if (options.list) {
     for (const { name, says } of works) process.stdout.write(`${name.padEnd(20)} ${says}\n`);

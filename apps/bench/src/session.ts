@@ -49,11 +49,15 @@ export async function session(
     const { at } = await machine.waitFor(guest.banner, PATIENCE);
     if (only === undefined || only.has(BOOT)) add(sample(BOOT, machine.started, at, "up"));
     if (guest.banner !== guest.prompt) await machine.waitFor(guest.prompt, PATIENCE);
-    for (const { name, command: line, begin, end, answer } of guest.workloads) {
+    for (const { name, command: line, begin, go, end, answer } of guest.workloads) {
       if (only !== undefined && !only.has(name)) continue;
       let from = machine.now();
       machine.type(line);
       if (begin !== undefined) from = (await machine.waitFor(begin, PATIENCE)).at;
+      if (go !== undefined) {
+        from = machine.now();
+        machine.type(go);
+      }
       const to = end === undefined ? undefined : (await machine.waitFor(end, PATIENCE)).at;
       const { at: told, match } = await machine.waitFor(answer, PATIENCE);
       add(sample(name, from, to ?? told, match[1]!));

@@ -49,6 +49,11 @@ export function geometricMean(ratios: readonly number[]): number {
   return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
 
+/** A ratio, unless one of the two was too short to be told from nothing. */
+function over(one: number, other: number): number | undefined {
+  return one > 0 && other > 0 ? one / other : undefined;
+}
+
 /** The lines of the report, for each piece of work that every engine did. */
 export function summarise(runs: Runs): Line[] {
   const names = Object.keys(runs);
@@ -63,26 +68,24 @@ export function summarise(runs: Runs): Line[] {
     });
     const [first, last] = [series[0]!, series.at(-1)!];
     const several = series.length > 1;
-    const busy = several && first.processor !== undefined && last.processor !== undefined && last.processor.median > 0;
     return {
       work, series, answers: [...answers],
-      ratio: several ? first.elapsed.median / last.elapsed.median : undefined,
-      processorRatio: busy ? first.processor!.median / last.processor!.median : undefined,
+      ratio: several ? over(first.elapsed.median, last.elapsed.median) : undefined,
+      processorRatio: several && first.processor !== undefined && last.processor !== undefined ? over(first.processor.median, last.processor.median) : undefined,
     };
   });
 }
 
 /** How each engine stands against each other; there is no mean of fewer than two pieces of work. */
 export function standings(runs: Runs, lines: readonly Line[]): Standing[] {
-  const works = lines.filter(({ work }) => work !== BOOT);
   const median = ({ series }: Line, engine: string): number => series.find((one) => one.engine === engine)!.elapsed.median;
   const engines = Object.keys(runs);
   return engines.map((engine): Standing => {
     const peaks = runs[engine]!.flatMap(({ peakMemory }) => peakMemory ?? []);
-    const peers = works.length < 2 ? [] : engines.filter((peer) => peer !== engine);
-    return {
-      engine, peakMemory: peaks.length === 0 ? undefined : spread(peaks),
-      against: Object.fromEntries(peers.map((peer) => [peer, geometricMean(works.map((line) => median(line, engine) / median(line, peer)))])),
-    };
+    const against = engines.filter((peer) => peer !== engine).flatMap((peer) => {
+      const ratios = lines.filter(({ work }) => work !== BOOT).flatMap((line) => over(median(line, engine), median(line, peer)) ?? []);
+      return ratios.length < 2 ? [] : [[peer, geometricMean(ratios)] as const];
+    });
+    return { engine, peakMemory: peaks.length === 0 ? undefined : spread(peaks), against: Object.fromEntries(against) };
   });
 }

@@ -9,6 +9,8 @@ export interface Workload {
   readonly command: string;
   /** Starts the watch; without it the watch starts when the command is typed. */
   readonly begin?: string;
+  /** Typed after `begin`, and starts the watch in its place: for a guest that sleeps until then, so that no machine is late with its mark. */
+  readonly go?: string;
   /** Stops the watch; without it the answer does. */
   readonly end?: string;
   /** Finds the answer behind the command, in its first group. */
