@@ -42,11 +42,17 @@ function initrdAndAppend(guest: BenchGuest, files: GuestFiles, dashes: string): 
   ];
 }
 
+/** What of Doppel is measured: the commit, and whether it was changed; nothing where this is no clone or there is no git. */
+function commit(): string {
+  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" });
+  return status === 0 ? `${stdout.trim()}, ` : "";
+}
+
 /** Doppel's command line with one of its engines; start-up of Node and of the interpreter counts. */
 function doppel(engine: string): BenchEngine {
   return {
     name: `doppel-${engine}`,
-    availability: () => ({ version: node }),
+    availability: () => ({ version: `${commit()}${node}` }),
     command: (guest, files) => [
       process.execPath, "--conditions=@doppel/source", join(root, "apps/cli/src/main.ts"), "run", "--engine", engine, "--no-reboot", "--cpu", guest.architecture === "amd64" ? "x86-64" : "i686",
       "--memory", `${guest.memory}M`, guest.protocol === "linux" ? "--kernel" : "--multiboot", files.kernel,

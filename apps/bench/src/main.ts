@@ -3,7 +3,8 @@ import type { BenchEngine } from "./engines.ts";
 import process from "node:process";
 import { availableParallelism } from "node:os";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
+import { chart } from "./chart.ts";
 import { engines as known } from "./engines.ts";
 import { benchGuest } from "./guests.ts";
 import { describeHost, load, pinTo } from "./host.ts";
@@ -69,8 +70,10 @@ async function main(): Promise<number> {
   for (const { work, answers } of differing) say(`bench: the machines disagree about ${work}: ${answers.join(" / ")}`);
   if (options.out !== undefined && differing.length === 0) {
     mkdirSync(dirname(options.out), { recursive: true });
+    const picture = chart(report);
     writeFileSync(`${options.out}.json`, `${JSON.stringify(report, null, 1)}\n`);
-    writeFileSync(`${options.out}.md`, markdown(report, guest.workloads));
+    writeFileSync(`${options.out}.md`, markdown(report, guest.workloads, picture === undefined ? undefined : `${basename(options.out)}.svg`));
+    if (picture !== undefined) writeFileSync(`${options.out}.svg`, picture);
   }
   return differing.length === 0 ? 0 : 1;
 }

@@ -18,7 +18,7 @@ export interface BenchOptions {
   readonly cpu: number | undefined;
   readonly pin: boolean;
   readonly json: boolean;
-  /** Where to write NAME.json and NAME.md. */
+  /** Where to write NAME.json, NAME.md and NAME.svg. */
   readonly out: string | undefined;
   readonly list: boolean;
   readonly help: boolean;
@@ -42,7 +42,7 @@ medians and ratios. Progress goes to standard error.
   --cpu N            the processor that the machines are pinned to (default the last)
   --no-pin           leave the machines to the host's scheduler
   --json             print the report as JSON, raw figures included
-  --out FILE         write FILE.json and FILE.md as well
+  --out FILE         write FILE.json, FILE.md and, of two engines or more, FILE.svg as well
   --list             print the pieces of work and the engines
   --help             print this
 

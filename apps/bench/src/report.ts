@@ -56,11 +56,11 @@ export function standingsTable(standings: readonly Standing[]): string {
   ].join("\n");
 }
 
-/** The whole report for people. */
-export function markdown(report: Report, workloads: readonly Workload[]): string {
+/** The whole report for people; `picture` is the name of the chart's file, if there is one. */
+export function markdown(report: Report, workloads: readonly Workload[], picture?: string): string {
   const { host, guest } = report;
   const runs = Object.values(report.raw)[0]?.length ?? 0;
-  return `# ${Object.keys(report.engines).join(" and ")}
+  return `# ${guest.name} on ${Object.keys(report.engines).join(", ")}
 
 Medians of ${runs} interleaved run${runs === 1 ? "" : "s"}, least and most in parentheses. The ratio divides the first column by the last: below 1 the first
 machine is faster. Times are the host's, between marks on the guest's serial line; the boot starts with the process. Every answer
@@ -73,7 +73,7 @@ ${Object.entries(report.engines).map(([name, version]) => `- ${name}: ${version}
 - Host: ${host.processor}, ${host.cores} cores, ${host.memory}, ${host.system}; ${report.pinned ? "each machine pinned to one processor" : "not pinned"}; load average ${report.load[0]} before, ${report.load[1]} after
 - Date: ${report.date}
 
-${table(report.lines, workloads)}
+${picture === undefined ? "" : `![Bars: how fast each machine does each piece of work, relative to ${Object.keys(report.engines).at(-1)}](${picture})\n\n`}${table(report.lines, workloads)}
 
 The whole of it: the most that each machine's process held of the host's memory (median of the runs), and geometric means of its times, without
 the boot, over those of each other machine. Below 1 the machine of the row is faster.
