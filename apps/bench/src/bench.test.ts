@@ -6,7 +6,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { debianWorkloads } from "./debian-workloads.ts";
+import { microGuest } from "./micro/kernels.ts";
 import { parseOptions, UsageError } from "./options.ts";
+import { session } from "./session.ts";
 import { geometricMean, spread, standings, summarise } from "./summary.ts";
 
 const main = join(import.meta.dirname, "main.ts");
@@ -41,6 +43,12 @@ describe("the command", () => {
     expect(out).toBe("");
     expect(err).toBe("bench: There is no work called dance; there is boot, sum, primes.\n");
   }, 60_000);
+});
+
+test("a machine that ends early is a failure with its place and reason, not the end of the measurement", async () => {
+  const { samples, failure } = await session(["sh", "-c", "echo up; exit 3"], { ...microGuest(32, 1), banner: "up" }, undefined, () => {}, new AbortController().signal);
+  expect(samples.map(({ work }) => work)).toEqual(["boot"]);
+  expect(failure).toMatchObject({ work: "boot", why: expect.stringContaining("the machine ended with 3") });
 });
 
 describe("options", () => {

@@ -29,13 +29,16 @@ export function chart({ engines, guest, host, date, lines }: Report): string | u
   const names = Object.keys(engines);
   const reference = names.at(-1);
   if (reference === undefined || names.length < 2) return undefined;
-  const median = (line: Report["lines"][number], engine: string): number => line.series.find((one) => one.engine === engine)!.elapsed.median;
-  const shown = lines.filter((line) => names.every((name) => median(line, name) > 0));
+  /** How many times as fast as the reference, where both did the work and took time for it. */
+  const factor = ({ series }: Report["lines"][number], engine: string): number | undefined => {
+    const [one, other] = [engine, reference].map((name) => series.find((candidate) => candidate.engine === name)?.elapsed.median);
+    return one === undefined || other === undefined || one === 0 || other === 0 ? undefined : other / one;
+  };
   const series = names.slice(0, -1).map((name) => ({
     type: "bar" as const, name, silent: true, barGap: "0%", barCategoryGap: "20%",
-    data: shown.map((line) => {
-      const value = median(line, reference) / median(line, name);
-      return { value, label: { position: value < 1 ? "left" as const : "right" as const } };
+    data: lines.map((line) => {
+      const value = factor(line, name);
+      return value === undefined ? "-" : { value, label: { position: value < 1 ? "left" as const : "right" as const } };
     }),
     label: { show: true, fontSize: 10, ...ink, formatter: ({ value }: { value: unknown }) => times(Number(value)) },
   }));
@@ -44,7 +47,7 @@ export function chart({ engines, guest, host, date, lines }: Report): string | u
     ...Object.entries(engines).map(([name, version]) => `${name}: ${version}`),
   ];
   const foot = AXIS + caption.length * CAPTION_LINE;
-  const height = HEAD + shown.length * (series.length + 1) * BAR + foot;
+  const height = HEAD + lines.length * (series.length + 1) * BAR + foot;
   const drawing = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
   try {
     drawing.setOption({
@@ -60,7 +63,7 @@ export function chart({ engines, guest, host, date, lines }: Report): string | u
         axisLabel: { ...ink, formatter: times }, splitLine: { lineStyle: faint },
       },
       yAxis: {
-        type: "category", inverse: true, name: "work", nameLocation: "start", nameTextStyle: ink, data: shown.map(({ work }) => work),
+        type: "category", inverse: true, name: "work", nameLocation: "start", nameTextStyle: ink, data: lines.map(({ work }) => work),
         axisLabel: { ...ink, interval: 0 }, axisLine: { lineStyle: ink }, axisTick: { show: false },
       },
       series,

@@ -9,9 +9,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { native } from "./native.ts";
 
 /** Files of a guest on the host's disk. */
-export interface GuestFiles { readonly kernel: string; readonly initrd?: string }
+export interface GuestFiles { readonly kernel: string; readonly initrd?: string; readonly busybox?: string }
 
 /** The version of what would run a guest, or what an engine lacks to do so, as the end of a sentence that begins with its name. */
 export type Availability = { readonly version: string } | { readonly lacks: string };
@@ -19,6 +20,8 @@ export type Availability = { readonly version: string } | { readonly lacks: stri
 /** A machine that boots a guest. */
 export interface BenchEngine {
   readonly name: string;
+  /** Set for the host itself, which has no boot, and whose processes' memory is not one machine's. */
+  readonly isHost?: true;
   /** Whether it can run this guest. */
   availability(guest: BenchGuest): Availability;
   /** Fetches what it needs beside the guest, once, and says what that is for the report. */
@@ -103,4 +106,4 @@ const v86: BenchEngine = {
 };
 
 /** All engines; the last is the one that the others are compared with. */
-export const engines: readonly BenchEngine[] = [doppel("auto"), doppel("interpreter"), v86, qemu];
+export const engines: readonly BenchEngine[] = [doppel("auto"), doppel("interpreter"), v86, native, qemu];

@@ -19,7 +19,7 @@ export async function debianGuest(name: string, scale: number, progress: Progres
     name, architecture: guest.recipe.architecture,
     versions: Object.fromEntries(guest.packages.map(({ name, version }) => [name, version])),
     kernel: guest.boot.kernel, protocol: "linux", append: guest.boot.append,
-    initrd: makeInitramfs({ busybox, files }),
+    initrd: makeInitramfs({ busybox, files }), busybox,
     memory: 256, banner: BANNER, prompt: "# ", workloads,
   };
 }

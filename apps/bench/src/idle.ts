@@ -39,7 +39,7 @@ try {
   writeFileSync(files.initrd, guest.initrd!);
   for (const engine of engines) {
     const processors = values.cpus === "1" ? [] : engine.processors?.(values.cpus);
-    if ("lacks" in engine.availability(guest) || processors === undefined) continue;
+    if (engine.isHost || "lacks" in engine.availability(guest) || processors === undefined) continue;
     await engine.prepare?.(guest, console.error);
     using machine = new MachineProcess([...engine.command(guest, files), ...processors]);
     await machine.waitFor(guest.prompt, PATIENCE);

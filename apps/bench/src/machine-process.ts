@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 export interface Moment {
   /** Milliseconds of the host's monotonic clock. */
   readonly time: number;
-  /** Milliseconds of processor time that the process has used, all threads; undefined where /proc does not tell. */
+  /** Milliseconds of processor time that the process and what it has waited for have used, all threads; undefined where /proc does not tell. */
   readonly processor: number | undefined;
 }
 
@@ -53,9 +53,9 @@ export class MachineProcess implements Disposable {
   now(): Moment {
     const time = performance.now();
     try {
-      // proc(5): fields 14 and 15 are utime and stime; the second field, in parentheses, may hold blanks.
+      // proc(5): fields 14 to 17 are utime, stime, cutime and cstime; the second field, in parentheses, may hold blanks.
       const fields = readFileSync(`/proc/${this.child.pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
-      return { time, processor: (Number(fields[11]) + Number(fields[12])) * TICK };
+      return { time, processor: fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * TICK };
     } catch {
       return { time, processor: undefined };
     }

@@ -11,8 +11,7 @@ import { describeHost, load, pinTo } from "./host.ts";
 import { measure } from "./measure.ts";
 import { HELP, parseOptions, UsageError } from "./options.ts";
 import { markdown, type Report, standingsTable, table } from "./report.ts";
-import { SilenceError } from "./machine-process.ts";
-import { standings, summarise } from "./summary.ts";
+import { failures, standings, summarise } from "./summary.ts";
 import { BOOT } from "./workload.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -63,10 +62,11 @@ async function main(): Promise<number> {
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
     host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
     engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines,
-    standings: standings(raw, lines), raw,
+    standings: standings(raw, lines), failures: failures(raw), raw,
   };
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n\n${standingsTable(report.standings)}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(Object.keys(report.engines), lines, guest.workloads)}\n\n${standingsTable(report.standings)}\n`);
   const differing = lines.filter(({ answers }) => answers.length > 1);
+  for (const failure of report.failures) say(`bench: ${failure}`);
   for (const { work, answers } of differing) say(`bench: the machines disagree about ${work}: ${answers.join(" / ")}`);
   if (options.out !== undefined && differing.length === 0) {
     mkdirSync(dirname(options.out), { recursive: true });
@@ -75,7 +75,7 @@ async function main(): Promise<number> {
     writeFileSync(`${options.out}.md`, markdown(report, guest.workloads, picture === undefined ? undefined : `${basename(options.out)}.svg`));
     if (picture !== undefined) writeFileSync(`${options.out}.svg`, picture);
   }
-  return differing.length === 0 ? 0 : 1;
+  return differing.length === 0 && report.failures.length === 0 ? 0 : 1;
 }
 
 try {
@@ -85,8 +85,5 @@ try {
   else if (error instanceof UsageError || (error instanceof Error && "code" in error)) {
     say(`bench: ${error.message}`);
     process.exitCode = 2;
-  } else if (error instanceof SilenceError) {
-    say(`bench: ${error.message}`);
-    process.exitCode = 1;
   } else throw error;
 }

@@ -30,8 +30,8 @@ export class UsageError extends Error {}
 /** What `--help` prints. */
 export const HELP = `Usage: npx pnpm@12.21.0 bench [OPTIONS]
 
-Boots the same guest on Doppel, on v86 and on QEMU's TCG (when it is installed), does the same work at its prompt on each, in turns, and prints
-medians and ratios. Progress goes to standard error.
+Boots the same guest on Doppel, on v86 and on QEMU's TCG (when it is installed), does the same work at its prompt on each, and
+on the host itself where that runs programs of the guest, in turns, and prints medians and ratios. Progress goes to standard error.
 
   --runs N           runs of each engine (default 5)
   --only A,B         these pieces of work only; "boot" is one (default all)

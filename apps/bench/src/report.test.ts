@@ -13,7 +13,7 @@ function reportOf(seconds: Record<string, readonly number[]>): Report {
   return {
     date: "2026-01-01", command: "bench", guest: { name: "guest", versions: { linux: "6.1" }, memory: 256 },
     host: { processor: "a <fast> one", cores: 2, memory: "8 GiB", system: "linux" }, load: [0, 0], pinned: true,
-    engines: Object.fromEntries(Object.keys(seconds).map((name) => [name, `${name} 1.0`])), lines, standings: standings(raw, lines), raw,
+    engines: Object.fromEntries(Object.keys(seconds).map((name) => [name, `${name} 1.0`])), lines, standings: standings(raw, lines), failures: [], raw,
   };
 }
 const report = reportOf({ ours: [4, 1, 2], v86: [8, 4, 8], qemu: [4, 2, 2] });
@@ -48,6 +48,13 @@ describe("Markdown", () => {
     expect(text).toContain("| qemu | 300 | 1.41 | 0.35 | - |");
   });
 
+  test("says where a machine failed, and has no figure from there on", () => {
+    const failed = markdown({ ...reportOf({ ours: [4, 1, 2], v86: [8], qemu: [4, 2, 2] }), failures: ["v86 failed at sort: it said nothing."] }, workloads);
+    expect(failed).toContain("\n- v86 failed at sort: it said nothing.\n");
+    expect(failed).toContain("| sort of lines | 1.00 (1.00-1.00) | - | 2.00 (2.00-2.00) | 0.50 | - |");
+    expect(failed).toContain("| v86 | 300 | - | - |");
+  });
+
   test("shows the chart if there is one", () => {
     expect(text).toContain("](report.svg)");
     expect(markdown(report, workloads)).not.toContain("](");
@@ -69,9 +76,10 @@ describe("the chart", () => {
     for (const word of ["boot", "sort", "fork &amp; exec", "ours", "v86", "Speed relative to qemu", "v86: v86 1.0"]) expect(svg).toContain(`>${word}</text>`);
   });
 
-  test("says how many times as fast, and leaves what took no time out", () => {
+  test("says how many times as fast, and leaves out what took no time or was not done", () => {
     for (const factor of ["2", "1/2", "1/4"]) expect(svg).toContain(`>${factor}</text>`);
     expect(bars(chart(reportOf({ ours: [4, 0, 2], qemu: [4, 2, 2] }))!).length).toBe(2);
+    expect(bars(chart(reportOf({ ours: [4, 1], qemu: [4, 2, 2] }))!).length).toBe(2);
   });
 
   test("has the reader's colours", () => {

@@ -15,6 +15,7 @@ export interface Series {
 /** One line of the report. */
 export interface Line {
   readonly work: string;
+  /** Of the engines that did it. */
   readonly series: readonly Series[];
   /** Median of the first engine over that of the last, by the clock; undefined with one engine. */
   readonly ratio: number | undefined;
@@ -49,36 +50,41 @@ export function geometricMean(ratios: readonly number[]): number {
   return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
 
-/** A ratio, unless one of the two was too short to be told from nothing. */
-function over(one: number, other: number): number | undefined {
-  return one > 0 && other > 0 ? one / other : undefined;
+/** A ratio, unless one of the two is missing, or was too short to be told from nothing. */
+function over(one: number | undefined, other: number | undefined): number | undefined {
+  return one !== undefined && other !== undefined && one > 0 && other > 0 ? one / other : undefined;
 }
 
-/** The lines of the report, for each piece of work that every engine did. */
+/** The lines of the report, for each piece of work. */
 export function summarise(runs: Runs): Line[] {
   const names = Object.keys(runs);
   const works = [...new Set(Object.values(runs).flat().flatMap(({ samples }) => samples.map(({ work }) => work)))];
   return works.map((work): Line => {
     const answers = new Set<string>();
-    const series = names.map((engine): Series => {
+    const series = names.flatMap((engine): Series[] => {
       const samples = runs[engine]!.flatMap((run) => run.samples.filter((sample) => sample.work === work));
+      if (samples.length === 0) return [];
       for (const { answer } of samples) answers.add(answer);
       const processor = samples.flatMap((sample) => sample.processor ?? []);
-      return { engine, elapsed: spread(samples.map(({ elapsed }) => elapsed)), processor: processor.length === 0 ? undefined : spread(processor) };
+      return [{ engine, elapsed: spread(samples.map(({ elapsed }) => elapsed)), processor: processor.length === 0 ? undefined : spread(processor) }];
     });
-    const [first, last] = [series[0]!, series.at(-1)!];
-    const several = series.length > 1;
+    const [first, last] = names.length < 2 ? [] : [names[0], names.at(-1)].map((name) => series.find(({ engine }) => engine === name));
     return {
       work, series, answers: [...answers],
-      ratio: several ? over(first.elapsed.median, last.elapsed.median) : undefined,
-      processorRatio: several && first.processor !== undefined && last.processor !== undefined ? over(first.processor.median, last.processor.median) : undefined,
+      ratio: over(first?.elapsed.median, last?.elapsed.median), processorRatio: over(first?.processor?.median, last?.processor?.median),
     };
   });
 }
 
+/** A sentence about each run that did not come to its end. */
+export function failures(runs: Runs): string[] {
+  return Object.entries(runs).flatMap(([engine, all]) =>
+    all.flatMap(({ failure }) => (failure === undefined ? [] : `${engine} failed at ${failure.work}: ${failure.why}`)));
+}
+
 /** How each engine stands against each other; there is no mean of fewer than two pieces of work. */
 export function standings(runs: Runs, lines: readonly Line[]): Standing[] {
-  const median = ({ series }: Line, engine: string): number => series.find((one) => one.engine === engine)!.elapsed.median;
+  const median = ({ series }: Line, engine: string): number | undefined => series.find((one) => one.engine === engine)?.elapsed.median;
   const engines = Object.keys(runs);
   return engines.map((engine): Standing => {
     const peaks = runs[engine]!.flatMap(({ peakMemory }) => peakMemory ?? []);

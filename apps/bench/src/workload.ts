@@ -27,6 +27,8 @@ export interface BenchGuest {
   /** How the kernel is loaded. */
   readonly protocol: "linux" | "multiboot";
   readonly initrd?: Uint8Array;
+  /** The program of its user space, which also runs without a machine. */
+  readonly busybox?: Uint8Array;
   readonly append?: string;
   /** MiB of RAM. */
   readonly memory: number;
