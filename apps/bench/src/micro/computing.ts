@@ -45,7 +45,7 @@ kernel_calls:
     lea eax, [@ax + @ax*2 + 1]
     ret
 
-; One of eight functions a round, in an order that no history of sixteen jumps foretells.
+; One of eight functions a round, in a pseudo-random order.
 kernel_indirect:
     call begin
     xor eax, eax

@@ -1,4 +1,7 @@
-/** The micro-kernels on Doppel in both widths. What they must answer is arithmetic: a model of each kernel, written a second time in TypeScript. */
+/**
+ * The micro-kernels on Doppel in both widths, and on v86, which no other test boots. What they must answer is arithmetic: a model of each kernel,
+ * written a second time in TypeScript.
+ */
 import { describe, expect, test } from "vitest";
 import { engines } from "../engines.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -77,16 +80,16 @@ const models: Record<string, (count: number, bits: 32 | 64) => number> = {
 };
 
 describe("the micro-kernels", () => {
-  test.each([32, 64] as const)("answer in %i bits what arithmetic says", async (bits) => {
+  test.each([["doppel-auto", 32], ["doppel-auto", 64], ["v86", 32]] as const)("answer on %s in %i bits what arithmetic says", async (name, bits) => {
     const folder = mkdtempSync(join(tmpdir(), "doppel-micro-test-"));
     try {
       const guest = microGuest(bits, 2000);
       const files = { kernel: join(folder, "kernel") };
       writeFileSync(files.kernel, guest.kernel);
-      const engine = engines.find(({ name }) => name === "doppel-auto")!;
+      const engine = engines.find((candidate) => candidate.name === name)!;
       const { samples } = await session(engine.command(guest, files), guest, undefined, () => {}, new AbortController().signal);
-      const expected = guest.workloads.map(({ name, command }) =>
-        [name, (models[name]!(Number(command.split(" ")[1]), bits) >>> 0).toString(16).padStart(8, "0")]);
+      const expected = guest.workloads.map(({ name: work, command }) =>
+        [work, (models[work]!(Number(command.split(" ")[1]), bits) >>> 0).toString(16).padStart(8, "0")]);
       expect(samples.slice(1).map(({ work, answer }) => [work, answer])).toEqual(expected);
     } finally {
       rmSync(folder, { recursive: true, force: true });

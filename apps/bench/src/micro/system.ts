@@ -1,81 +1,8 @@
 /**
- * Kernels of what an operating system asks of a machine: system calls by a gate and by the fast instructions, address spaces, demand paging,
- * ports and interrupts. The count is in ECX.
+ * Kernels of what an operating system asks of a machine: system calls, address spaces, demand paging, ports and interrupts. The count
+ * is in ECX.
  */
-
-const fastCall32 = `
-; SYSENTER and SYSEXIT: the user leaves its return address in EDX and its stack pointer in ECX.
-kernel_sysenter:
-    mov ebp, ecx
-    xor edx, edx
-    mov ecx, IA32_SYSENTER_CS
-    mov eax, CODE
-    wrmsr
-    mov ecx, IA32_SYSENTER_ESP
-    mov eax, trap_stack_top
-    wrmsr
-    mov ecx, IA32_SYSENTER_EIP
-    mov eax, .enter
-    wrmsr
-    call begin
-    mov eax, .user
-    call run_user
-    mov eax, ebx
-    ret
-.user:
-    xor ebx, ebx
-    mov ecx, esp
-    mov edx, .back
-.round:
-    mov eax, ebp
-    sysenter
-.back:
-    lea ebx, [ebx + ebx*2]
-    add ebx, eax
-    dec ebp
-    jnz .round
-    int LEAVE_USER
-.enter:
-    inc dword [served]
-    xor eax, [served]
-    sysexit
-`;
-
-const fastCall64 = `
-; SYSCALL and SYSRET: RCX and R11 are the return address and the flags.
-kernel_syscall:
-    mov ebp, ecx
-    mov ecx, IA32_STAR
-    xor eax, eax
-    mov edx, (DATA | 3) << 16 | CODE
-    wrmsr
-    mov ecx, IA32_LSTAR
-    mov eax, .enter
-    xor edx, edx
-    wrmsr
-    mov ecx, IA32_FMASK
-    xor eax, eax
-    wrmsr
-    call begin
-    mov eax, .user
-    call run_user
-    mov eax, ebx
-    ret
-.user:
-    xor ebx, ebx
-.round:
-    mov eax, ebp
-    syscall
-    lea ebx, [rbx + rbx*2]
-    add ebx, eax
-    dec ebp
-    jnz .round
-    int LEAVE_USER
-.enter:
-    inc dword [served]
-    xor eax, [served]
-    sysretq
-`;
+import { fastCalls } from "./fast-calls.ts";
 
 /** `int80`, `sysenter` or `syscall`, `switch`, `fault`, `port`, `interrupt`. */
 export const system = (bits: 32 | 64): string => `
@@ -101,7 +28,7 @@ system_call:
     inc dword [served]
     xor eax, [served]
     iret@
-${bits === 32 ? fastCall32 : fastCall64}
+${fastCalls(bits)}
 
 ; Two address spaces in turn, with other frames behind the same four pages, which each adds to.
 SHARED_PAGES equ 4
