@@ -6,8 +6,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { debianWorkloads } from "./debian-workloads.ts";
+import { microGuest } from "./micro/kernels.ts";
 import { parseOptions, UsageError } from "./options.ts";
-import { geometricMean, spread, summarise } from "./summary.ts";
+import { session } from "./session.ts";
+import { geometricMean, spread, standings, summarise } from "./summary.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 
@@ -27,7 +29,7 @@ describe("the command", () => {
       expect(status, err).toBe(0);
       const report = JSON.parse(readFileSync(`${out}.json`, "utf8"));
       // 1 + 2 + ... + n = n (n + 1) / 2 for n = 2000000; and there are 1229 primes below 10000.
-      expect(report.raw["doppel-interpreter"][0].map(({ work, answer }: { work: string; answer: string }) => [work, answer]))
+      expect(report.raw["doppel-interpreter"][0].samples.map(({ work, answer }: { work: string; answer: string }) => [work, answer]))
         .toEqual([["boot", "up"], ["sum", "2000001000000"], ["primes", "1229"]]);
       expect(readFileSync(`${out}.md`, "utf8")).toContain("| primes up to 10000 |");
     } finally {
@@ -41,6 +43,12 @@ describe("the command", () => {
     expect(out).toBe("");
     expect(err).toBe("bench: There is no work called dance; there is boot, sum, primes.\n");
   }, 60_000);
+});
+
+test("a machine that ends early is a failure with its place and reason, not the end of the measurement", async () => {
+  const { samples, failure } = await session(["sh", "-c", "echo up; exit 3"], { ...microGuest(32, 1), banner: "up" }, undefined, () => {}, new AbortController().signal);
+  expect(samples.map(({ work }) => work)).toEqual(["boot"]);
+  expect(failure).toMatchObject({ work: "boot", why: expect.stringContaining("the machine ended with 3") });
 });
 
 describe("options", () => {
@@ -60,9 +68,25 @@ describe("figures", () => {
   });
 
   test("the first engine is compared with the last, and answers with each other", () => {
-    const run = (elapsed: number, answer: string) => [{ work: "sum", elapsed, answer }];
+    const run = (elapsed: number, answer: string) => ({ samples: [{ work: "sum", elapsed, answer }] });
     const [line] = summarise({ ours: [run(30, "1"), run(10, "1"), run(20, "1")], theirs: [run(5, "1"), run(5, "2"), run(6, "1")] });
     expect(line).toMatchObject({ work: "sum", ratio: 4, processorRatio: undefined, answers: ["1", "2"] });
+  });
+
+  test("each engine is compared with each other over all work but the boot; memory is the median of the runs' peaks", () => {
+    const run = (boot: number, sum: number, primes: number, peakMemory?: number) => ({
+      samples: [["boot", boot], ["sum", sum], ["primes", primes]].map(([work, elapsed]) => ({ work: String(work), elapsed: Number(elapsed), answer: "" })),
+      ...(peakMemory === undefined ? {} : { peakMemory }),
+    });
+    const runs = { ours: [run(1, 2, 8, 300), run(1, 2, 8, 100), run(1, 2, 8, 200)], v86: [run(9, 4, 16)], qemu: [run(9, 1, 1)] };
+    const [ours, v86] = standings(runs, summarise(runs));
+    expect(ours).toMatchObject({ engine: "ours", peakMemory: { median: 200, least: 100, most: 300 } });
+    expect(ours!.against["v86"]).toBeCloseTo(0.5, 12);
+    expect(ours!.against["qemu"]).toBeCloseTo(4, 12);
+    expect(v86).toMatchObject({ peakMemory: undefined });
+    expect(Object.keys(v86!.against)).toEqual(["ours", "qemu"]);
+    const few = { ours: [run(1, 2, 8)].map(({ samples }) => ({ samples: samples.slice(0, 2) })), theirs: [{ samples: run(1, 2, 8).samples.slice(0, 2) }] };
+    expect(standings(few, summarise(few))[0]!.against).toEqual({});
   });
 });
 

@@ -2,24 +2,40 @@
  * The machines that are compared, each as a process of its own whose standard input and output are the guest's first serial line.
  * An engine says how it is started and what version it is; the harness knows nothing else of it.
  */
+import type { Progress } from "doppel/node";
 import type { BenchGuest } from "./workload.ts";
+import { cacheFolder, getGuest } from "doppel/node";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { native } from "./native.ts";
 
 /** Files of a guest on the host's disk. */
-export interface GuestFiles { readonly kernel: string; readonly initrd?: string }
+export interface GuestFiles { readonly kernel: string; readonly initrd?: string; readonly busybox?: string }
+
+/** The version of what would run a guest, or what an engine lacks to do so, as the end of a sentence that begins with its name. */
+export type Availability = { readonly version: string } | { readonly lacks: string };
 
 /** A machine that boots a guest. */
 export interface BenchEngine {
   readonly name: string;
-  /** The version of what runs this guest, or undefined where it is not installed. */
-  version(guest: BenchGuest): string | undefined;
+  /** Set for the host itself, which has no boot, and whose processes' memory is not one machine's. */
+  readonly isHost?: true;
+  /** Whether it can run this guest. */
+  availability(guest: BenchGuest): Availability;
+  /** Fetches what it needs beside the guest, once, and says what that is for the report. */
+  prepare?(guest: BenchGuest, progress: Progress): Promise<string | undefined>;
   /** Program and arguments. */
   command(guest: BenchGuest, files: GuestFiles): string[];
+  /** Arguments for so many processors; without it there can only be one. */
+  processors?(count: string): string[];
 }
 
 const root = join(import.meta.dirname, "../../..");
+/** The guest whose files are SeaBIOS. */
+const BIOS = "seabios";
+const node = `node ${process.version}, V8 ${process.versions.v8}`;
 const qemuFor = ({ architecture }: BenchGuest): string => (architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-i386");
 
 function initrdAndAppend(guest: BenchGuest, files: GuestFiles, dashes: string): string[] {
@@ -29,31 +45,65 @@ function initrdAndAppend(guest: BenchGuest, files: GuestFiles, dashes: string): 
   ];
 }
 
+/** What of Doppel is measured: the commit, and whether it was changed; nothing where this is no clone or there is no git. */
+function commit(): string {
+  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" });
+  return status === 0 ? `${stdout.trim()}, ` : "";
+}
+
 /** Doppel's command line with one of its engines; start-up of Node and of the interpreter counts. */
 function doppel(engine: string): BenchEngine {
   return {
     name: `doppel-${engine}`,
-    version: () => `node ${process.version}, V8 ${process.versions.v8}`,
+    availability: () => ({ version: `${commit()}${node}` }),
     command: (guest, files) => [
       process.execPath, "--conditions=@doppel/source", join(root, "apps/cli/src/main.ts"), "run", "--engine", engine, "--no-reboot", "--cpu", guest.architecture === "amd64" ? "x86-64" : "i686",
       "--memory", `${guest.memory}M`, guest.protocol === "linux" ? "--kernel" : "--multiboot", files.kernel,
       ...initrdAndAppend(guest, files, "--"),
     ],
+    processors: (count) => ["--cpus", count],
   };
 }
 
 /** QEMU's translator; KVM is off, so that both machines are software. Its firmware counts, as it is part of the boot. */
 const qemu: BenchEngine = {
   name: "qemu-tcg",
-  version: (guest) => {
+  availability: (guest) => {
     const { status, stdout } = spawnSync(qemuFor(guest), ["--version"], { encoding: "utf8" });
-    return status === 0 ? stdout.split("\n")[0]!.replace(/^QEMU emulator version /, "") : undefined;
+    return status === 0 ? { version: stdout.split("\n")[0]!.replace(/^QEMU emulator version /, "") } : { lacks: "is not installed" };
   },
   command: (guest, files) => [
     qemuFor(guest), "-M", "pc", "-accel", "tcg", "-m", `${guest.memory}`, "-nographic", "-no-reboot", "-kernel", files.kernel,
     ...initrdAndAppend(guest, files, "-"),
   ],
+  processors: (count) => ["-smp", count],
+};
+
+/**
+ * The other emulator in JavaScript and WebAssembly, from npm, in the same Node. Its package has no BIOS, and it boots Linux through an option
+ * ROM, so that it gets Debian's SeaBIOS, whose time counts as QEMU's does. It starts multiboot kernels by itself.
+ */
+const v86: BenchEngine = {
+  name: "v86",
+  availability: ({ architecture }) => {
+    if (architecture !== "i386") return { lacks: "has a processor of 32 bits only" };
+    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.resolve("v86")), "utf8")) as { version: string };
+    return { version: `${version}, ${node}` };
+  },
+  prepare: async ({ protocol }, progress) => {
+    if (protocol !== "linux") return undefined;
+    const { packages } = await getGuest(BIOS, progress);
+    return packages.map(({ name, version }) => `${name} ${version}`).join(", ");
+  },
+  command: (guest, files) => {
+    const bios = join(cacheFolder(), "guests", BIOS);
+    return [
+      process.execPath, join(import.meta.dirname, "v86-machine.ts"), "--memory", `${guest.memory}`,
+      ...(guest.protocol === "linux" ? ["--kernel", files.kernel, "--bios", join(bios, "bios"), "--vga-bios", join(bios, "vgabios")] : ["--multiboot", files.kernel]),
+      ...initrdAndAppend(guest, files, "--"),
+    ];
+  },
 };
 
 /** All engines; the last is the one that the others are compared with. */
-export const engines: readonly BenchEngine[] = [doppel("auto"), doppel("interpreter"), qemu];
+export const engines: readonly BenchEngine[] = [doppel("auto"), doppel("interpreter"), v86, native, qemu];

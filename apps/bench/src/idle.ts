@@ -38,8 +38,10 @@ try {
   writeFileSync(files.kernel, guest.kernel);
   writeFileSync(files.initrd, guest.initrd!);
   for (const engine of engines) {
-    if (engine.version(guest) === undefined) continue;
-    using machine = new MachineProcess([...engine.command(guest, files), engine.name.startsWith("qemu") ? "-smp" : "--cpus", values.cpus]);
+    const processors = values.cpus === "1" ? [] : engine.processors?.(values.cpus);
+    if (engine.isHost || "lacks" in engine.availability(guest) || processors === undefined) continue;
+    await engine.prepare?.(guest, console.error);
+    using machine = new MachineProcess([...engine.command(guest, files), ...processors]);
     await machine.waitFor(guest.prompt, PATIENCE);
     await sleep(SETTLE * 1000);
     const first = await uptime(machine);

@@ -1,6 +1,6 @@
 /**
- * One machine as a child process: what its serial line says with the host's time of it, what is typed, how much processor time it used.
- * Marks are looked for in arriving bytes, so a figure is as exact as the machine's own flushing of its output.
+ * One machine as a child process: what its serial line says with the host's time of it, what is typed, how much processor time and memory
+ * it used. Marks are looked for in arriving bytes, so a figure is as exact as the machine's own flushing of its output.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 export interface Moment {
   /** Milliseconds of the host's monotonic clock. */
   readonly time: number;
-  /** Milliseconds of processor time that the process has used, all threads; undefined where /proc does not tell. */
+  /** Milliseconds of processor time that the process and what it has waited for have used, all threads; undefined where /proc does not tell. */
   readonly processor: number | undefined;
 }
 
@@ -53,11 +53,22 @@ export class MachineProcess implements Disposable {
   now(): Moment {
     const time = performance.now();
     try {
-      // proc(5): fields 14 and 15 are utime and stime; the second field, in parentheses, may hold blanks.
+      // proc(5): fields 14 to 17 are utime, stime, cutime and cstime; the second field, in parentheses, may hold blanks.
       const fields = readFileSync(`/proc/${this.child.pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
-      return { time, processor: (Number(fields[11]) + Number(fields[12])) * TICK };
+      return { time, processor: fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * TICK };
     } catch {
       return { time, processor: undefined };
+    }
+  }
+
+  /** The most bytes of the host's memory that the process has held at one time; undefined where /proc does not tell, or when it is gone. */
+  peakMemory(): number | undefined {
+    try {
+      // proc(5): VmHWM, the peak resident set size, in units of 1024 bytes.
+      const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.child.pid}/status`, "latin1")) ?? [];
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+    } catch {
+      return undefined;
     }
   }
 

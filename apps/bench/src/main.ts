@@ -1,16 +1,17 @@
 /** `npx pnpm@12.21.0 bench`: the same guest, the same work, on Doppel and on a peer, in one session. See `--help`. */
+import type { BenchEngine } from "./engines.ts";
 import process from "node:process";
 import { availableParallelism } from "node:os";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
+import { chart } from "./chart.ts";
 import { engines as known } from "./engines.ts";
-import { debianGuest, ownGuest } from "./guests.ts";
+import { benchGuest } from "./guests.ts";
 import { describeHost, load, pinTo } from "./host.ts";
 import { measure } from "./measure.ts";
 import { HELP, parseOptions, UsageError } from "./options.ts";
-import { markdown, type Report, table } from "./report.ts";
-import { SilenceError } from "./machine-process.ts";
-import { summarise } from "./summary.ts";
+import { markdown, type Report, standingsTable, table } from "./report.ts";
+import { failures, standings, summarise } from "./summary.ts";
 import { BOOT } from "./workload.ts";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -24,11 +25,14 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const guest = options.guest === "embedded" ? ownGuest(options.scale) : await debianGuest(options.guest, options.scale, say);
+  const guest = await benchGuest(options.guest, options.scale, say);
   const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
   if (options.list) {
     for (const { name, says } of works) process.stdout.write(`${name.padEnd(20)} ${says}\n`);
-    for (const engine of known) process.stdout.write(`${engine.name.padEnd(20)} ${engine.version(guest) ?? "not installed"}\n`);
+    for (const engine of known) {
+      const found = engine.availability(guest);
+      process.stdout.write(`${engine.name.padEnd(20)} ${"lacks" in found ? found.lacks : found.version}\n`);
+    }
     return 0;
   }
   for (const name of options.only ?? [])
@@ -36,19 +40,20 @@ async function main(): Promise<number> {
   const engines = (options.engines ?? known.map(({ name }) => name)).map((name) => {
     const engine = known.find((candidate) => candidate.name === name);
     if (engine === undefined) throw new UsageError(`There is no engine called ${name}; there is ${known.map((candidate) => candidate.name).join(", ")}.`);
-    return { engine, version: engine.version(guest) };
+    return engine;
   });
-  for (const { engine, version } of engines)
-    if (version === undefined) {
-      if (options.engines !== undefined) throw new UsageError(`${engine.name} is not installed.`);
-      say(`bench: ${engine.name} is not installed; there are no ratios without it.`);
-    }
-  const installed = engines.flatMap(({ engine, version }) => (version === undefined ? [] : [{ engine, version }]));
+  const usable: { engine: BenchEngine; version: string }[] = [];
+  for (const engine of engines) {
+    const found = engine.availability(guest);
+    if ("version" in found) usable.push({ engine, version: [found.version, await engine.prepare?.(guest, say)].filter(Boolean).join(", ") });
+    else if (options.engines !== undefined) throw new UsageError(`${engine.name} ${found.lacks}.`);
+    else say(`bench: ${engine.name} ${found.lacks}; there are no ratios with it.`);
+  }
 
   const prefix = options.pin ? pinTo(options.cpu ?? availableParallelism() - 1) : [];
   const before = load();
   const raw = await measure({
-    guest, engines: installed.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
+    guest, engines: usable.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
     ...(options.only === undefined ? {} : { only: options.only }),
   });
   const lines = summarise(raw);
@@ -56,17 +61,21 @@ async function main(): Promise<number> {
     date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" ").replaceAll(`${process.cwd()}/`, ""),
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
     host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
-    engines: Object.fromEntries(installed.map(({ engine, version }) => [engine.name, version])), lines, raw,
+    engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines,
+    standings: standings(raw, lines), failures: failures(raw), raw,
   };
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(lines, guest.workloads)}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table(Object.keys(report.engines), lines, guest.workloads)}\n\n${standingsTable(report.standings)}\n`);
   const differing = lines.filter(({ answers }) => answers.length > 1);
+  for (const failure of report.failures) say(`bench: ${failure}`);
   for (const { work, answers } of differing) say(`bench: the machines disagree about ${work}: ${answers.join(" / ")}`);
   if (options.out !== undefined && differing.length === 0) {
     mkdirSync(dirname(options.out), { recursive: true });
+    const picture = chart(report);
     writeFileSync(`${options.out}.json`, `${JSON.stringify(report, null, 1)}\n`);
-    writeFileSync(`${options.out}.md`, markdown(report, guest.workloads));
+    writeFileSync(`${options.out}.md`, markdown(report, guest.workloads, picture === undefined ? undefined : `${basename(options.out)}.svg`));
+    if (picture !== undefined) writeFileSync(`${options.out}.svg`, picture);
   }
-  return differing.length === 0 ? 0 : 1;
+  return differing.length === 0 && report.failures.length === 0 ? 0 : 1;
 }
 
 try {
@@ -76,8 +85,5 @@ try {
   else if (error instanceof UsageError || (error instanceof Error && "code" in error)) {
     say(`bench: ${error.message}`);
     process.exitCode = 2;
-  } else if (error instanceof SilenceError) {
-    say(`bench: ${error.message}`);
-    process.exitCode = 1;
   } else throw error;
 }

@@ -1,8 +1,8 @@
 /** The command line of the benchmark. */
 import { parseArgs } from "node:util";
 
-/** The guests: Debian's, which are fetched once, and our own kernel. */
-export const GUESTS = ["debian-12-i386", "debian-12-i386-pae", "debian-12-amd64", "embedded"] as const;
+/** The guests: Debian's, which are fetched once, our own kernel, and the micro-kernels. */
+export const GUESTS = ["debian-12-i386", "debian-12-i386-pae", "debian-12-amd64", "embedded", "micro", "micro-64"] as const;
 /** One of them. */
 export type GuestName = (typeof GUESTS)[number];
 
@@ -18,7 +18,7 @@ export interface BenchOptions {
   readonly cpu: number | undefined;
   readonly pin: boolean;
   readonly json: boolean;
-  /** Where to write NAME.json and NAME.md. */
+  /** Where to write NAME.json, NAME.md and NAME.svg. */
   readonly out: string | undefined;
   readonly list: boolean;
   readonly help: boolean;
@@ -30,24 +30,26 @@ export class UsageError extends Error {}
 /** What `--help` prints. */
 export const HELP = `Usage: npx pnpm@12.21.0 bench [OPTIONS]
 
-Boots the same guest on Doppel and on QEMU's TCG (when it is installed), does the same work at its prompt on both, in turns, and prints medians
-and ratios. Progress goes to standard error.
+Boots the same guest on Doppel, on v86 and on QEMU's TCG (when it is installed), does the same work at its prompt on each, and
+on the host itself where that runs programs of the guest, in turns, and prints medians and ratios. Progress goes to standard error.
 
   --runs N           runs of each engine (default 5)
   --only A,B         these pieces of work only; "boot" is one (default all)
   --engines A,B      these engines only; ratios are of the first over the last (default all that are installed)
-  --guest NAME       debian-12-i386 (default), debian-12-i386-pae, debian-12-amd64, or embedded: our own kernel, which needs no network
+  --guest NAME       debian-12-i386 (default), debian-12-i386-pae, debian-12-amd64; or, without a network, embedded: our own kernel, micro and
+                     micro-64: kernels of a few instructions each (calls, system calls, page faults, ...) in 32 and in 64 bits
   --quick            a tenth of the work
   --cpu N            the processor that the machines are pinned to (default the last)
   --no-pin           leave the machines to the host's scheduler
   --json             print the report as JSON, raw figures included
-  --out FILE         write FILE.json and FILE.md as well
+  --out FILE         write FILE.json, FILE.md and, of two engines or more, FILE.svg as well
   --list             print the pieces of work and the engines
   --help             print this
 
 Examples:
   npx pnpm@12.21.0 bench --quick --runs 1
   npx pnpm@12.21.0 bench --guest debian-12-amd64 --only boot,sort --runs 3
+  npx pnpm@12.21.0 bench --guest micro --engines doppel-auto,v86
   npx pnpm@12.21.0 bench --engines doppel-interpreter --only awk-float --json
   npx pnpm@12.21.0 bench --out docs/performance/interpreter
 

@@ -1,8 +1,8 @@
 /** The result as JSON (raw figures included) and as Markdown. */
 import type { Host } from "./host.ts";
-import type { Sample } from "./session.ts";
+import type { Run } from "./session.ts";
 import type { Workload } from "./workload.ts";
-import { geometricMean, type Line, type Spread } from "./summary.ts";
+import { geometricMean, type Line, type Spread, type Standing } from "./summary.ts";
 import { BOOT } from "./workload.ts";
 
 /** Everything about one measurement. */
@@ -18,21 +18,24 @@ export interface Report {
   readonly pinned: boolean;
   readonly engines: Readonly<Record<string, string>>;
   readonly lines: readonly Line[];
-  /** Milliseconds, by engine and run. */
-  readonly raw: Readonly<Record<string, readonly (readonly Sample[])[]>>;
+  readonly standings: readonly Standing[];
+  /** Sentences about machines that ended early or fell silent. */
+  readonly failures: readonly string[];
+  /** Milliseconds and bytes, by engine and run. */
+  readonly raw: Readonly<Record<string, readonly Run[]>>;
 }
 
-const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(milliseconds < 10_000 ? 2 : 1);
-const cell = ({ median, least, most }: Spread): string => `${seconds(median)} (${seconds(least)}-${seconds(most)})`;
+const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(milliseconds < 100 ? 3 : milliseconds < 10_000 ? 2 : 1);
+const cell = (spread: Spread | undefined): string =>
+  spread === undefined ? "-" : `${seconds(spread.median)} (${seconds(spread.least)}-${seconds(spread.most)})`;
 const times = (ratio: number | undefined): string => (ratio === undefined ? "-" : ratio.toFixed(2));
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 /** The table: medians with extremes in seconds, ratios of the first engine over the last. */
-export function table(lines: readonly Line[], workloads: readonly Workload[]): string {
-  const engines = lines[0]?.series.map(({ engine }) => engine) ?? [];
+export function table(engines: readonly string[], lines: readonly Line[], workloads: readonly Workload[]): string {
   const says = new Map(workloads.map((workload) => [workload.name, workload.says]));
   const rows = lines.map(({ work, series, ratio, processorRatio }) =>
-    row([says.get(work) ?? "boot to the first line of user space", ...series.map(({ elapsed }) => cell(elapsed)), times(ratio), times(processorRatio)]));
+    row([says.get(work) ?? "boot to the first line of user space", ...engines.map((engine) => cell(series.find((one) => one.engine === engine)?.elapsed)), times(ratio), times(processorRatio)]));
   const mean = (pick: (line: Line) => number | undefined): string => {
     const ratios = lines.filter(({ work }) => work !== BOOT).flatMap((line) => pick(line) ?? []);
     return ratios.length < 2 ? "-" : times(geometricMean(ratios));
@@ -44,11 +47,23 @@ export function table(lines: readonly Line[], workloads: readonly Workload[]): s
   ].join("\n");
 }
 
-/** The whole report for people. */
-export function markdown(report: Report, workloads: readonly Workload[]): string {
+/** The machines against each other over all work, and what they took of the host's memory. */
+export function standingsTable(standings: readonly Standing[]): string {
+  const mebibytes = (spread: Spread | undefined): string => (spread === undefined ? "-" : (spread.median / 2 ** 20).toFixed(0));
+  const peers = standings.filter(({ engine }) => standings.some(({ against }) => engine in against)).map(({ engine }) => engine);
+  return [
+    row(["machine", "peak host memory (MiB)", ...peers.map((peer) => `time over ${peer}'s`)]),
+    row(["---", "---:", ...peers.map(() => "---:")]),
+    ...standings.map(({ engine, peakMemory, against }) => row([engine, mebibytes(peakMemory), ...peers.map((peer) => times(against[peer]))])),
+  ].join("\n");
+}
+
+/** The whole report for people; `picture` is the name of the chart's file, if there is one. */
+export function markdown(report: Report, workloads: readonly Workload[], picture?: string): string {
   const { host, guest } = report;
-  const runs = Object.values(report.raw)[0]?.length ?? 0;
-  return `# ${Object.keys(report.engines).join(" and ")}
+  const runs = Math.max(...Object.values(report.raw).map(({ length }) => length));
+  const engines = Object.keys(report.engines);
+  return `# ${guest.name} on ${engines.join(", ")}
 
 Medians of ${runs} interleaved run${runs === 1 ? "" : "s"}, least and most in parentheses. The ratio divides the first column by the last: below 1 the first
 machine is faster. Times are the host's, between marks on the guest's serial line; the boot starts with the process. Every answer
@@ -60,7 +75,12 @@ machine is faster. Times are the host's, between marks on the guest's serial lin
 ${Object.entries(report.engines).map(([name, version]) => `- ${name}: ${version}`).join("\n")}
 - Host: ${host.processor}, ${host.cores} cores, ${host.memory}, ${host.system}; ${report.pinned ? "each machine pinned to one processor" : "not pinned"}; load average ${report.load[0]} before, ${report.load[1]} after
 - Date: ${report.date}
+${report.failures.map((failure) => `- ${failure}\n`).join("")}
+${picture === undefined ? "" : `![Bars: how fast each machine does each piece of work, relative to ${engines.at(-1)}](${picture})\n\n`}${table(engines, report.lines, workloads)}
 
-${table(report.lines, workloads)}
+The whole of it: the most that each machine's process held of the host's memory (median of the runs), and geometric means of its times, without
+the boot, over those of each other machine. Below 1 the machine of the row is faster.
+
+${standingsTable(report.standings)}
 `;
 }

@@ -9,6 +9,8 @@ export interface Workload {
   readonly command: string;
   /** Starts the watch; without it the watch starts when the command is typed. */
   readonly begin?: string;
+  /** Typed after `begin`, and starts the watch in its place: for a guest that sleeps until then, so that no machine is late with its mark. */
+  readonly go?: string;
   /** Stops the watch; without it the answer does. */
   readonly end?: string;
   /** Finds the answer behind the command, in its first group. */
@@ -25,6 +27,8 @@ export interface BenchGuest {
   /** How the kernel is loaded. */
   readonly protocol: "linux" | "multiboot";
   readonly initrd?: Uint8Array;
+  /** The program of its user space, which also runs without a machine. */
+  readonly busybox?: Uint8Array;
   readonly append?: string;
   /** MiB of RAM. */
   readonly memory: number;
