@@ -4,22 +4,14 @@
  * of the last update stay in locals, and a condition is worked out of those instead.
  */
 import { OP, type FunctionBuilder } from "@doppel/wasm";
-import type { FlagUpdate, Size } from "@doppel/semantics";
+import type { FlagUpdate, Size, Value } from "@doppel/semantics";
 import { AUX_PFX_SHIFT, FLAG_AUX, FLAG_RESULT, STATE } from "./state-layout.ts";
-import type { FlagLoad, FlagWords, Target, ValueSource } from "./target.ts";
+import type { FlagLoad, FlagWords, KeptFlags, Target, ValueSource } from "./target.ts";
 
-/** Operands of a flag update, as functions that push them. */
-interface Kept {
-  readonly rule: "add" | "sub" | "sbb" | "inc" | "dec" | "logic";
-  readonly size: Size;
-  readonly result: () => void;
-  readonly a: () => void;
-  readonly b: () => void;
-}
-
-/** Comparing the operands tells what a subtraction left only when no borrow went in. */
-function keptRule(update: FlagUpdate & { rule: "add" | "sub" | "inc" | "dec" }): Kept["rule"] {
-  return update.rule === "sub" && update.carry === true ? "sbb" : update.rule;
+/** Comparing the operands tells what an addition or a subtraction left only when no carry went in. */
+function keptRule(update: FlagUpdate & { rule: "add" | "sub" | "inc" | "dec" }): KeptFlags["rule"] {
+  if (!("carry" in update) || update.carry !== true) return update.rule;
+  return update.rule === "sub" ? "sbb" : "adc";
 }
 
 /** The flag words where they stand in the state. */
@@ -31,15 +23,57 @@ function stateFlagWords(f: FunctionBuilder): FlagWords {
   };
 }
 
-/** A rule and a pair of conditions, as `staticCondition` tells them apart. */
-function staticKey({ rule }: Kept, code: number): string {
-  return rule === "sub" || rule === "logic" ? `${rule}${code >> 1}` : `${code >> 1}`;
+/** A rule and a pair of conditions, as `pushStaticCondition` tells them apart. */
+function staticKey({ rule }: KeptFlags, code: number): string {
+  return rule === "sub" || rule === "logic" || (rule === "add" && code >> 1 === 1) ? `${rule}${code >> 1}` : `${code >> 1}`;
 }
 
-const STATIC = new Set(["sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
+const STATIC = new Set(["add1", "sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic1", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
 
-/** Rules whose update may wait until somebody needs the flag words. */
-const LAZY = new Set<FlagUpdate["rule"]>(["add", "sub", "inc", "dec", "logic", "result"]);
+/** Whether a condition follows from the operands of an update with less work than from the flag words. */
+export function isStaticCondition(kept: KeptFlags, code: number): boolean {
+  return STATIC.has(staticKey(kept, code));
+}
+
+/** Pushes such a condition, 0 or 1: the static form of lazy flags (engine.md, item 1). */
+export function pushStaticCondition(f: FunctionBuilder, kept: KeptFlags, code: number): void {
+  const wide = kept.size === 8;
+  const shift = wide ? 0 : 32 - 8 * kept.size;
+  const signed = (push: () => void): void => {
+    push();
+    if (shift > 0) f.i32(shift).op(OP.i32_shl);
+  };
+  const zero = (): void => {
+    signed(kept.result);
+    f.op(wide ? OP.i64_eqz : OP.i32_eqz);
+  };
+  const compare = (a: () => void, b: () => void, op: number, wideOp: number): void => {
+    signed(a);
+    signed(b);
+    f.op(wide ? wideOp : op);
+  };
+  switch (staticKey(kept, code)) {
+    case "add1": compare(kept.result, kept.a, OP.i32_lt_u, OP.i64_lt_u); break;
+    case "sub1": compare(kept.a, kept.b, OP.i32_lt_u, OP.i64_lt_u); break;
+    case "sub2": compare(kept.a, kept.b, OP.i32_eq, OP.i64_eq); break;
+    case "sub3": compare(kept.a, kept.b, OP.i32_le_u, OP.i64_le_u); break;
+    case "sub6": compare(kept.a, kept.b, OP.i32_lt_s, OP.i64_lt_s); break;
+    case "sub7": compare(kept.a, kept.b, OP.i32_le_s, OP.i64_le_s); break;
+    case "logic1": f.i32(0); break;
+    case "sub4": case "logic4": case "logic6": case "4":
+      signed(kept.result);
+      if (wide) f.i64(0).op(OP.i64_lt_s);
+      else f.i32(31).op(OP.i32_shr_u);
+      break;
+    case "logic7":
+      signed(kept.result);
+      if (wide) f.i64(0).op(OP.i64_le_s);
+      else f.i32(0).op(OP.i32_le_s);
+      break;
+    default: zero();
+  }
+  if (code & 1) f.op(OP.i32_eqz);
+}
 
 /** Flags of one instruction. */
 export class FlagLowering {
@@ -48,9 +82,7 @@ export class FlagLowering {
   private readonly values: ValueSource;
   private readonly retain: boolean;
   private readonly words: FlagWords;
-  private kept: Kept | undefined;
-  /** The update that waits. */
-  private waiting: FlagUpdate | undefined;
+  private kept: KeptFlags | undefined;
 
   constructor(target: Target, values: ValueSource, retain: boolean) {
     this.t = target;
@@ -60,44 +92,16 @@ export class FlagLowering {
     this.words = target.flagWords ?? stateFlagWords(target.f);
   }
 
-  /** Keeps an update for later, if it is of a kind that can wait: its operands stay in locals. */
-  wait(update: FlagUpdate): boolean {
-    if (!LAZY.has(update.rule)) return false;
-    this.waiting = update;
-    if (update.rule === "result") {
-      // Pushed more than once where they are stored; what is in a local on one way only would be missing on the others.
-      this.values.materialize(update.result);
-      this.values.materialize(update.cf);
-      this.values.pin(update.of);
-      this.values.pin(update.af);
-    } else if ("a" in update) {
-      const [a, b, result] = [update.a, update.b, update.result].map((value) => this.values.shared(value).push) as [() => void, () => void, () => void];
-      this.kept = { rule: keptRule(update), size: update.size, result, a, b };
-    } else if (update.rule === "logic") {
-      const result = this.values.shared(update.result).push;
-      this.kept = { rule: "logic", size: update.size, result, a: result, b: result };
-    }
+  /** Gives an update to a tier that keeps it for later, if it is of a kind that can wait. */
+  offer(update: FlagUpdate): boolean {
+    if (this.t.keepFlags === undefined || !("a" in update || update.rule === "logic")) return false;
+    const shared = (value: Value): (() => void) => this.values.shared(value).push;
+    const result = shared(update.result);
+    this.t.keepFlags({
+      rule: "a" in update ? keptRule(update) : update.rule, size: update.size, result,
+      a: "a" in update ? shared(update.a) : result, b: "a" in update ? shared(update.b) : result,
+    });
     return true;
-  }
-
-  /** Whether an update waits. */
-  get isWaiting(): boolean {
-    return this.waiting !== undefined;
-  }
-
-  /** Writes the flag words of the update that waits; any number of times, on different ways. With `rarely`, in few bytes rather than fast. */
-  store(rarely: boolean): void {
-    const update = this.waiting!;
-    if (!rarely || !("a" in update) || this.t.carries === undefined) return this.set(update);
-    const { a, b, result } = this.kept!;
-    this.words.begin();
-    a();
-    b();
-    result();
-    this.state("i32_load", FLAG_AUX);
-    this.f.call(this.t.carries(update.rule, update.size));
-    this.words.end("aux");
-    this.storeResult(update.size, result);
   }
 
   private state(op: FlagLoad, offset: number): void {
@@ -192,58 +196,14 @@ export class FlagLowering {
     this.words.end("result");
   }
 
-  private keep(kept: Kept): void {
+  private keep(kept: KeptFlags): void {
     if (this.retain) this.kept = kept;
   }
 
-  /** Whether `staticCondition` needs no flag words for a condition. */
-  isStatic(code: number): boolean {
-    return this.kept !== undefined && STATIC.has(staticKey(this.kept, code));
-  }
-
-  /**
-   * Pushes a condition, 0 or 1, from the operands of the flag update just lowered instead of the flags it stored: the
-   * static form of lazy flags (engine.md, item 1). Falls back on the stored flags where that is no shorter.
-   */
+  /** Pushes a condition, 0 or 1, from the operands of the flag update just lowered where that is shorter than from the flags it stored. */
   staticCondition(code: number): void {
-    const { f, kept } = this;
-    if (kept === undefined) return this.condition(code);
-    const wide = kept.size === 8;
-    const shift = wide ? 0 : 32 - 8 * kept.size;
-    const signed = (push: () => void): void => {
-      push();
-      if (shift > 0) f.i32(shift).op(OP.i32_shl);
-    };
-    const negative = (): void => {
-      signed(kept.result);
-      if (wide) f.i64(0).op(OP.i64_lt_s);
-      else f.i32(31).op(OP.i32_shr_u);
-    };
-    const zero = (): void => {
-      signed(kept.result);
-      f.op(wide ? OP.i64_eqz : OP.i32_eqz);
-    };
-    const compare = (op: number, wideOp: number): void => {
-      signed(kept.a);
-      signed(kept.b);
-      f.op(wide ? wideOp : op);
-    };
-    switch (staticKey(kept, code)) {
-      case "sub1": compare(OP.i32_lt_u, OP.i64_lt_u); break;
-      case "sub2": compare(OP.i32_eq, OP.i64_eq); break;
-      case "sub3": compare(OP.i32_le_u, OP.i64_le_u); break;
-      case "sub6": compare(OP.i32_lt_s, OP.i64_lt_s); break;
-      case "sub7": compare(OP.i32_le_s, OP.i64_le_s); break;
-      case "sub4": case "logic4": case "logic6": case "4": negative(); break;
-      case "logic2": case "logic3": case "2": zero(); break;
-      case "logic7":
-        signed(kept.result);
-        if (wide) f.i64(0).op(OP.i64_le_s);
-        else f.i32(0).op(OP.i32_le_s);
-        break;
-      default: return this.condition(code);
-    }
-    if (code & 1) f.op(OP.i32_eqz);
+    if (this.kept !== undefined && isStaticCondition(this.kept, code)) pushStaticCondition(this.f, this.kept, code);
+    else this.condition(code);
   }
 
   /** Stores what an update makes of the flags. */

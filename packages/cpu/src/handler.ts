@@ -72,6 +72,7 @@ export class GeneratedModule implements HandlerModule {
   readonly module = new ModuleBuilder();
   private readonly helpers = new Map<string, number>();
   private readonly functions = new FunctionSet(this.module);
+  private readonly sharedFunctions = new Map<string, number>();
 
   constructor() {
     this.module.importMemory("doppel", "memory", 1);
@@ -90,8 +91,16 @@ export class GeneratedModule implements HandlerModule {
     return this.functions.index(callee);
   }
 
+  /** Index of a function that gives the auxiliary flag word; see `FunctionSet`. */
   carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
     return this.functions.carries(rule, size);
+  }
+
+  /** Index of a function that `write` makes when it is first asked for. */
+  shared(name: string, write: () => number): number {
+    const index = this.sharedFunctions.get(name) ?? write();
+    this.sharedFunctions.set(name, index);
+    return index;
   }
 
   instantiate(memory: WebAssembly.Memory, helpers: Helpers, extra: Record<string, unknown> = {}): WebAssembly.Instance {

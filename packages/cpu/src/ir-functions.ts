@@ -49,7 +49,7 @@ export class FunctionSet {
     return index;
   }
 
-  /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word; see `Target.carries`. */
+  /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word. */
   carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
     const key = `${rule} ${size}`;
     let index = this.carriers.get(key);

@@ -12,10 +12,10 @@ import { FAULT_CODE, FAULT_HAS_CODE, FAULT_VECTOR, STATE } from "./state-layout.
 import type { Op, Target, ValueSource } from "./target.ts";
 
 /**
- * What becomes of an instruction's flags: stored; stored, and their operands kept for `staticCondition`; kept only, for `storeFlags`; or
- * not even computed, because the next instruction sets them all and nothing can come between.
+ * What becomes of an instruction's flags: stored, or given to a target that keeps them; stored, and their operands kept for `staticCondition`;
+ * or not even computed, because the next instruction sets them all and nothing can come between.
  */
-export type FlagUse = "stored" | "static" | "lazy" | "dead";
+export type FlagUse = "stored" | "static" | "dead";
 
 /** Lowers statement lists into a target's function. */
 export class Lowering implements ValueSource {
@@ -35,7 +35,7 @@ export class Lowering implements ValueSource {
   private readonly flagUse: FlagUse;
   private loopExit: ReturnType<FunctionBuilder["block"]>[] = [];
 
-  /** @param flagUse what becomes of flag updates; with "static" and "lazy", call `release` afterwards */
+  /** @param flagUse what becomes of flag updates; with "static", call `release` afterwards */
   constructor(target: Target, flagUse: FlagUse = "stored") {
     this.t = target;
     this.f = target.f;
@@ -47,7 +47,7 @@ export class Lowering implements ValueSource {
   /** Lowers a whole instruction or function body; gives its locals back afterwards. */
   lower(block: Block): void {
     this.block(block);
-    if (this.flagUse === "stored" || this.flagUse === "dead") this.release();
+    if (this.flagUse !== "static") this.release();
   }
 
   /** Gives all locals back. */
@@ -99,12 +99,6 @@ export class Lowering implements ValueSource {
     this.f.set(this.locals.get(value)!);
   }
 
-  pin(value: Value): void {
-    if (this.locals.has(value) || value.op === "const" || value.op === "parameter") return;
-    if (value.effect === "pure" && value.args.length > 0) value.args.forEach((arg) => this.pin(arg));
-    else this.materialize(value);
-  }
-
   forget(value: Value): void {
     const local = this.locals.get(value);
     if (local !== undefined) this.count(value, local);
@@ -120,8 +114,7 @@ export class Lowering implements ValueSource {
   private count(value: Value, local: number): void {
     const left = this.remaining.get(value)! - 1;
     this.remaining.set(value, left);
-    // What waits is pushed nobody knows how often.
-    if (this.flagUse === "lazy" || left > 0 || this.loopOf.get(value) !== this.loop) return;
+    if (left > 0 || this.loopOf.get(value) !== this.loop) return;
     this.locals.delete(value);
     this.f.release(local);
   }
@@ -129,21 +122,6 @@ export class Lowering implements ValueSource {
   /** Pushes a condition from the operands of the flag update just lowered; see `FlagLowering`. */
   staticCondition(code: number): void {
     this.flags.staticCondition(code);
-  }
-
-  /** Whether `staticCondition` needs no flag words for a condition. */
-  isStatic(code: number): boolean {
-    return this.flags.isStatic(code);
-  }
-
-  /** With "lazy": whether flags wait to be stored. */
-  get flagsWait(): boolean {
-    return this.flags.isWaiting;
-  }
-
-  /** Stores the flags that wait, on this way through the code; see `FlagLowering`. */
-  storeFlags(rarely: boolean): void {
-    this.flags.store(rarely);
   }
 
   /** Pushes a condition from the flag words. */
@@ -300,7 +278,7 @@ export class Lowering implements ValueSource {
         return;
       case "flags": {
         if (this.flagUse === "dead") return;
-        if (this.flagUse === "lazy" && this.depth === 1 && s.when === undefined && this.flags.wait(s.update)) return;
+        if (this.depth === 1 && s.when === undefined && this.flags.offer(s.update)) return;
         if (s.when === undefined) return this.flags.set(s.update);
         this.flags.shareOperands(s.update);
         this.push(s.when);

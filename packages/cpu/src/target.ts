@@ -21,6 +21,15 @@ export interface FlagWords {
   end(word: "result" | "aux"): void;
 }
 
+/** Operands of a flag update, as functions that push them. Where a carry went in, an addition is "adc" and a subtraction "sbb". */
+export interface KeptFlags {
+  readonly rule: "add" | "adc" | "sub" | "sbb" | "inc" | "dec" | "logic";
+  readonly size: Size;
+  readonly result: () => void;
+  readonly a: () => void;
+  readonly b: () => void;
+}
+
 /** What a tier supplies: its registers, record fields and exits. */
 export interface Target {
   readonly f: FunctionBuilder;
@@ -57,8 +66,8 @@ export interface Target {
    * when it knows none.
    */
   condition?(code: number): boolean;
-  /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word, where a tier lets updates wait. */
-  carries?(rule: "add" | "sub" | "inc" | "dec", size: Size): number;
+  /** Takes an update of the arithmetic flags of which the tier makes flag words later, if at all. INC and DEC keep CF. */
+  keepFlags?(kept: KeptFlags): void;
   /**
    * Leaves before the instruction, for a tier that can have it executed otherwise: an access is not in the TLB, a segment does not permit
    * it, or a TypeScript helper would be called.
@@ -82,8 +91,6 @@ export interface ValueSource {
   take(value: Value): void;
   /** Counts a use of a value without emitting it. */
   forget(value: Value): void;
-  /** Makes sure that a value can still be pushed, any number of times, when the state has changed. */
-  pin(value: Value): void;
   /** A local that is given back when the instruction ends. */
   own(type: IrType): number;
 }

@@ -15,7 +15,7 @@ export interface Meaning {
   readonly addresses: boolean;
   /** Conditions that it reads. */
   readonly conditions: readonly number[];
-  /** It needs the flag words themselves: it reads a flag, keeps one, or sets them on some of its ways only. */
+  /** It needs the flag words themselves: it reads a flag, keeps others than CF, or sets them on some of its ways only. */
   readonly needsFlagWords: boolean;
   readonly setsFlags: boolean;
 }
@@ -28,7 +28,7 @@ export interface Registers {
 
 /** State offsets of the general registers end here. */
 const GENERAL_END = 0x80;
-const KEEPING = new Set(["inc", "dec", "carry", "carry-overflow"]);
+const KEEPING = new Set(["carry", "carry-overflow"]);
 
 const meanings = new Map<number, Meaning | undefined>();
 

@@ -2,7 +2,7 @@
 import { GeneratedModule } from "@doppel/cpu";
 import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
-import type { Edge, Region, RegionBlock } from "./region.ts";
+import { type Edge, type Region, type RegionBlock, successors } from "./region.ts";
 import { RegionTarget, type Tally } from "./region-target.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
@@ -31,10 +31,22 @@ function writeRegion(generated: GeneratedModule, region: Region, name: string, {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, name);
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
-  const target = new RegionTarget(builder, generated, region, chain, tally);
-  target.enter(region.entry.count);
-  new BlockWriter(region, structureOf(region), target).tree(region.entry.id);
+  const structure = structureOf(region);
+  const target = new RegionTarget(builder, generated, region, longestWays(region, structure), chain, tally);
+  target.enter();
+  new BlockWriter(region, structure, target).tree(region.entry.id);
   target.exit();
+}
+
+/** Instructions on the longest way from each block to the next loop, or out. */
+function longestWays(region: Region, structure: Structure): Map<number, number> {
+  const ways = new Map<number, number>();
+  for (const id of [...structure.order].reverse()) {
+    const block = region.blocks.get(id)!;
+    const behind = successors(block).filter((to) => structure.isKept(id, to) && !structure.loopHeaders.has(to)).map((to) => ways.get(to)!);
+    ways.set(id, block.count + Math.max(0, ...behind));
+  }
+  return ways;
 }
 
 /** Writes blocks in the nesting that their structure asks for. */
@@ -56,8 +68,9 @@ class BlockWriter {
     const { f } = this.target;
     const isLoop = this.structure.loopHeaders.has(id);
     if (isLoop) {
-      this.target.storeFlags();
+      this.target.meet();
       this.loops.set(id, f.loop());
+      this.target.flagState = "local";
     }
     this.within(id, this.structure.mergesBelow(id));
     if (isLoop) f.op(OP.unreachable).end();
@@ -70,13 +83,13 @@ class BlockWriter {
     this.merges.set(merge, f.block());
     this.within(id, rest);
     f.op(OP.unreachable).end();
-    this.target.waitingFlags = undefined;
+    this.target.flagState = "local";
     this.tree(merge);
   }
 
   private block(block: RegionBlock): void {
     const { target } = this;
-    const outer = target.begin(block);
+    target.begin(block, this.structure.loopHeaders.has(block.id));
     const { end } = block;
     const last = end.kind === "call" || end.kind === "return" ? block.instructions.at(-1) : undefined;
     for (const one of block.instructions) {
@@ -87,16 +100,15 @@ class BlockWriter {
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
     } else if (end.kind === "goto") this.go(block, end.to);
     else if (end.kind === "leave") target.leaveAt(end.at, 0, "leave");
-    target.endBlock(outer);
   }
 
   /** Two ways, by the condition on the stack, neither of which comes back. */
   private fork(then: () => void, otherwise: () => void): void {
-    const { f, waitingFlags } = this.target;
+    const { f, flagState } = this.target;
     f.if();
     then();
     f.else();
-    this.target.waitingFlags = waitingFlags;
+    this.target.flagState = flagState;
     otherwise();
     f.end().op(OP.unreachable);
   }
@@ -118,7 +130,7 @@ class BlockWriter {
     const place = structure.place.get(to.block)!;
     const label = place <= structure.place.get(from.id)! ? this.loops.get(to.block) : this.merges.get(to.block);
     if (label === undefined || !(place <= structure.place.get(from.id)! || structure.mergeNodes.has(to.block))) return this.tree(to.block);
-    target.storeFlags();
+    target.meet();
     target.f.br(label);
   }
 }

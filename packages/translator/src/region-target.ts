@@ -3,20 +3,21 @@
  * itself (a page that the TLB does not have, a fault, a helper) it leaves to the interpreter: a side exit in front of the instruction, with
  * everything stored. So a region makes no calls, and state is precise wherever it is left.
  *
- * An instruction's flags wait until somebody needs them, which is mostly an exit; where ways meet again they stand in the two words.
+ * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry and in front of loops.
  *
  *   parameters: record, delta = RIP minus the offset in the page
- *   locals: budget, ip at the exit, TLB view, the registers that the region uses, the two flag words
+ *   locals: budget, where it is left to, TLB view, the registers that the region uses, the two flag words and the operands they are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type FlagWords, type GeneratedModule, ifKnown, JUMP, layout, Lowering, R_HANDLER, R_LENGTH, R_OFFSET,
-  REGION_MARK, type Target,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type FlagWords, type GeneratedModule, ifKnown, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
+  R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
 import type { IrFunction, Place, Size } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
+import { type FlagState, IN_WORDS, KeptFlagLocals } from "./kept-flags.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
 const { STATE, GPR, RIP, BUDGET, REGION_STOPPED, TLB_VIEW, FLAG_RESULT, FLAG_AUX, SEGMENT, SEGMENT_STRIDE } = layout;
@@ -46,18 +47,19 @@ export class RegionTarget implements Target {
   private readonly view: number;
   private readonly registers = new Map<number, number>();
   private readonly dirty: readonly number[];
-  private readonly result: number;
-  private readonly aux: number;
+  private readonly flags: KeptFlagLocals;
   private readonly setsFlags: boolean;
+  /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
   private exitLabel: Label | undefined;
+  private jumpLabel: Label | undefined;
+  private readonly exitAt: number;
+  private readonly exitLeft: number;
+  /** Instructions that may execute before the budget is looked at again, by block. */
+  private readonly needs: ReadonlyMap<number, number>;
   private instruction!: Instruction;
   private at = 0;
   /** Instructions of the block behind the present one, it included: counted already, and not yet retired. */
   private left = 0;
-  /** The instruction whose flags are not in the flag words yet. */
-  private pending: Lowering | undefined;
-  /** That instruction, where it stands in the block in hand. */
-  private own: Lowering | undefined;
   /** How the instruction in hand goes on, where it stays in the region. */
   private onJump: ((target: () => void) => void) | undefined;
   private readonly region: Region;
@@ -65,7 +67,7 @@ export class RegionTarget implements Target {
   private readonly how: number;
   private readonly tally: Tally | undefined;
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, chaining?: Chain, tally?: Tally) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, needs: ReadonlyMap<number, number>, chaining?: Chain, tally?: Tally) {
     this.f = f;
     this.region = region;
     this.tally = tally;
@@ -81,9 +83,11 @@ export class RegionTarget implements Target {
     this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
     for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native));
     this.setsFlags = instructions.some(({ meaning }) => meaning.setsFlags);
-    this.result = f.local("i64");
-    this.aux = f.local("i32");
-    const { result, aux } = this;
+    this.flags = new KeptFlagLocals(f, generated, region.long);
+    this.needs = needs;
+    this.exitAt = f.local("i32");
+    this.exitLeft = f.local("i32");
+    const { result, aux } = this.flags;
     this.flagWords = {
       load: (op, offset) => {
         if (offset >= FLAG_AUX) f.get(aux);
@@ -96,13 +100,17 @@ export class RegionTarget implements Target {
         }
       },
       begin: () => {},
-      end: (word) => void f.set(word === "result" ? result : aux),
+      end: (word) => {
+        f.set(word === "result" ? result : aux);
+        this.flags.state = { number: IN_WORDS };
+      },
     };
   }
 
-  /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. `needed` instructions or nothing. */
-  enter(needed: number): void {
+  /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
+  enter(): void {
     const { f, long } = this;
+    const needed = this.needs.get(this.region.entry.id)!;
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget).i32(needed).op(OP.i32_lt_s).if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
     this.stopped();
@@ -111,9 +119,10 @@ export class RegionTarget implements Target {
     this.count("entered");
     f.i32(JUMP).set(this.how);
     for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
-    f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).set(this.result);
-    f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).set(this.aux);
+    f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).set(this.flags.result);
+    f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).set(this.flags.aux);
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
+    this.jumpLabel = f.block();
     this.exitLabel = f.block();
   }
 
@@ -121,10 +130,16 @@ export class RegionTarget implements Target {
   exit(): void {
     const { f, long } = this;
     f.op(OP.unreachable).end();
+    f.get(this.budget).get(this.exitLeft).op(OP.i32_add).set(this.budget);
+    f.get(DELTA).get(this.exitAt);
+    if (long) f.op(OP.i64_extend_i32_s);
+    f.op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
+    f.end();
+    if (this.setsFlags) this.flags.call();
     for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
     if (this.setsFlags) {
-      f.i32(0).get(this.result).memory(OP.i64_store, STATE + FLAG_RESULT);
-      f.i32(0).get(this.aux).memory(OP.i32_store, STATE + FLAG_AUX);
+      f.i32(0).get(this.flags.result).memory(OP.i64_store, STATE + FLAG_RESULT);
+      f.i32(0).get(this.flags.aux).memory(OP.i32_store, STATE + FLAG_AUX);
     }
     if (this.chaining !== undefined) this.chain(this.chaining);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
@@ -165,17 +180,17 @@ export class RegionTarget implements Target {
     f.end().end().end();
   }
 
-  /** Takes a block from the budget, or leaves in front of it. */
-  begin({ start, count }: RegionBlock): Lowering | undefined {
+  /** Takes a block from the budget; in front of a loop, leaves unless there is enough of it for every way to the next look. */
+  begin({ id, start, count }: RegionBlock, isLoop: boolean): void {
     const { f, budget } = this;
-    f.get(budget).i32(count).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).if(undefined, false);
-    this.stopped();
-    this.leaveAt(start, count, "budget");
-    f.end();
+    if (isLoop) {
+      f.get(budget).i32(this.needs.get(id)!).op(OP.i32_lt_s).if(undefined, false);
+      this.stopped();
+      this.leaveAt(start, 0, "budget");
+      f.end();
+    }
+    f.get(budget).i32(count).op(OP.i32_sub).set(budget);
     this.left = count;
-    const outer = this.own;
-    this.own = undefined;
-    return outer;
   }
 
   /**
@@ -186,52 +201,39 @@ export class RegionTarget implements Target {
     this.instruction = instruction;
     this.at = at;
     this.onJump = onJump;
-    const { pending } = this;
-    if (pending !== undefined && (meaning.needsFlagWords || meaning.conditions.some((code) => !pending.isStatic(code)))) this.storeFlags();
-    const lowering = new Lowering(this, "lazy");
-    lowering.lower(meaning.statements);
+    if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
+    new Lowering(this).lower(meaning.statements);
     this.left -= 1;
-    if (!meaning.setsFlags) return lowering.release();
-    // Other ways through the code may still need what an earlier block left; what this one left is superseded.
-    if (this.own !== undefined) this.own.release();
-    this.pending = this.own = lowering.flagsWait ? lowering : undefined;
-    if (this.own === undefined) lowering.release();
   }
 
-  /** Ends a block, when everything is written that may ask for its flags; `outer` is what `begin` returned. */
-  endBlock(outer: Lowering | undefined): void {
-    this.own?.release();
-    this.own = outer;
+  /** What is known of the flags, for a way through the code that is written later. */
+  get flagState(): FlagState {
+    return this.flags.state;
   }
 
-  /** The flags that wait, for a way through the code that is written later. */
-  get waitingFlags(): Lowering | undefined {
-    return this.pending;
+  set flagState(state: FlagState) {
+    this.flags.state = state;
   }
 
-  set waitingFlags(pending: Lowering | undefined) {
-    this.pending = pending;
-  }
-
-  /** Brings the flag words up to date: ways meet here, or somebody wants to see them. */
-  storeFlags(): void {
-    this.pending?.storeFlags(false);
-    this.pending = undefined;
+  /** Ways meet behind this: what is known of the flags stands in a local. */
+  meet(): void {
+    this.flags.fixNumber();
   }
 
   /** Leaves to a place; `unused` instructions of the block were not executed. */
   leaveAt(at: number, unused: number, why: string): void {
-    this.leave_(() => this.pushAddress(at), unused, why);
+    const { f } = this;
+    this.count(why);
+    this.flags.fixNumber();
+    f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
   }
 
-  private leave_(push: () => void, unused: number, why: string): void {
-    const { f, budget } = this;
+  /** Leaves to an address; the instruction has retired. */
+  private leaveTo(push: () => void, why: string): void {
     this.count(why);
-    if (unused > 0) f.get(budget).i32(unused).op(OP.i32_add).set(budget);
+    this.flags.fixNumber();
     push();
-    f.set(this.ipLocal);
-    this.pending?.storeFlags(true);
-    f.br(this.exitLabel!);
+    this.f.set(this.ipLocal).br(this.jumpLabel!);
   }
 
   private count(what: string): void {
@@ -271,7 +273,7 @@ export class RegionTarget implements Target {
 
   /** Leaves to where `isExpected` has found that the instruction goes. */
   leaveElsewhere(): void {
-    this.leave_(() => this.f.get(this.ipLocal), 0, "return elsewhere");
+    this.leaveTo(() => this.f.get(this.ipLocal), "return elsewhere");
   }
 
   /** A direct jump that leaves the region to a page of which nothing is known: whether it may go there is for the interpreter to say. */
@@ -299,16 +301,20 @@ export class RegionTarget implements Target {
 
   /** Pushes the condition that ends a block. */
   blockCondition(code: number): void {
-    if (this.pending?.isStatic(code) === true) return this.pending.staticCondition(code);
-    this.storeFlags();
+    if (this.flags.knows(code)) return this.flags.pushCondition(code);
+    this.flags.toWords();
     new Lowering(this).pushCondition(code);
   }
 
   // ---- Target ----
 
   condition(code: number): boolean {
-    this.pending?.staticCondition(code);
-    return this.pending !== undefined;
+    const known = this.flags.knows(code);
+    if (known) this.flags.pushCondition(code);
+    return known;
+  }
+  keepFlags(kept: KeptFlags): void {
+    this.flags.keep(kept);
   }
   miss(): void {
     // Behind the entry stands this region again: the interpreter must execute the instruction.
@@ -322,11 +328,11 @@ export class RegionTarget implements Target {
     this.miss();
   }
   jump(target: () => void): void {
-    if (this.onJump !== undefined) this.onJump(target);
-    else this.leave_(target, this.left - 1, `jump ${this.instruction.form.mnemonic}`);
-  }
-  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
-    return this.generated.carries(rule, size);
+    if (this.onJump !== undefined) return this.onJump(target);
+    const unused = this.left - 1;
+    // LOOP and JCXZ in the middle of a block.
+    if (unused > 0) this.f.get(this.budget).i32(unused).op(OP.i32_add).set(this.budget);
+    this.leaveTo(target, `jump ${this.instruction.form.mnemonic}`);
   }
   again(): void {
     this.miss();
