@@ -88,6 +88,8 @@ export class CodeCache implements WriteObserver {
   onRegionDropped: ((key: number, handler: number) => void) | undefined;
   /** Told of every block that is decoded, when somebody wants to know. */
   onBlock: ((key: number, host: number, linear: number) => void) | undefined;
+  /** Says of which instructions a block ends behind, when somebody wants to put regions in the place of what follows them. */
+  isBarrier: ((instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
   private instruction = new Instruction();
@@ -194,7 +196,7 @@ export class CodeCache implements WriteObserver {
       this.decoded++;
       this.instruction = this.previous;
       this.previous = instruction;
-      if (single || ENDS.has(form.mnemonic)) break;
+      if (single || ENDS.has(form.mnemonic) || this.isBarrier?.(instruction, long, flat) === true) break;
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
@@ -336,6 +338,18 @@ export class CodeCache implements WriteObserver {
   isKnown(host: number): boolean {
     const at = host & (PAGE_SIZE - 1);
     return ((this.code.get((host - at) / PAGE_SIZE)?.bytes[at >> 3] ?? 0) >> (at & 7) & 1) !== 0;
+  }
+
+  /** Host address of the last block's beginning that contains what stands at one, in the processor's present mode; or -1. */
+  blockAround(host: number): number {
+    const { blocks } = this.code.get(Math.floor(host / PAGE_SIZE)) ?? { blocks: [] };
+    const mode = this.keyOf(0);
+    let best = -1;
+    for (const { key } of blocks) {
+      const start = Math.floor(key / 1024);
+      if (start > best && start <= host && key % 1024 === mode && host < start + (this.blocks.get(key)?.length ?? 0)) best = start;
+    }
+    return best;
   }
 
   /** Key of what begins at a host address in the processor's present mode. */

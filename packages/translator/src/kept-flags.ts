@@ -1,74 +1,94 @@
 /**
- * Flags that a region has not made words of: which instruction set them, by a number, and its operands in locals. The number is mostly known
- * while code is written; where ways meet it stands in a local, too, and an exit makes the two words from whatever it says.
+ * Flags that a region has not made words of: which instruction set them, by a number, and its operands. While code is written straight on, the
+ * operands are in locals and the number is known; where ways meet they stand in memory, so that no loop carries them in registers. A region
+ * goes on to another with them there, too. Only who leaves for the interpreter makes the two words.
  */
-import { type GeneratedModule, isStaticCondition, type KeptFlags, pushStaticCondition } from "@doppel/cpu";
+import { GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
 import type { Size } from "@doppel/semantics";
-import { type FunctionBuilder, OP } from "@doppel/wasm";
+import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 
+const { STATE, STATE_SIZE, FLAG_RESULT, FLAG_AUX } = layout;
+/** In memory, behind the state: i32 number, i64 result, i64 a, i64 b. Outside of regions the number is `IN_WORDS`. */
+const NUMBER = STATE + STATE_SIZE;
+const OPERANDS = [NUMBER + 8, NUMBER + 16, NUMBER + 24] as const;
 /** The flags stand in the words. */
-export const IN_WORDS = 0;
-const RULES = ["add", "sub", "inc", "dec", "logic"] as const;
-type Rule = (typeof RULES)[number];
+const IN_WORDS = 0;
+/** What `exit` is told when number and operands are in memory already. */
+const IN_MEMORY = -1;
 const SIZES: readonly Size[] = [1, 2, 4, 8];
+/** Those that set all flags come before those that keep CF, which is in the auxiliary word then. */
+const RULES = ["logic", "add", "sub", "inc", "dec"] as const;
+type Rule = (typeof RULES)[number];
+const KEEPS_CARRY = 1 + SIZES.length * RULES.indexOf("inc");
 
-function numberOf({ rule, size }: KeptFlags): number {
-  const plain = rule === "adc" ? "add" : rule === "sbb" ? "sub" : rule;
-  return 1 + SIZES.length * RULES.indexOf(plain) + SIZES.indexOf(size);
-}
+const numberFor = (rule: Rule, size: Size): number => 1 + SIZES.length * RULES.indexOf(rule) + SIZES.indexOf(size);
 
-/** What is known, at some place in the code, of the flags: the instruction, the words, or only that a local says it. */
-export type FlagState = { readonly number: number; readonly kept?: KeptFlags } | "local";
+const WORDS = "flagWords";
+const carriesName = (rule: Rule, size: Size): string => `carries ${rule} ${size}`;
+const carriesSignature = (size: Size): Signature => {
+  const type = size === 8 ? "i64" : "i32";
+  return { parameters: [type, type, type, "i32"], results: ["i32"] };
+};
+const plainRule = (rule: Exclude<KeptFlags["rule"], "logic">): Exclude<Rule, "logic"> => (rule === "adc" ? "add" : rule === "sbb" ? "sub" : rule);
 
-/** The locals of one region, and what stands in them where code is being written. */
+/** What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory. */
+export type FlagState = "words" | "memory" | { readonly number: number; readonly kept: KeptFlags };
+
+/** The flags of one region. */
 export class KeptFlagLocals {
-  /** Changes as code is written; a place that is reached in several ways starts with "local". */
-  state: FlagState = { number: IN_WORDS };
-  readonly result: number;
-  readonly aux: number;
+  /** Changes as code is written. */
+  state: FlagState = "memory";
   private readonly f: FunctionBuilder;
   private readonly long: boolean;
   private readonly generated: GeneratedModule;
+  /** What `exit` finds. */
   private readonly number: number;
+  /** Result, a and b, of up to 32 bits, and of 64. */
   private readonly operands: readonly number[];
-  private readonly wideOperands: readonly number[];
+  private readonly wide: readonly number[];
 
   constructor(f: FunctionBuilder, generated: GeneratedModule, long: boolean) {
     this.f = f;
     this.generated = generated;
     this.long = long;
-    this.result = f.local("i64");
-    this.aux = f.local("i32");
     this.number = f.local("i32");
     this.operands = [f.local("i32"), f.local("i32"), f.local("i32")];
-    this.wideOperands = long ? [f.local("i64"), f.local("i64"), f.local("i64")] : [];
+    this.wide = long ? [f.local("i64"), f.local("i64"), f.local("i64")] : [];
   }
 
   /** Takes an update; INC and DEC leave CF in the auxiliary word. */
   keep(kept: KeptFlags): void {
     const { f } = this;
-    if (kept.rule === "inc" || kept.rule === "dec") this.keepCarry();
-    const locals = kept.size === 8 ? this.wideOperands : this.operands;
-    const pushes = kept.rule === "logic" ? [kept.result] : [kept.result, kept.a, kept.b];
+    const { rule, size } = kept;
+    if (rule === "inc" || rule === "dec") this.keepCarry();
+    const locals = size === 8 ? this.wide : this.operands;
+    const pushes = rule === "logic" ? [kept.result] : [kept.result, kept.a, kept.b];
     for (const [n, push] of pushes.entries()) {
       push();
       f.set(locals[n]!);
     }
     const operand = (n: number) => (): void => void f.get(locals[n]!);
-    this.state = { number: numberOf(kept), kept: { rule: kept.rule, size: kept.size, result: operand(0), a: operand(1), b: operand(2) } };
+    this.state = { number: numberFor(rule === "logic" ? rule : plainRule(rule), size), kept: { rule, size, result: operand(0), a: operand(1), b: operand(2) } };
   }
 
   private keepCarry(): void {
-    const kept = this.state === "local" ? undefined : this.state.kept;
-    if (kept?.rule === "inc" || kept?.rule === "dec") return;
-    if (kept === undefined || !isStaticCondition(kept, 2)) return this.toWords();
-    pushStaticCondition(this.f, kept, 2);
-    this.f.i32(31).op(OP.i32_shl).set(this.aux);
+    const { f, state } = this;
+    if (state === "words") return;
+    if (state === "memory") {
+      f.i32(0).memory(OP.i32_load, NUMBER).i32(1).op(OP.i32_sub).i32(KEEPS_CARRY - 1).op(OP.i32_lt_u).if();
+      this.makeWords();
+      f.end();
+    } else if (state.number < KEEPS_CARRY) {
+      if (!isStaticCondition(state.kept, 2)) return this.toWords();
+      f.i32(0);
+      pushStaticCondition(f, state.kept, 2);
+      f.i32(31).op(OP.i32_shl).memory(OP.i32_store, STATE + FLAG_AUX);
+    }
   }
 
   /** Whether a condition follows from what is kept. */
   knows(code: number): boolean {
-    return this.state !== "local" && this.state.kept !== undefined && isStaticCondition(this.state.kept, code);
+    return typeof this.state === "object" && isStaticCondition(this.state.kept, code);
   }
 
   /** Pushes a condition that `knows` knows. */
@@ -78,50 +98,116 @@ export class KeptFlagLocals {
 
   /** Brings the words up to date. */
   toWords(): void {
-    if (this.state !== "local" && this.state.number === IN_WORDS) return;
-    this.fixNumber();
-    this.call();
-    this.state = { number: IN_WORDS };
+    const { f, state } = this;
+    if (state === "memory") {
+      f.i32(0).memory(OP.i32_load, NUMBER).if();
+      this.makeWords();
+      f.end();
+    } else if (state !== "words") {
+      const { rule, size, result, a, b } = state.kept;
+      f.i32(0);
+      if (rule === "logic") f.i32(0);
+      else {
+        a();
+        b();
+        result();
+        f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).call(this.helper(carriesName(plainRule(rule), size), carriesSignature(size)));
+      }
+      f.memory(OP.i32_store, STATE + FLAG_AUX).i32(0);
+      result();
+      extend(f, size);
+      f.memory(OP.i64_store, STATE + FLAG_RESULT);
+    }
+    this.state = "words";
   }
 
-  /** Has the local say what is known: another place is going to ask. */
-  fixNumber(): void {
-    if (this.state !== "local") this.f.i32(this.state.number).set(this.number);
+  /** Ways meet behind this: what is known goes to memory. */
+  meet(): void {
+    const { f, state } = this;
+    if (state === "memory") return;
+    if (state !== "words") {
+      this.store(state.kept.size === 8, state.kept.rule === "logic" ? 1 : 3);
+      // Nobody is to keep them in registers for an exit behind.
+      for (const local of this.operands) f.i32(0).set(local);
+      for (const local of this.wide) f.i64(0).set(local);
+    }
+    f.i32(0).i32(state === "words" ? IN_WORDS : state.number).memory(OP.i32_store, NUMBER);
   }
 
-  /** Makes the words from what the locals say. */
-  call(): void {
+  private store(wide: boolean, count: number): void {
+    const { f } = this;
+    for (const [n, local] of (wide ? this.wide : this.operands).slice(0, count).entries()) f.i32(0).get(local).memory(wide ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
+  }
+
+  /** On the way to the place where the region is left. */
+  beforeExit(): void {
+    const { f, state } = this;
+    f.i32(state === "words" ? IN_WORDS : state === "memory" ? IN_MEMORY : state.number).set(this.number);
+  }
+
+  /** At that place: all goes to memory. */
+  exit(): void {
     const { f, long } = this;
-    f.get(this.number);
-    for (const local of [...this.operands, ...this.wideOperands]) f.get(local);
-    f.get(this.result).get(this.aux).call(this.generated.shared(`flag words ${long}`, () => writeWords(this.generated, long)));
-    f.set(this.aux).set(this.result);
+    f.get(this.number).i32(IN_MEMORY).op(OP.i32_ne).if();
+    f.i32(0).get(this.number).memory(OP.i32_store, NUMBER);
+    if (long) {
+      // Operands of 64 bits have the numbers that are divisible by four.
+      f.get(this.number).i32(SIZES.length - 1).op(OP.i32_and).op(OP.i32_eqz).if();
+      this.store(true, 3);
+      f.else();
+      this.store(false, 3);
+      f.end();
+    } else this.store(false, 3);
+    f.end();
+  }
+
+  /** Makes the words from what is in memory, for the interpreter. */
+  makeWords(): void {
+    this.f.call(this.helper(WORDS, { parameters: [], results: [] }));
+  }
+
+  private helper(name: string, signature: Signature): number {
+    return this.generated.shared(name, () => this.generated.module.importFunction("helpers", name, signature));
   }
 }
 
-/** A function of (number, operands, words) that gives the words anew. */
-function writeWords(generated: GeneratedModule, long: boolean): number {
-  const operands = ["i32", "i32", "i32", ...(long ? (["i64", "i64", "i64"] as const) : [])] as const;
-  const { builder: f, index } = generated.module.function({ parameters: ["i32", ...operands, "i64", "i32"], results: ["i64", "i32"] });
-  const words = 1 + operands.length;
-  const write = (rule: Rule, size: Size): void => {
-    const first = size === 8 ? 4 : 1;
-    f.get(first);
-    if (size === 1) f.op(OP.i32_extend8_s);
-    else if (size === 2) f.op(OP.i32_extend16_s);
-    if (size < 8) f.op(OP.i64_extend_i32_s);
+function extend(f: FunctionBuilder, size: Size): void {
+  if (size === 1) f.op(OP.i32_extend8_s);
+  else if (size === 2) f.op(OP.i32_extend16_s);
+  if (size < 8) f.op(OP.i64_extend_i32_s);
+}
+
+/** Functions that all regions share, by the names under which their modules import them. */
+export function flagHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {
+  const generated = new GeneratedModule();
+  for (const rule of RULES) for (const size of SIZES) if (rule !== "logic") generated.module.export(carriesName(rule, size), generated.carries(rule, size));
+  writeWords(generated);
+  return generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
+}
+
+/** A function that makes the words from what is in memory. */
+function writeWords(generated: GeneratedModule): void {
+  const { builder: f } = generated.module.function({ parameters: [], results: [] }, WORDS);
+  const end = f.block();
+  const shapes = RULES.flatMap((rule) => SIZES.map((size) => ({ rule, size })));
+  const arms = shapes.map(() => f.block()).reverse();
+  f.i32(0).memory(OP.i32_load, NUMBER).brTable([end, ...arms], end);
+  for (const { rule, size } of shapes) {
+    f.end();
+    const load = (n: number): FunctionBuilder => f.i32(0).memory(size === 8 ? OP.i64_load : OP.i32_load, OPERANDS[n]!);
+    f.i32(0);
     if (rule === "logic") f.i32(0);
-    else f.get(first + 1).get(first + 2).get(first).get(words + 1).call(generated.carries(rule, size));
-    f.op(OP.return);
-  };
-  for (const rule of RULES) {
-    for (const size of SIZES) {
-      if (size === 8 && !long) continue;
-      f.get(0).i32(1 + SIZES.length * RULES.indexOf(rule) + SIZES.indexOf(size)).op(OP.i32_eq).if();
-      write(rule, size);
-      f.end();
+    else {
+      load(1);
+      load(2);
+      load(0);
+      f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).call(generated.carries(rule, size));
     }
+    f.memory(OP.i32_store, STATE + FLAG_AUX).i32(0);
+    load(0);
+    extend(f, size);
+    f.memory(OP.i64_store, STATE + FLAG_RESULT).br(end);
   }
-  f.get(words).get(words + 1);
-  return index;
+  f.end();
+  f.i32(0).i32(IN_WORDS).memory(OP.i32_store, NUMBER);
 }

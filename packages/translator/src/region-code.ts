@@ -70,7 +70,7 @@ class BlockWriter {
     if (isLoop) {
       this.target.meet();
       this.loops.set(id, f.loop());
-      this.target.flagState = "local";
+      this.target.flagState = "memory";
     }
     this.within(id, this.structure.mergesBelow(id));
     if (isLoop) f.op(OP.unreachable).end();
@@ -83,7 +83,7 @@ class BlockWriter {
     this.merges.set(merge, f.block());
     this.within(id, rest);
     f.op(OP.unreachable).end();
-    this.target.flagState = "local";
+    this.target.flagState = "memory";
     this.tree(merge);
   }
 
@@ -99,7 +99,7 @@ class BlockWriter {
       target.blockCondition(end.condition);
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
     } else if (end.kind === "goto") this.go(block, end.to);
-    else if (end.kind === "leave") target.leaveAt(end.at, 0, "leave");
+    else if (end.kind === "leave") target.leaveAt(end.at, 0, `leave ${end.why}`);
   }
 
   /** Two ways, by the condition on the stack, neither of which comes back. */

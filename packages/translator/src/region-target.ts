@@ -6,10 +6,10 @@
  * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry and in front of loops.
  *
  *   parameters: record, delta = RIP minus the offset in the page
- *   locals: budget, where it is left to, TLB view, the registers that the region uses, the two flag words and the operands they are made of
+ *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type FlagWords, type GeneratedModule, ifKnown, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type GeneratedModule, ifKnown, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
@@ -17,10 +17,10 @@ import type { IrFunction, Place, Size } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
-import { type FlagState, IN_WORDS, KeptFlagLocals } from "./kept-flags.ts";
+import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
-const { STATE, GPR, RIP, BUDGET, REGION_STOPPED, TLB_VIEW, FLAG_RESULT, FLAG_AUX, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, GPR, RIP, BUDGET, REGION_STOPPED, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
@@ -40,7 +40,6 @@ export type Tally = (what: string) => number;
 export class RegionTarget implements Target {
   readonly f: FunctionBuilder;
   readonly long: boolean;
-  readonly flagWords: FlagWords;
   readonly budget: number;
   private readonly generated: GeneratedModule;
   private readonly ipLocal: number;
@@ -48,7 +47,6 @@ export class RegionTarget implements Target {
   private readonly registers = new Map<number, number>();
   private readonly dirty: readonly number[];
   private readonly flags: KeptFlagLocals;
-  private readonly setsFlags: boolean;
   /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
   private exitLabel: Label | undefined;
   private jumpLabel: Label | undefined;
@@ -82,29 +80,10 @@ export class RegionTarget implements Target {
     const instructions = [...region.blocks.values()].flatMap((block) => block.instructions);
     this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
     for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native));
-    this.setsFlags = instructions.some(({ meaning }) => meaning.setsFlags);
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.needs = needs;
     this.exitAt = f.local("i32");
     this.exitLeft = f.local("i32");
-    const { result, aux } = this.flags;
-    this.flagWords = {
-      load: (op, offset) => {
-        if (offset >= FLAG_AUX) f.get(aux);
-        else f.get(result);
-        if (offset === FLAG_RESULT + 4) f.i64(32).op(OP.i64_shr_u);
-        if (offset < FLAG_AUX && op !== "i64_load") f.op(OP.i32_wrap_i64);
-        if (op === "i32_load8_u") {
-          if (offset > FLAG_AUX) f.i32(8 * (offset - FLAG_AUX)).op(OP.i32_shr_u);
-          f.i32(0xff).op(OP.i32_and);
-        }
-      },
-      begin: () => {},
-      end: (word) => {
-        f.set(word === "result" ? result : aux);
-        this.flags.state = { number: IN_WORDS };
-      },
-    };
   }
 
   /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
@@ -114,13 +93,12 @@ export class RegionTarget implements Target {
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget).i32(needed).op(OP.i32_lt_s).if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
     this.stopped();
+    this.flags.makeWords();
     this.alone();
     f.i32(ALONE).op(OP.return).end();
     this.count("entered");
     f.i32(JUMP).set(this.how);
     for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
-    f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).set(this.flags.result);
-    f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).set(this.flags.aux);
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     this.jumpLabel = f.block();
     this.exitLabel = f.block();
@@ -135,17 +113,14 @@ export class RegionTarget implements Target {
     if (long) f.op(OP.i64_extend_i32_s);
     f.op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
     f.end();
-    if (this.setsFlags) this.flags.call();
+    this.flags.exit();
     for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
-    if (this.setsFlags) {
-      f.i32(0).get(this.flags.result).memory(OP.i64_store, STATE + FLAG_RESULT);
-      f.i32(0).get(this.flags.aux).memory(OP.i32_store, STATE + FLAG_AUX);
-    }
     if (this.chaining !== undefined) this.chain(this.chaining);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
     f.i32(0).get(this.ipLocal);
     if (!long) f.op(OP.i64_extend_i32_u);
     f.memory(OP.i64_store, STATE + RIP);
+    this.flags.makeWords();
     f.get(this.how);
   }
 
@@ -202,7 +177,10 @@ export class RegionTarget implements Target {
     this.at = at;
     this.onJump = onJump;
     if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
+    const before = this.flags.state;
     new Lowering(this).lower(meaning.statements);
+    // What was not kept went to the words.
+    if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
     this.left -= 1;
   }
 
@@ -215,23 +193,23 @@ export class RegionTarget implements Target {
     this.flags.state = state;
   }
 
-  /** Ways meet behind this: what is known of the flags stands in a local. */
+  /** Ways meet behind this. */
   meet(): void {
-    this.flags.fixNumber();
+    this.flags.meet();
   }
 
   /** Leaves to a place; `unused` instructions of the block were not executed. */
   leaveAt(at: number, unused: number, why: string): void {
     const { f } = this;
     this.count(why);
-    this.flags.fixNumber();
+    this.flags.beforeExit();
     f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
   }
 
   /** Leaves to an address; the instruction has retired. */
   private leaveTo(push: () => void, why: string): void {
     this.count(why);
-    this.flags.fixNumber();
+    this.flags.beforeExit();
     push();
     this.f.set(this.ipLocal).br(this.jumpLabel!);
   }

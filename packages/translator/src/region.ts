@@ -10,10 +10,10 @@ import { decode, Instruction, OK } from "@doppel/x86";
 import { type Meaning, meaningOf, type Registers, registersOf } from "./effects.ts";
 
 /** Instructions of a region at most (engine.md: 500 to 2000). */
-const MOST_INSTRUCTIONS = 600;
+const MOST_INSTRUCTIONS = +(process.env.MI ?? 600);
 /** Instructions of a called function at most, and how many calls stand in each other. */
-const MOST_CALLED = 150;
-const MOST_CALLS = 4;
+const MOST_CALLED = +(process.env.MC ?? 150);
+const MOST_CALLS = +(process.env.MD ?? 4);
 const PAGE_SIZE = 4096;
 
 /** One instruction of a region. */
@@ -42,7 +42,7 @@ export type BlockEnd =
   | { readonly kind: "goto"; readonly to: Edge; readonly jump?: number }
   | { readonly kind: "branch"; readonly condition: number; readonly to: Edge; readonly otherwise: Edge; readonly jump: number }
   /** In front of an instruction that is not for regions. */
-  | { readonly kind: "leave"; readonly at: number }
+  | { readonly kind: "leave"; readonly at: number; readonly why: string }
   /** Its last instruction is a call of a function in the region. */
   | { readonly kind: "call"; readonly to: Edge }
   /** Its last instruction is a return, to here if the stack says so. */
@@ -132,6 +132,17 @@ class Decoder {
     return this.known.get(at);
   }
 
+  /** Why there is nothing at a place, for statistics: the instruction there, or that it was not looked for. */
+  why(at: number): string {
+    const { bytes, long } = this.source;
+    const page = this.pages.get(pageOf(at));
+    if (page === undefined) return "page";
+    const instruction = new Instruction();
+    const host = page + at - pageOf(at) * PAGE_SIZE;
+    if (!this.source.isKnown(host)) return "never ran";
+    return decode(bytes, host, page + PAGE_SIZE, long ? 8 : 4, instruction) === OK ? instruction.form.mnemonic : "no instruction";
+  }
+
   private page(distance: number): number | undefined {
     let host = this.pages.get(distance);
     if (host === undefined) {
@@ -169,7 +180,7 @@ export function formRegion(source: CodeSource, entry: number): Region | undefine
   if (decoder.at(entry) === undefined) return undefined;
   const calls = new Explorer(decoder).explore(entry);
   const blocks = new Map<number, RegionBlock>();
-  for (const call of calls) for (const [start, id] of call.numbers) blocks.set(id, blockAt(call, start, id));
+  for (const call of calls) for (const [start, id] of call.numbers) blocks.set(id, blockAt(decoder, call, start, id));
   const first = blocks.get(calls[0]!.numbers.get(entry)!)!;
   const reached = ordered(first, blocks);
   const pages = new Set([...reached.values()].map(({ start }) => pageOf(start)));
@@ -263,13 +274,13 @@ function edge(from: number, to: Call, at: number, known: ReadonlySet<number> = t
   return { at, block: to.numbers.get(at) ?? -1, foreign: pageOf(at) !== pageOf(from) && !known.has(pageOf(at)) };
 }
 
-function blockAt(call: Call, start: number, id: number): RegionBlock {
+function blockAt(decoder: Decoder, call: Call, start: number, id: number): RegionBlock {
   const instructions: RegionInstruction[] = [];
   const block = (end: BlockEnd, length: number, jump = 0): RegionBlock => ({ id, start, instructions, count: instructions.length + jump, length, end });
   let at = start;
   for (;;) {
     const one = call.code.get(at);
-    if (one === undefined) return block({ kind: "leave", at }, at - start);
+    if (one === undefined) return block({ kind: "leave", at, why: decoder.why(at) }, at - start);
     const length = one.next - start;
     if (one.flow === "jump") return block({ kind: "goto", to: edge(at, call, one.target), jump: at }, length, 1);
     if (one.flow === "branch") {

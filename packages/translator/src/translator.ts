@@ -3,9 +3,11 @@
  * may begin, and a place that came up often enough gets one. Compiling is synchronous, in batches (engine.md: one module for many
  * functions); V8 makes quick code first and good code in the background.
  */
-import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler } from "@doppel/cpu";
+import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { decode, Instruction, OK } from "@doppel/x86";
+import { meaningOf } from "./effects.ts";
+import { flagHelpers } from "./kept-flags.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, type Region } from "./region.ts";
 import type { Tally } from "./region-target.ts";
@@ -13,7 +15,7 @@ import type { Tally } from "./region-target.ts";
 const PAGE_SIZE = 4096;
 const RSP = 4;
 /** Samples that lead to a place before it gets a region. */
-const THRESHOLD = 2;
+const THRESHOLD = 20;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 12;
 const PATIENCE = 64;
@@ -57,6 +59,7 @@ export class Translator implements RegionCompiler {
   private readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
+  private readonly helpers: ReturnType<typeof flagHelpers>;
   private readonly heat = new Map<number, number>();
   private readonly installed = new Set<number>();
   private readonly pending: Place[] = [];
@@ -75,7 +78,9 @@ export class Translator implements RegionCompiler {
     this.words = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
     this.tally = options.tally;
+    this.helpers = flagHelpers(options.memory);
     this.engine.regions = this;
+    this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
     this.engine.code.onRegionDropped = (key, handler) => this.dropped(key, handler);
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
@@ -125,22 +130,28 @@ export class Translator implements RegionCompiler {
       distance = found.distance;
       if (found.always) this.ahead.set(host, distance);
     }
-    if (!Number.isNaN(distance)) this.warm(this.cpu.wrap(here + distance), long);
+    if (Number.isNaN(distance) || !this.warm(this.cpu.wrap(here + distance), long)) {
+      // What comes next is compiled, and this is not: it may begin where its block does, behind a call say.
+      const start = this.engine.code.blockAround(host);
+      if (start >= 0) this.warm(here - (host - start), long);
+    }
     if (this.pending.length > 0 && ++this.waited >= PATIENCE) this.compile();
   }
 
-  private warm(linear: number, long: boolean): void {
+  /** False when there is a region already, or no code at hand. */
+  private warm(linear: number, long: boolean): boolean {
     const { view } = this;
     const host = this.hostOf(linear, view);
-    if (host < 0) return;
+    if (host < 0) return false;
     const key = this.engine.code.keyOf(host);
-    if (this.installed.has(key)) return;
+    if (this.installed.has(key)) return false;
     if (this.heat.size >= MOST_ENTRIES) this.heat.clear();
     const heat = (this.heat.get(key) ?? 0) + 1;
     this.heat.set(key, heat);
-    if (heat !== this.threshold) return;
+    if (heat !== this.threshold) return true;
     this.pending.push({ key, host, linear, view, long });
     if (this.pending.length >= BATCH) this.compile();
+    return true;
   }
 
   /**
@@ -206,7 +217,7 @@ export class Translator implements RegionCompiler {
     const generated = regionModule(batch.map(({ region }) => region), {
       first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
     });
-    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, {}, { table: this.engine.handlers });
+    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
     this.counters.modules++;
     for (const [n, { place, region }] of batch.entries()) {
       this.installed.add(place.key);
