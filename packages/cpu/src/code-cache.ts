@@ -147,7 +147,7 @@ export class CodeCache implements WriteObserver {
   }
 
   private decodeBlock(linear: number, host: number, mode: number, key: number): number {
-    if (this.next + (MAX_INSTRUCTIONS + 2) * RECORD_SIZE > this.end) this.clear();
+    if (this.next + (MAX_INSTRUCTIONS + 2) * RECORD_SIZE > this.end) this.recycle();
     const flat = (mode & MODE_FLAT) !== 0;
     const long = (mode & MODE_LONG) !== 0;
     const codeSize: CodeSize = long ? 8 : mode & MODE_CODE32 ? 4 : 2;
@@ -424,14 +424,29 @@ export class CodeCache implements WriteObserver {
     this.view.setInt32(STATE + GLOBAL_GENERATION, this.globalGeneration, true);
   }
 
-  /** Drops everything; the records' region is free again. */
-  clear(): void {
-    for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
-    for (const key of [...this.regionHandlers.keys()]) this.dropRegion(key);
-    this.code.clear();
+  /** Drops all records, so that their part of the memory is free again. What regions were made from is watched on. */
+  private recycle(): void {
+    for (const [frame, code] of [...this.code]) {
+      code.blocks.length = 0;
+      if (code.regions.size > 0) continue;
+      this.code.delete(frame);
+      this.frames.unwatch(frame, this.observer);
+    }
+    this.forgetBlocks();
+  }
+
+  private forgetBlocks(): void {
     this.blocks.clear();
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
     this.onDropped();
+  }
+
+  /** Drops everything: memory was replaced. */
+  clear(): void {
+    for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
+    for (const key of [...this.regionHandlers.keys()]) this.dropRegion(key);
+    this.code.clear();
+    this.forgetBlocks();
   }
 }

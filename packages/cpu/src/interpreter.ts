@@ -35,6 +35,8 @@ const FAULTED = 1;
 const STOPPED = 2;
 /** Instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
 const SAMPLE = 8191;
+/** The same while what is found is compiled already. */
+const RARE_SAMPLE = 16 * SAMPLE;
 /** No linear address. */
 const NOWHERE = NaN;
 
@@ -111,8 +113,9 @@ export class Interpreter implements Engine, HandlerTable {
   private ending = false;
   /** Takes samples of what is interpreted. */
   regions: RegionCompiler | undefined;
-  /** Instructions to the next one. */
+  /** Instructions to the next one, and between two. */
   private toSample = SAMPLE;
+  private sampleEvery = SAMPLE;
   private readonly freeSlots: number[] = [];
 
   constructor(options: InterpreterOptions) {
@@ -420,8 +423,11 @@ export class Interpreter implements Engine, HandlerTable {
           // A pair does not begin on the last instruction of a budget: the run loop executes that alone.
           if (rest <= 0 || kept === 0) return RETIRED;
           words[(STATE + CONTROL_FROM) >> 2] = 0;
-          this.toSample = SAMPLE;
-          if (words[(STATE + REGION_STOPPED) >> 2] === 0) this.sample();
+          // While regions run, looks become rare: each costs the rest of a budget that is too small for a region.
+          const interprets = words[(STATE + REGION_STOPPED) >> 2] === 0;
+          this.sampleEvery = interprets ? SAMPLE : Math.min(2 * this.sampleEvery, RARE_SAMPLE);
+          this.toSample = this.sampleEvery;
+          if (interprets) this.sample();
           continue;
         }
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.
