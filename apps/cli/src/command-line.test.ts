@@ -138,10 +138,12 @@ describe("run", () => {
     const quiet = fakeHost();
     await commandLine(["run", "--kernel", kernel, "--serial", "none", "--json"], quiet);
     expect(JSON.parse(quiet.stdout)).toMatchObject({ stop: { kind: "power-off" }, status: 0, instructions: 1000, stateHash: "c0ffee" });
+    for (const figure of ["ticks", "mean", "p50", "p90", "p99", "max"]) expect(JSON.parse(quiet.stdout).eventLoopDelay[figure]).toBeGreaterThanOrEqual(0);
     const loud = fakeHost();
     await commandLine(["run", "--kernel", kernel, "--json", "--stats"], loud);
     expect(loud.stdout).toBe("");
     expect(loud.stderr).toMatch(/exits\.halt +2/);
+    expect(loud.stderr).toMatch(/^event loop delay \(ms\)\.p99 +[\d.]+$/m);
   });
 
   it("waits for gdb, on the loopback address, and hands its bytes on", async () => {

@@ -54,7 +54,11 @@ describe("doppel", () => {
     await command.until(() => command.stdout.endsWith(PROMPT));
     command.child.kill(signal);
     expect(await command.status).toBe(status);
-    expect(JSON.parse(command.stderr)).toMatchObject({ stop: { kind: "stopped" }, status });
+    const figures = JSON.parse(command.stderr);
+    expect(figures).toMatchObject({ stop: { kind: "stopped" }, status });
+    const { ticks, p50, p90, p99, max } = figures.eventLoopDelay;
+    expect(ticks).toBeGreaterThan(0);
+    expect([p50, p90, p99, max]).toEqual([p50, p90, p99, max].sort((a, b) => a - b));
   });
 
   it("quits on Ctrl-A X, and shows registers and memory in the monitor", async () => {

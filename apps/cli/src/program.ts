@@ -66,7 +66,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--debug-exit", "let the guest end the run through I/O port F4h")
     .option("--no-reboot", "end the run when the guest resets the machine")
     .option("--timeout <time>", "end the run after a time, such as 60s")
-    .option("--stats", "print figures at the end, to stderr")
+    .option("--stats", "print figures at the end, to stderr: instructions, exits, delay of the event loop, memory")
     .option("--json", "print figures at the end as JSON, to stdout where no serial port uses it, else to stderr")
     .option("--deterministic", "time is the instruction count: equal runs are identical to the last bit")
     .addHelpText("after", RUN_HELP)

@@ -9,6 +9,7 @@ import { HostError, writeOutput } from "doppel/node";
 import { readSource } from "./boot-source.ts";
 import { Console } from "./console.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_SIGTERM, EXIT_TIMEOUT, exitStatus } from "./exit-status.ts";
+import { LoopDelayMonitor } from "./loop-delay.ts";
 import { progressLine } from "./progress.ts";
 import { connectSerial, recordOutput } from "./serial-targets.ts";
 import { jsonStatistics, textStatistics } from "./statistics.ts";
@@ -74,11 +75,12 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
 
   // A user who waits for gdb can still change his mind.
   const early = await Promise.race([listenForDebugger(vm, options, streams, stack), stopped]);
+  const monitor = options.stats || options.json ? stack.use(new LoopDelayMonitor()) : undefined;
   const ended = early ?? (await vm.run());
   stack.dispose();
   const status = exitStatus(ended, requested);
   report(ended, requested, streams);
-  const figures = { stop: ended, status, milliseconds: performance.now() - start };
+  const figures = { stop: ended, status, milliseconds: performance.now() - start, ...(monitor && { loopDelay: monitor.delay }) };
   // Standard output belongs to the guest while its serial port is there.
   const print = port < 0 ? (text: string): void => streams.out(text) : (text: string): void => streams.err(text);
   if (options.json) print(jsonStatistics(vm, figures));

@@ -1,8 +1,9 @@
 /** The figures of a run, for people (`--stats`) and for programs (`--json`). */
+import type { LoopDelay } from "./loop-delay.ts";
 import type { Stop, Vm } from "./machine.ts";
 
 /** Figures of the host beside those of the machine. */
-export interface RunFigures { stop: Stop; status: number; milliseconds: number }
+export interface RunFigures { stop: Stop; status: number; milliseconds: number; loopDelay?: LoopDelay }
 
 /** One JSON object on one line: how the run ended, the machine's own figures, the state hash, and the host's memory. */
 export function jsonStatistics(vm: Vm, figures: RunFigures): string {
@@ -13,6 +14,7 @@ export function jsonStatistics(vm: Vm, figures: RunFigures): string {
     milliseconds: Math.round(figures.milliseconds),
     ...vm.stats(),
     stateHash: vm.stateHash(),
+    eventLoopDelay: figures.loopDelay,
     hostMemory: process.memoryUsage().rss,
   }, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value))}\n`;
 }
@@ -32,6 +34,7 @@ export function textStatistics(vm: Vm, figures: RunFigures): string {
   add("seconds", figures.milliseconds / 1000);
   for (const [name, value] of Object.entries(vm.stats())) add(name, value);
   add("state hash", vm.stateHash());
+  add("event loop delay (ms)", figures.loopDelay);
   add("host memory (MiB)", process.memoryUsage().rss / 2 ** 20);
   return `${lines.join("\n")}\n`;
 }

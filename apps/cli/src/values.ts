@@ -5,16 +5,16 @@ const bad = (message: string): HostError => new HostError("HOST_BAD_VALUE", mess
 
 const KIB = 1024;
 const units: Record<string, number> = { "": KIB * KIB, k: KIB, m: KIB * KIB, g: KIB ** 3 };
-/** The least RAM that a PC is built with here, and the most that leaves a 32-bit WebAssembly memory room for everything else. */
+/** The least RAM that a PC is built with here, and the most that `createVm` takes, which leaves a 32-bit WebAssembly memory room for everything else. */
 export const LEAST_MEMORY = 2 * KIB * KIB;
-export const MOST_MEMORY = 3 * KIB ** 3;
+export const MOST_MEMORY = 3584 * KIB ** 2;
 
 /** `256M`, `1G`, `65536K`; a bare number is in MiB. Gives bytes. */
 export function parseMemory(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?$/i.exec(text.trim());
   if (!match) throw bad(`--memory ${text} is no size; write it like 256M or 1G.`);
   const bytes = Number(match[1]) * units[match[2]!.toLowerCase()]!;
-  if (!(bytes >= LEAST_MEMORY && bytes <= MOST_MEMORY)) throw bad(`--memory ${text} is out of range; give 2M to 3G.`);
+  if (!(bytes >= LEAST_MEMORY && bytes <= MOST_MEMORY)) throw bad(`--memory ${text} is out of range; give 2M to 3584M.`);
   if (bytes % 4096 !== 0) throw bad(`--memory ${text} is no multiple of 4 KiB.`);
   return bytes;
 }

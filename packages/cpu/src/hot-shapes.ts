@@ -11,30 +11,14 @@ import { type Form, FORMS } from "@doppel/x86";
 import { shapeKey } from "./handler.ts";
 import { HOT_PAIRS_32, HOT_PAIRS_64 } from "./hot-pairs.ts";
 
-const HOT_32 = `
-00,02,08,0A,20,22,28,2A,30,32,38,3A rm
-01,03,09,0B,21,23,29,2B,31,33,39,3B rmf2
-10,11,13,19,1B rm
+/** In code of any size. */
+const HOT = `
 04,0C,24,2C,34,3C,05,0D,25,2D,35,3D,A8,A9 n
-80 /0,80 /1,80 /4,80 /5,80 /6,80 /7 rm
-81 /0,81 /1,81 /4,81 /5,81 /6,81 /7,83 /0,83 /1,83 /4,83 /5,83 /6,83 /7 rm2
-83 /2,83 /3 rm
 84,85 rm
-88,8A rm
-89,8B rmf2
-A0,A1,A2,A3 mf
-B0+r,B8+r,40+r,48+r,50+r,58+r n
-C6 /0 m
-C7 /0 rm2
-8D m
-0F B6,0F B7,0F BE,0F BF rm
 86,87 rm
 0F AF,69,6B rm
 0F B1,0F C1 m
-F6 /0,F7 /0,F7 /2,F7 /3,F7 /4,F7 /5,F7 /6,F7 /7 rm
 FE /0,FE /1 m
-FF /0,FF /1 mf
-FF /2,FF /4,FF /6 rm
 C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F A4,0F AC,0F A5,0F AD r
 C1 /5 r2
 0F A3,0F AB,0F B3,0F BC,0F BD,0F BA /4 r
@@ -48,7 +32,28 @@ C1 /5 r2
 A4,A5,AA,AB,AC n
 `;
 
-/** The same for 64-bit code, whose memory operands come in more kinds and sizes. */
+/** In 16- and 32-bit code. */
+const HOT_32 = `
+00,02,08,0A,20,22,28,2A,30,32,38,3A rm
+01,03,09,0B,21,23,29,2B,31,33,39,3B rmf2
+10,11,13,19,1B rm
+80 /0,80 /1,80 /4,80 /5,80 /6,80 /7 rm
+81 /0,81 /1,81 /4,81 /5,81 /6,81 /7,83 /0,83 /1,83 /4,83 /5,83 /6,83 /7 rm2
+83 /2,83 /3 rm
+88,8A rm
+89,8B rmf2
+A0,A1,A2,A3 mf
+B0+r,B8+r,40+r,48+r,50+r,58+r n
+C6 /0 m
+C7 /0 rm2
+8D m
+0F B6,0F B7,0F BE,0F BF rm
+F6 /0,F7 /0,F7 /2,F7 /3,F7 /4,F7 /5,F7 /6,F7 /7 rm
+FF /0,FF /1 mf
+FF /2,FF /4,FF /6 rm
+`;
+
+/** In 64-bit code, whose memory operands come in more kinds and sizes. */
 const HOT_64 = `
 00,02,08,0A,20,22,28,2A,30,32 rm
 38,3A rmi
@@ -56,12 +61,10 @@ const HOT_64 = `
 23,33 rmi
 03,2B,39,3B rmiqf
 01,09,21,29,31,39,3B rm2
-04,0C,24,2C,34,3C,05,0D,25,2D,35,3D,A8,A9 n
 80 /0,80 /1,80 /4,80 /5,80 /6 rm
 80 /7 rmiq
 81 /0,81 /1,81 /4,81 /5,81 /6,81 /7,83 /0,83 /1,83 /2,83 /3,83 /4,83 /5,83 /6 rm
 83 /7 rmiqf2
-84,85 rm
 88,8A rmi
 89,8B rmiqf2
 8D miq
@@ -70,27 +73,12 @@ C6 /0 mi
 C7 /0 rmiq2
 0F B6,0F B7,63 rmiq
 0F BE,0F BF rm
-86,87 rm
-0F AF,69,6B rm
-0F B1,0F C1 m
 F6 /0 rmiq
 F7 /0,F7 /2,F7 /3,F7 /4,F7 /5,F7 /6,F7 /7 rm
-FE /0,FE /1 m
 FF /0,FF /1 rmiq
 FF /2,FF /4 rmiq
 FF /6 rm
-C0 /4,C0 /5,C1 /0,C1 /1,C1 /4,C1 /7,D1 /4,D1 /5,D1 /7,D3 /4,D3 /5,D3 /7,0F A4,0F AC,0F A5,0F AD r
-C1 /5 r2
-0F A3,0F AB,0F B3,0F BC,0F BD,0F BA /4 r
-0F A3,0F BA /4 m
-90 n2
 0F 1F mi2
-68,6A,98,99,C3,C2,C9,E8,E9,EB,FC n
-70+cc,0F 80+cc n
-0F 90+cc r
-0F 40+cc rm
-0F C8+r n
-A4,A5,AA,AB,AC n
 `;
 
 /** Instructions that are fused with a conditional jump behind them, and the conditions (pairs, code >> 1) that follow them in practice. */
@@ -152,7 +140,7 @@ function* pairShapes(token: string, long: boolean): Generator<Shape> {
 /** Hot handlers for 16- and 32-bit code, or for 64-bit code. */
 export function hotShapes(long: boolean): HotShape[] {
   const all = (text: string): Shape[] => [...lines(text)].flatMap(({ forms, words }) => forms.flatMap((form) => shapesOf(form, words[0]!, long)));
-  const out: HotShape[] = all(long ? HOT_64 : HOT_32).map((one) => ({ shape: one, second: undefined }));
+  const out: HotShape[] = [...all(long ? HOT_64 : HOT_32), ...all(HOT)].map((one) => ({ shape: one, second: undefined }));
   const jumpForm = FORMS.find((form) => form.mnemonic === "Jcc")!;
   for (const { forms, words } of lines(FUSED)) {
     const jumps = [...words[1]!].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]);

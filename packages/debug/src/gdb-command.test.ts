@@ -2,13 +2,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { hasGdb } from "./gdb.fixture.ts";
+import { findGdb } from "./gdb.fixture.ts";
 
 // What docs/debugging.md says of the command line: the port is announced, the guest waits, gdb detaches and the guest runs to its end.
 
 const command = fileURLToPath(new URL("../../../apps/cli/src/main.ts", import.meta.url));
 
-test.skipIf(!hasGdb)("doppel run --gdb 0 --gdb-wait", async () => {
+test("doppel run --gdb 0 --gdb-wait", async ({ skip }) => {
+  const [file, ...words] = await findGdb(skip);
   const doppel = spawn(process.execPath, ["--conditions=@doppel/source", command, "run", "--guest", "embedded", "--memory", "16M", "--gdb", "0", "--gdb-wait"]);
   onTestFinished(() => void doppel.kill("SIGKILL"));
   let said = "";
@@ -23,10 +24,10 @@ test.skipIf(!hasGdb)("doppel run --gdb 0 --gdb-wait", async () => {
   expect(said).toMatch(/:(\d+) \(waiting/);
   expect(guest).toBe("");
   const port = /:(\d+) \(waiting/.exec(said)![1]!;
-  const gdb = spawnSync("gdb", ["-nx", "-q", "-batch", "-ex", `target remote 127.0.0.1:${port}`, "-ex", "x/i $pc", "-ex", "monitor trace 2", "-ex", "detach"], { timeout: 30_000 });
+  const gdb = spawnSync(file, [...words, "-nx", "-q", "-batch", "-ex", `target remote 127.0.0.1:${port}`, "-ex", "x/i $pc", "-ex", "monitor trace 2", "-ex", "detach"], { timeout: 30_000 });
   const output = gdb.stdout.toString() + gdb.stderr.toString();
   expect(output).toMatch(/=> 0x100020:\s+cli/);
   expect(output).toContain("00100021  cld");
   expect(await ended).toEqual([0, null]);
   expect(guest).toContain("Doppel embedded guest");
-}, 90_000);
+}, 600_000);

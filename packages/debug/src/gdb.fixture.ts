@@ -2,9 +2,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { type AddressInfo, createServer } from "node:net";
 import type { Vm } from "doppel";
+import { HostError, getProgram } from "doppel/node";
 
-/** Whether gdb can be started here. */
-export const hasGdb = spawnSync("gdb", ["--version"]).status === 0;
+/** The words that start gdb: one that is installed here, or else Debian's, fetched. Where there is neither, the test is skipped and says why. */
+export async function findGdb(skip: (why: string) => never): Promise<[string, ...string[]]> {
+  if (spawnSync("gdb", ["--version"]).status === 0) return ["gdb"];
+  try {
+    return await getProgram("gdb-minimal", "usr/bin/gdb", () => {});
+  } catch (error) {
+    if (error instanceof HostError) return skip(`there is no gdb here: ${error.message}`);
+    throw error;
+  }
+}
 
 const LONGEST = 150_000;
 
@@ -17,9 +26,12 @@ export interface GdbSession {
 
 /**
  * Runs gdb with commands, one after the other, and then ends it.
+ * @param program the words that start it.
  * @param interruptAfter for each time that gdb lets the guest go on: what comes before Ctrl-C is typed, or undefined for no Ctrl-C
  */
-export async function runGdb(vm: Vm, commands: readonly string[], interruptAfter: readonly ((() => Promise<unknown>) | undefined)[] = []): Promise<GdbSession> {
+export async function runGdb(
+  program: readonly [string, ...string[]], vm: Vm, commands: readonly string[], interruptAfter: readonly ((() => Promise<unknown>) | undefined)[] = [],
+): Promise<GdbSession> {
   const waits = [...interruptAfter];
   const server = createServer((socket) => {
     const session = vm.attachDebugger((bytes) => socket.write(bytes));
@@ -34,7 +46,8 @@ export async function runGdb(vm: Vm, commands: readonly string[], interruptAfter
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const all = ["set pagination off", "set confirm off", "set architecture i386", `target remote 127.0.0.1:${port}`, ...commands];
-  const gdb = spawn("gdb", ["-nx", "-q", "-batch", ...all.flatMap((command) => ["-ex", command])], { stdio: ["ignore", "pipe", "pipe"] });
+  const [file, ...words] = program;
+  const gdb = spawn(file, [...words, "-nx", "-q", "-batch", ...all.flatMap((command) => ["-ex", command])], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   const hear = (text: string): void => void (output += text);
   gdb.stdout.setEncoding("utf8").on("data", hear);

@@ -1,35 +1,10 @@
 /** Any helper with any arguments in IA-32e mode, over random tables of sixteen-byte entries: it never throws, a fault changes nothing, and equal runs end alike. */
 import { expect, test } from "vitest";
 import { SHUTDOWN } from "../activity.ts";
-import { SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW, TR } from "../state-layout.ts";
+import { TR } from "../state-layout.ts";
 import { MODEL_MAX } from "./cpu-model.ts";
 import { DATA0, DATA3, descriptor, GDT, IDT, LDT, LONG_CODE0, LONG_CODE3, LONG_FREE, Machine, TSS } from "./fixture.ts";
-import { isCanonical } from "./non-canonical.ts";
-
-/** xorshift32. */
-function random(seed: number): () => number {
-  let x = seed;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return x >>> 0;
-  };
-}
-
-function derivedState(m: Machine): string {
-  const { state, protectedMode, longMode, hiddenBases, mmu } = m.cpu;
-  const lengths = [0, 1, 2, 3, 4, 5].flatMap((s) => [SEG_READ_LENGTH, SEG_WRITE_LENGTH].map((field) => state.address(SEGMENT + s * SEGMENT_STRIDE + field).toString(16)));
-  return [state.mode.toString(16), state.stackMask, state.word(TLB_VIEW), protectedMode, longMode, mmu.supervisorView, ...hiddenBases, ...lengths].join(" ");
-}
-
-function registers(m: Machine): string {
-  const { state, cr0, cr2, cr3, cr4, efer, xcr0, gdtr, idtr, priority, hiddenBases, msr } = m.cpu;
-  const segments = Array.from({ length: 8 }, (_, s) => [state.selector(s), state.segmentBase(s), state.segmentLimit(s), state.segmentAttributes(s)].join(":"));
-  const general = Array.from({ length: 16 }, (_, r) => `${state.gprHigh(r).toString(16)}.${state.gpr32(r).toString(16)}`);
-  return [...general, state.rip, state.eflags, state.cpl, cr0, cr2, cr3, cr4, efer, xcr0, gdtr.base, gdtr.limit, idtr.base, priority.taskPriority, ...hiddenBases,
-    ...segments, state.fpuControl, state.fpuTags, JSON.stringify(msr.entries())].join(" ");
-}
+import { derivedState, expectRepeatable, type FuzzRun, random, registers, settle } from "./fuzz.fixture.ts";
 
 /** A TSS that LTR may load, behind the random descriptors. */
 const FREE_TSS = 0x300;
@@ -38,11 +13,11 @@ const TRANSFERS = ["farJump", "farCall", "farReturn", "iret", "softInterrupt", "
 const RARE = new Set(["lgdt", "lidt", "writeControl", "lmsw", "wrmsr", "hlt", "wideDivide"]);
 const MSRS = [0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0x174, 0x175, 0x176];
 
-function run(seed: number, steps: number): { image: unknown; counts: Record<string, number> } {
+function run(seed: number, steps: number): FuzzRun {
   const next = random(seed);
   const m = new Machine({ model: MODEL_MAX });
   const { state } = m.cpu;
-  const counts: Record<string, number> = {};
+  const counts: FuzzRun["counts"] = {};
   const helpers = m.helpers as unknown as Record<string, (...args: number[]) => number>;
   const names = [...Object.keys(helpers), ...Array.from({ length: 5 }, () => TRANSFERS).flat()];
   const pick = <T>(list: readonly T[]): T => list[next() % list.length]!;
@@ -120,19 +95,7 @@ function run(seed: number, steps: number): { image: unknown; counts: Record<stri
     else if (name.toLowerCase().includes("port")) status = helpers[name]!(argument(), pick([1, 2, 4]), argument());
     else status = helpers[name]!(argument(), argument(), argument(), high(), argument(), high());
     if (status === 1 && registers(m) !== before) throw new Error(`${name} at step ${i}: ${before} became ${registers(m)}`);
-    const result = status === 0 ? `${name} ok` : `fault ${state.faultVector}`;
-    counts[result] = (counts[result] ?? 0) + 1;
-    if (status !== 0 && status !== 1) throw new Error(`${name} returned ${status}`);
-    if (status === 1) m.cpu.deliverFault();
-    if (next() % 50 === 0) m.cpu.interrupt(next() & 0x7f);
-    if (!m.cpu.beforeInstruction()) m.cpu.deliverFault();
-    else if (!m.cpu.afterInstruction()) m.cpu.deliverFault();
-    m.log.length = 0;
-    if (!isCanonical(state.rip) || (!m.cpu.longMode && !(state.rip >= 0 && state.rip < 2 ** 32))) throw new Error(`${name} at step ${i} left RIP ${state.rip}`);
-    // What is derived must not depend on the way that led here.
-    const derived = derivedState(m);
-    m.cpu.deriveSegments();
-    if (derivedState(m) !== derived) throw new Error(`${name} at step ${i}: ${derived} should be ${derivedState(m)}`);
+    settle(m, { name, step: i, status }, next() % 50 === 0 ? next() & 0x7f : undefined, counts);
     if (i % 997 === 0) {
       const image = m.cpu.save();
       const other = new Machine({ model: MODEL_MAX });
@@ -146,9 +109,7 @@ function run(seed: number, steps: number): { image: unknown; counts: Record<stri
 
 test("forty thousand calls in long mode", { timeout: 120_000 }, () => {
   for (const seed of [3, 0x7654321]) {
-    const first = run(seed, 20_000);
-    expect(run(seed, 20_000)).toEqual(first);
-    for (const vector of [6, 10, 11, 12, 13, 14]) expect(first.counts[`fault ${vector}`] ?? 0, `#${vector}: ${JSON.stringify(first.counts)}`).toBeGreaterThan(0);
-    for (const name of TRANSFERS) expect(first.counts[`${name} ok`] ?? 0, name).toBeGreaterThan(0);
+    const counts = expectRepeatable(run, seed);
+    for (const name of TRANSFERS) expect(counts[`${name} ok`] ?? 0, name).toBeGreaterThan(0);
   }
 });

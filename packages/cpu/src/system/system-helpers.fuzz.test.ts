@@ -1,41 +1,19 @@
 /** Any helper with any arguments over random tables: it never throws, and the same run gives the same state. */
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { SHUTDOWN } from "../activity.ts";
-import { FPU_TRAP, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, TLB_VIEW, TR } from "../state-layout.ts";
+import { TR } from "../state-layout.ts";
 import { GDT, IDT, LDT, Machine, TSS } from "./fixture.ts";
-
-/** xorshift32. */
-function random(seed: number): () => number {
-  let x = seed;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return x >>> 0;
-  };
-}
-
-function derivedState(m: Machine): string {
-  const { state, protectedMode, dataBreakpoints } = m.cpu;
-  const lengths = [0, 1, 2, 3, 4, 5].flatMap((s) => [SEG_READ_LENGTH, SEG_WRITE_LENGTH].map((field) => state.address(SEGMENT + s * SEGMENT_STRIDE + field).toString(16)));
-  return [state.mode.toString(16), state.stackMask, state.word(TLB_VIEW), state.word(FPU_TRAP), state.cpl, protectedMode, dataBreakpoints, ...lengths].join(" ");
-}
-
-function registers(m: Machine): string {
-  const { state, cr0, cr2, cr3, cr4, efer, gdtr, idtr } = m.cpu;
-  const segments = Array.from({ length: 8 }, (_, s) => [state.selector(s), state.segmentBase(s), state.segmentLimit(s), state.segmentAttributes(s)].join(":"));
-  return [...Array.from({ length: 8 }, (_, r) => state.gpr32(r)), state.rip, state.eflags, state.cpl, cr0, cr2, cr3, cr4, efer, gdtr.base, gdtr.limit, idtr.base, ...segments, state.fpuControl, state.fpuTags].join(" ");
-}
+import { expectRepeatable, type FuzzRun, random, registers, settle } from "./fuzz.fixture.ts";
 
 /** What a task switch past its commit point changes. */
 function taskOf(m: Machine): string {
   return [m.cpu.state.selector(TR), m.cpu.state.segmentBase(TR), m.cpu.cr0 & 8].join(":");
 }
 
-function run(seed: number, steps: number): { image: unknown; counts: Record<string, number> } {
+function run(seed: number, steps: number): FuzzRun {
   const next = random(seed);
   const m = new Machine();
-  const counts: Record<string, number> = {};
+  const counts: FuzzRun["counts"] = {};
   const helpers = m.helpers as unknown as Record<string, (...args: number[]) => number>;
   const transfers = ["farJump", "farCall", "farReturn", "iret", "softInterrupt", "loadSegment", "ltr"];
   const names = [...Object.keys(helpers), ...Array.from({ length: 8 }, () => transfers).flat()];
@@ -95,26 +73,11 @@ function run(seed: number, steps: number): { image: unknown; counts: Record<stri
     else status = helpers[name](argument(), argument(), argument());
     // Before a fault nothing has changed; past a task switch's commit point TR has.
     if (status === 1 && taskOf(m) === task && registers(m) !== before) throw new Error(`${name} at step ${i}: ${before} became ${registers(m)}`);
-    counts[status === 0 ? "ok" : `fault ${state.faultVector}`] = (counts[status === 0 ? "ok" : `fault ${state.faultVector}`] ?? 0) + 1;
-    if (status !== 0 && status !== 1) throw new Error(`${name} returned ${status}`);
-    if (status === 1) m.cpu.deliverFault();
-    if (next() % 50 === 0) m.cpu.interrupt(next() & 0xff);
-    if (!m.cpu.beforeInstruction()) m.cpu.deliverFault();
-    else if (!m.cpu.afterInstruction()) m.cpu.deliverFault();
-    m.log.length = 0;
-    if (!(state.rip >= 0 && state.rip < 2 ** 32)) throw new Error(`${name} left RIP ${state.rip}`);
-    // What is derived must not depend on the way that led here.
-    const derived = derivedState(m);
-    m.cpu.deriveSegments();
-    if (derivedState(m) !== derived) throw new Error(`${name} at step ${i}: ${derived} should be ${derivedState(m)}`);
+    settle(m, { name, step: i, status }, next() % 50 === 0 ? next() & 0xff : undefined, counts);
   }
   return { image: m.cpu.save(), counts };
 }
 
 test("forty thousand calls", () => {
-  for (const seed of [1, 0x1234567]) {
-    const first = run(seed, 20_000);
-    expect(run(seed, 20_000)).toEqual(first);
-    for (const vector of [6, 10, 11, 12, 13, 14]) expect(first.counts[`fault ${vector}`] ?? 0, `#${vector}: ${JSON.stringify(first.counts)}`).toBeGreaterThan(0);
-  }
+  for (const seed of [1, 0x1234567]) expectRepeatable(run, seed);
 });

@@ -46,30 +46,38 @@ export class Apt {
   }
 
   /**
-   * Brings the package lists up to date. A mirror in the middle of a change makes this fail in part, so that only a package
-   * that then cannot be found is an error.
+   * What `look` finds in the lists of the sources that the host is set up for, or else in Debian's own, for hosts that run a relative of Debian.
    * @throws {HostError} `HOST_NO_APT` when this machine has no apt.
    */
-  async update(): Promise<void> {
+  async find<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
+    await this.#update();
+    const found = await look();
+    if (found !== undefined || !existsSync(DEBIAN_KEYRING)) return found;
+    const sources = join(this.#folder, "debian.list");
+    await writeFile(sources, `deb [signed-by=${DEBIAN_KEYRING}] http://deb.debian.org/debian ${RELEASE} main\n`);
+    this.#options = [...this.#options, "-o", `Dir::Etc::sourcelist=${sources}`, "-o", "Dir::Etc::sourceparts=-"];
+    await this.#update();
+    return look();
+  }
+
+  /** Brings the package lists up to date. A mirror in the middle of a change makes this fail in part, so that only what then cannot be found is an error. */
+  async #update(): Promise<void> {
     await mkdir(join(this.#lists, "partial"), { recursive: true });
     await mkdir(join(this.#folder, "apt/archives/partial"), { recursive: true });
     this.#progress(`reading Debian's package lists for ${this.#architecture}`);
     await this.#run("apt-get", ["update"]);
   }
 
-  /** Lists Debian's own servers instead of those that the host is set up for; for hosts that run a relative of Debian. */
-  async useDebian(): Promise<boolean> {
-    if (!existsSync(DEBIAN_KEYRING)) return false;
-    const sources = join(this.#folder, "debian.list");
-    await writeFile(sources, `deb [signed-by=${DEBIAN_KEYRING}] http://deb.debian.org/debian ${RELEASE} main\n`);
-    this.#options = [...this.#options, "-o", `Dir::Etc::sourcelist=${sources}`, "-o", "Dir::Etc::sourceparts=-"];
-    return true;
-  }
-
   /** The package that a meta package stands for: its first dependency that matches, or nothing. */
   async resolve(meta: string, pattern: RegExp): Promise<string | undefined> {
     const { stdout } = await this.#run("apt-cache", ["depends", meta]);
     return [...stdout.matchAll(/Depends: (\S+)/g)].map((match) => match[1]!).find((dependency) => pattern.test(dependency));
+  }
+
+  /** A package and all that it depends on, as apt would install them where nothing is installed, or nothing when the lists do not know it. */
+  async closure(name: string): Promise<string[] | undefined> {
+    const { status, stdout } = await this.#run("apt-get", ["install", "--simulate", "--no-install-recommends", name]);
+    return status === 0 ? [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]!) : undefined;
   }
 
   /** Whether the lists know a package. */
@@ -96,12 +104,20 @@ export class Apt {
         .then(async (file) => file && this.#progress(line, Math.min((await stat(join(into, file))).size / size, 1)))
         .catch(() => {});
     }, 250);
-    const result = await this.#run("apt-get", ["download", name], into).finally(() => clearInterval(timer));
+    await this.downloadInto(into, [name]).finally(() => clearInterval(timer));
     const file = await find();
-    if (result.status !== 0 || file === undefined)
-      throw new HostError("HOST_DOWNLOAD", `apt could not download ${name}: ${lastError(result.stderr)}`);
+    if (file === undefined) throw new HostError("HOST_DOWNLOAD", `apt downloaded ${name} under a name that is not the package's.`);
     this.#progress(line, 1);
     return { name, version: field("Version"), architecture: field("Architecture"), file: join(into, file) };
+  }
+
+  /**
+   * Downloads packages into a folder, all in one visit.
+   * @throws {HostError} `HOST_DOWNLOAD` when one does not arrive.
+   */
+  async downloadInto(folder: string, names: readonly string[]): Promise<void> {
+    const { status, stderr } = await this.#run("apt-get", ["download", ...names], folder);
+    if (status !== 0) throw new HostError("HOST_DOWNLOAD", `apt could not download ${names.join(", ")}: ${lastError(stderr)}`);
   }
 
   #run(command: string, args: readonly string[], cwd = this.#folder): Promise<Result> {

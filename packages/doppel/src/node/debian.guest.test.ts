@@ -49,6 +49,15 @@ it("the 686 kernel is saved in the middle of its boot, goes on in another machin
   expect(await shell(vm, "seq 1 20000 | sha256sum")).toBe("f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a  -");
   expect(await shell(vm, "awk 'BEGIN{for(i=1;i<20001;i++)s+=1/(i*i);printf\"%.15f\\n\",s}'")).toBe("1.644884068098209");
   expect(await shell(vm, "dmesg -r | grep -c '^<[0-3]>'")).toBe("0");
+  // A key is echoed by the kernel while another program keeps the processor busy.
+  expect(await shell(vm, "while :; do :; done &")).toBe("");
+  vm.console.type("sh -c 'echo listening; exec cat'\n");
+  await vm.console.waitFor("\nlistening\r\n");
+  vm.console.type("k");
+  await vm.console.waitFor("k");
+  vm.console.type("\x03");
+  await vm.console.waitFor(PROMPT);
+  expect(await shell(vm, "kill -9 %1; sleep 1; jobs")).toMatch(/\[1\]\+ +Killed/);
   // Keys mean something once the job has the terminal, which the job itself says.
   vm.console.type("sh -c 'echo up; exec sleep 100'\n");
   await vm.console.waitFor("\nup\r\n");

@@ -5,10 +5,10 @@
 import type { FetchedPackage, Progress } from "./apt.ts";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Apt } from "./apt.ts";
+import { cacheFolder, whileNoOtherFetches } from "./cache.ts";
 import { extractFromDeb } from "./debian-package.ts";
 import { HostError } from "./errors.ts";
 import { readInput, sha256, writeOutput } from "./files.ts";
@@ -116,11 +116,6 @@ export const recipes: readonly GuestRecipe[] = [
   },
 ];
 
-/** The folder for fetched guests: `DOPPEL_CACHE`, or `doppel` in the user's cache folder (XDG Base Directory Specification). */
-export function cacheFolder(): string {
-  return process.env["DOPPEL_CACHE"] || join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "doppel");
-}
-
 /**
  * The recipe of a name.
  * @throws {HostError} `HOST_UNKNOWN_GUEST`.
@@ -144,7 +139,7 @@ export function isCached(recipe: GuestRecipe): boolean {
  */
 export async function getGuest(name: string, progress: Progress): Promise<Guest> {
   const recipe = findRecipe(name);
-  if (!isCached(recipe)) await fetchGuest(recipe, progress);
+  if (!isCached(recipe)) await whileNoOtherFetches(async () => void (isCached(recipe) || (await fetchGuest(recipe, progress))));
   const folder = guestFolder(recipe);
   const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Manifest;
   const files: Record<string, Uint8Array> = {};
@@ -164,8 +159,12 @@ async function fetchGuest(recipe: GuestRecipe, progress: Progress): Promise<void
   const folder = guestFolder(recipe);
   await mkdir(folder, { recursive: true });
   const apt = new Apt(cacheFolder(), recipe.architecture, progress);
-  await apt.update();
-  const names = await resolveAll(apt, recipe) ?? (await retryWithDebian(apt, recipe));
+  const names = await apt.find(() => resolveAll(apt, recipe));
+  if (!names)
+    throw new HostError(
+      "HOST_PACKAGE_NOT_FOUND",
+      `apt does not know ${recipe.packages.map((wanted) => wanted.name).join(" or ")} for ${recipe.architecture}: it needs a network, and Debian 12 among its sources.`,
+    );
   const manifest: Manifest = { guest: recipe.name, packages: [], files: {} };
   for (const [index, wanted] of recipe.packages.entries()) {
     const fetched: FetchedPackage = await apt.download(names[index]!);
@@ -188,16 +187,4 @@ async function resolveAll(apt: Apt, recipe: GuestRecipe): Promise<string[] | und
     names.push(real);
   }
   return names;
-}
-
-async function retryWithDebian(apt: Apt, recipe: GuestRecipe): Promise<string[]> {
-  if (await apt.useDebian()) {
-    await apt.update();
-    const names = await resolveAll(apt, recipe);
-    if (names) return names;
-  }
-  throw new HostError(
-    "HOST_PACKAGE_NOT_FOUND",
-    `apt does not know ${recipe.packages.map((wanted) => wanted.name).join(" or ")} for ${recipe.architecture}: it needs a network, and Debian 12 among its sources.`,
-  );
 }

@@ -6,8 +6,9 @@ import { buffer } from "node:stream/consumers";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostError } from "./index.ts";
+import { whileNoOtherFetches } from "./cache.ts";
 import { dataMember } from "./debian-package.ts";
-import { cacheFolder, extractFromDeb, findRecipe, getGuest, isCached, readInput, recipes, sha256, writeOutput } from "./index.ts";
+import { cacheFolder, extractFromDeb, findRecipe, getGuest, getProgram, isCached, readInput, recipes, sha256, writeOutput } from "./index.ts";
 
 /** An archive with boot/vmlinuz-1, which says "hello from xz". */
 const XZ = "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AIZdABcLyMfqmSTcUnKv46bKZHONS5U0ZKv9U277VZZDnqr6vJ3M9hoimfDeQ+WTZekkN+75oisQGDtByfwdR5XC8fgHK85N/+wjfWUaVSPfg+937ATjzYKMEIa7ujJZT71eSP5HlDeASyC6G2KaFv2Oawz6iGuK/eZ9aD/rHcsxJZL007UsiUgAAAAA5mLpS6dSm6gAAaIBgFAAAAPVBCuxxGf7AgAAAAAEWVo=";
@@ -102,6 +103,35 @@ describe("guests", () => {
     expect(await codeOf(getGuest("seabios", () => {}))).toBe("HOST_NO_APT");
     expect(await codeOf(getGuest("windows", () => {}))).toBe("HOST_UNKNOWN_GUEST");
   });
+});
+
+describe("programs", () => {
+  const TRIPLE = "lib/x86_64-linux-gnu";
+  it("are started from the cache by their own loader, with their own libraries", async () => {
+    vi.stubEnv("PATH", "");
+    const root = join(folder, "programs/gdb-minimal");
+    mkdirSync(join(root, "usr", TRIPLE), { recursive: true });
+    writeFileSync(join(root, "usr", TRIPLE, "ld-linux-x86-64.so.2"), "");
+    expect(await getProgram("gdb-minimal", "usr/bin/gdb", () => expect.unreachable())).toEqual([
+      join(root, "usr", TRIPLE, "ld-linux-x86-64.so.2"), "--library-path", `${join(root, TRIPLE)}:${join(root, "usr", TRIPLE)}`, join(root, "usr/bin/gdb"),
+    ]);
+  });
+  it("need apt to be fetched", async () => {
+    vi.stubEnv("PATH", "");
+    expect(await codeOf(getProgram("gdb-minimal", "usr/bin/gdb", () => {}))).toBe("HOST_NO_APT");
+  });
+});
+
+it.runIf(process.platform === "linux")("one fetches after the other, also when the first one failed", async () => {
+  const order: string[] = [];
+  const first = whileNoOtherFetches(async () => {
+    order.push("first");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    order.push("its end");
+    throw new Error("no network");
+  });
+  await Promise.all([expect(first).rejects.toThrow("no network"), whileNoOtherFetches(async () => void order.push("second"))]);
+  expect(order).toEqual(["first", "its end", "second"]);
 });
 
 describe("files", () => {

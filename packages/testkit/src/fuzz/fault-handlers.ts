@@ -6,56 +6,39 @@
 import { assembleProgram } from "@doppel/x86";
 import { HANDLERS, NEXT } from "./image-layout.ts";
 
+/** Those of 32- or 64-bit code: the letter and the size of its stack pointer, its IRET, and how the table of what follows is addressed by (E)AX. */
+const flat = (prefix: string, letter: string, size: number, iret: string, following: string): string => `
+${prefix}skip_code:
+  lea ${letter}sp, [${letter}sp + ${size}]
+${prefix}skip:
+  push ${letter}ax
+  mov ${letter}ax, [${letter}sp + ${size}]
+  and eax, 0xfff
+  mov ${letter}ax, [${following}]
+  test ${letter}ax, ${letter}ax
+  jz ${prefix}stop
+  mov [${letter}sp + ${size}], ${letter}ax
+  pop ${letter}ax
+  ${iret}
+${prefix}restart:
+  clts
+  ${iret}
+${prefix}return_code:
+  add ${letter}sp, ${size}
+${prefix}return:
+  ${iret}
+${prefix}stop:
+  hlt
+  jmp ${prefix}stop
+`;
+
 const SOURCE = `
 bits 32
-skip_code:
-  lea esp, [esp + 4]
-skip:
-  push eax
-  mov eax, [esp + 4]
-  and eax, 0xfff
-  mov eax, [cs:eax * 4 + ${NEXT}]
-  test eax, eax
-  jz stop
-  mov [esp + 4], eax
-  pop eax
-  iretd
-restart:
-  clts
-  iretd
-return32:
-  iretd
+${flat("", "e", 4, "iretd", `cs:eax * 4 + ${NEXT}`)}
 return16:
   iretw
-return_code:
-  add esp, 4
-  iretd
-stop:
-  hlt
-  jmp stop
 bits 64
-long_skip_code:
-  lea rsp, [rsp + 8]
-long_skip:
-  push rax
-  mov rax, [rsp + 8]
-  and eax, 0xfff
-  mov rax, [rax * 8 + ${NEXT}]
-  test rax, rax
-  jz long_stop
-  mov [rsp + 8], rax
-  pop rax
-  iretq
-long_restart:
-  clts
-  iretq
-long_return_code:
-  add rsp, 8
-long_return:
-  iretq
-long_stop:
-  hlt
-  jmp long_stop
+${flat("long_", "r", 8, "iretq", `rax * 8 + ${NEXT}`)}
 bits 16
 real_skip:
   push bx
@@ -99,7 +82,7 @@ export function isFault(vector: number): boolean {
   return FAULTS.has(vector);
 }
 
-/** What is to be done about a vector: the names of the 32-bit handlers, but `return` for whatever needs no more. */
+/** What is to be done about a vector: the names of the 32-bit handlers. */
 export function remedyOf(vector: number): "restart" | "skip" | "skip_code" | "return" | "return_code" {
   if (vector === 7) return "restart";
   const code = WITH_CODE.has(vector);

@@ -28,12 +28,11 @@ export class FuzzImage extends ImageBytes {
   private interrupts(random: Random): void {
     for (let vector = 0; vector < 256; vector++) {
       const fault = isFault(vector);
-      const remedy = remedyOf(vector);
       const trap = random.oneIn(2) ? 1 : 0;
       const level = vector >= 0x80 || (fault && random.oneIn(2)) ? 0x80 : 0xe0;
       if (vector === 8 || vector === 0x48) this.gate(IDT + 8 * vector, TSS2, 0, 0xe5, 0);
       else if (vector >= 0x40 && vector < 0x48) this.gate(IDT + 8 * vector, HANDLER_CODE, handlerAddress("return16") - HANDLERS, 0xe6 | trap, 0);
-      else if (vector < 0xc0) this.gate(IDT + 8 * vector, CODE0, handlerAddress(remedy === "return" ? "return32" : remedy), level | 0x0e | trap, 0);
+      else if (vector < 0xc0) this.gate(IDT + 8 * vector, CODE0, handlerAddress(remedyOf(vector)), level | 0x0e | trap, 0);
       const real = vector === 7 ? "real_restart" : fault ? "real_skip" : "real_return";
       this.word(4 * vector, (handlerAddress(real) - HANDLERS) | ((HANDLERS >> 4) << 16));
     }
