@@ -399,6 +399,12 @@ export class CodeCache implements WriteObserver {
     });
   }
 
+  /** Takes regions away: their code is interpreted again. */
+  dropRegions(keys: readonly number[]): void {
+    for (const key of keys) this.dropRegion(key);
+    this.onDropped();
+  }
+
   private dropRegion(key: number): void {
     const handler = this.regionHandlers.get(key);
     if (handler === undefined) return;

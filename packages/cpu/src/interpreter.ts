@@ -220,7 +220,10 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Puts the place of a region that was dropped to use again. The record that led to it leads nowhere now. */
   release(handler: number, long: boolean): void {
-    this.freeSlots.push(handler - this.hot[long ? 1 : 0]!.shapes.length - 1);
+    const slot = handler - this.firstOutlined(long);
+    // What stands in the table is kept in memory.
+    this.table.set(slot, null);
+    this.freeSlots.push(slot);
   }
 
   private newSlot(): number {

@@ -33,7 +33,7 @@ export interface Chain {
   readonly first: number;
 }
 
-/** Where to count how often something happens, for statistics: the address of a counter in linear memory. */
+/** Where to count how often something happens, for statistics: the address of a counter of 64 bits in linear memory. */
 export type Tally = (what: string) => number;
 
 /** Lowers the instructions of one region. */
@@ -51,6 +51,8 @@ export class RegionTarget implements Target {
   private exitLabel: Label | undefined;
   private jumpLabel: Label | undefined;
   private readonly exitAt: number;
+  /** For the count of what retires in regions. */
+  private readonly budgetBefore: number;
   private readonly exitLeft: number;
   /** Instructions that may execute before the budget is looked at again, by block. */
   private readonly needs: ReadonlyMap<number, number>;
@@ -82,6 +84,7 @@ export class RegionTarget implements Target {
     for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native));
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.needs = needs;
+    this.budgetBefore = f.local("i32");
     this.exitAt = f.local("i32");
     this.exitLeft = f.local("i32");
   }
@@ -97,6 +100,7 @@ export class RegionTarget implements Target {
     this.alone();
     f.i32(ALONE).op(OP.return).end();
     this.count("entered");
+    if (this.tally !== undefined) f.get(this.budget).set(this.budgetBefore);
     f.i32(JUMP).set(this.how);
     for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
@@ -113,6 +117,7 @@ export class RegionTarget implements Target {
     if (long) f.op(OP.i64_extend_i32_s);
     f.op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
     f.end();
+    this.count("retired", () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
     this.flags.exit();
     for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
     if (this.chaining !== undefined) this.chain(this.chaining);
@@ -214,10 +219,13 @@ export class RegionTarget implements Target {
     this.f.set(this.ipLocal).br(this.jumpLabel!);
   }
 
-  private count(what: string): void {
+  /** Adds to a counter: 1, or what is pushed. */
+  private count(what: string, amount = (): void => void this.f.i64(1)): void {
     if (this.tally === undefined) return;
     const at = this.tally(what);
-    this.f.i32(0).i32(0).memory(OP.i32_load, at).i32(1).op(OP.i32_add).memory(OP.i32_store, at);
+    this.f.i32(0).i32(0).memory(OP.i64_load, at);
+    amount();
+    this.f.op(OP.i64_add).memory(OP.i64_store, at);
   }
 
   /** Leaves unless a page that code goes on in is mapped as it was when the region was made. */

@@ -9,11 +9,13 @@ import type { Shape } from "@doppel/semantics";
 import { decode, Instruction, OK } from "@doppel/x86";
 import { type Meaning, meaningOf, type Registers, registersOf } from "./effects.ts";
 
-/** Instructions of a region at most (engine.md: 500 to 2000). */
-const MOST_INSTRUCTIONS = +(process.env.MI ?? 600);
+/** Instructions of a region at most. More (engine.md: 500 to 2000) was no faster, and has the same code in more regions. */
+const MOST_INSTRUCTIONS = 400;
 /** Instructions of a called function at most, and how many calls stand in each other. */
-const MOST_CALLED = +(process.env.MC ?? 150);
-const MOST_CALLS = +(process.env.MD ?? 4);
+const MOST_CALLED = 80;
+const MOST_CALLS = 3;
+/** Instructions after which a region goes on to another one rather than have the same code once more. */
+const JOINS_AFTER = 48;
 const PAGE_SIZE = 4096;
 
 /** One instruction of a region. */
@@ -80,6 +82,8 @@ export interface CodeSource {
   pageAt(distance: number): number | undefined;
   /** Whether code at this place in `bytes` has been executed. */
   isKnown(host: number): boolean;
+  /** Whether another region begins at this place in `bytes`. */
+  isEntry(host: number): boolean;
 }
 
 interface Decoded extends RegionInstruction {
@@ -130,6 +134,12 @@ class Decoder {
   at(at: number): Decoded | undefined {
     if (!this.known.has(at)) this.known.set(at, this.decode(at));
     return this.known.get(at);
+  }
+
+  /** Whether another region begins at a place of a page that is at hand. */
+  isEntry(at: number): boolean {
+    const page = this.page(pageOf(at));
+    return page !== undefined && this.source.isEntry(page + at - pageOf(at) * PAGE_SIZE);
   }
 
   /** Why there is nothing at a place, for statistics: the instruction there, or that it was not looked for. */
@@ -244,7 +254,7 @@ class Explorer {
     while (open.length > 0) {
       let at = open.pop()!;
       for (;;) {
-        if (call.code.has(at)) break;
+        if (call.code.has(at) || (this.total >= JOINS_AFTER && this.decoder.isEntry(at))) break;
         if (this.total >= Math.min(end, MOST_INSTRUCTIONS)) return false;
         const one = this.decoder.at(at);
         if (one === undefined) break;

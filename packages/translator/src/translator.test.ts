@@ -69,3 +69,15 @@ test("a breakpoint in a region is met", () => {
   engine.removeBreakpoint(CODE + 3);
   expect(engine.run(1000).reason).toBe("budget");
 });
+
+test("the code that is kept is bounded: what was used longest ago goes, and is compiled anew", () => {
+  const functions = Array.from({ length: 40 }, (_, n) => `f${n}: add eax, ${n}\nxor ebx, eax\nrol ebx, 3\nret`).join("\n");
+  const calls = Array.from({ length: 40 }, (_, n) => `call f${n}`).join("\n");
+  const source = `mov ecx, 200\nl: ${calls}\ndec ecx\njnz l\nhlt\n${functions}`;
+  const [plain, small] = [machine(source, 32, false), machine(source, 32, false)];
+  const translator = new Translator({ engine: small.engine, memory: small.physical.frames.arena.memory, threshold: 0, capacity: 200 });
+  expect([plain.engine.run(1e6).reason, small.engine.run(1e6).reason]).toEqual(["halted", "halted"]);
+  expect(outcome(small)).toEqual(outcome(plain));
+  const { instructions, dropped } = translator.counters;
+  expect([instructions > 400, dropped > 0]).toEqual([true, true]);
+});

@@ -17,8 +17,10 @@ const RSP = 4;
 /** Samples that lead to a place before it gets a region. */
 const THRESHOLD = 20;
 /** Regions of a module at most, and samples that a first one waits for others. */
-const BATCH = 12;
+const BATCH = 6;
 const PATIENCE = 64;
+/** Instructions in all regions at most: some 10 MiB of machine code for each 100,000. Beyond, the modules go that were used longest ago. */
+const MOST_TRANSLATED = 300_000;
 /** Samples and places that are remembered. */
 const MOST_ENTRIES = 20_000;
 /** Instructions that are looked at for the next jump. */
@@ -30,6 +32,8 @@ export interface TranslatorOptions {
   readonly memory: WebAssembly.Memory;
   /** Samples before a place gets a region; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
+  /** Instructions in all regions at most; 300,000 when absent. */
+  readonly capacity?: number;
   /** Has regions count what happens in them, for statistics. */
   readonly tally?: Tally;
 }
@@ -40,6 +44,14 @@ export interface TranslatorCounters {
   modules: number;
   instructions: number;
   dropped: number;
+}
+
+/** Regions that were compiled together: their code is freed together, too. */
+interface Compiled {
+  /** Instructions of each region that is still there, by its key. */
+  readonly regions: Map<number, number>;
+  /** When something last led to one of them, in compilations. */
+  used: number;
 }
 
 /** A place that is to get a region, and how it is mapped. */
@@ -61,7 +73,10 @@ export class Translator implements RegionCompiler {
   private readonly tally: Tally | undefined;
   private readonly helpers: ReturnType<typeof flagHelpers>;
   private readonly heat = new Map<number, number>();
-  private readonly installed = new Set<number>();
+  private readonly installed = new Map<number, Compiled>();
+  private readonly capacity: number;
+  /** Instructions in all regions. */
+  private translated = 0;
   private readonly pending: Place[] = [];
   private waited = 0;
   /** How far the next entry is from a host address, where that follows from the code there; NaN for nothing. Code that has changed since only costs a region that nobody enters. */
@@ -77,6 +92,7 @@ export class Translator implements RegionCompiler {
     this.bytes = new Uint8Array(options.memory.buffer);
     this.words = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
+    this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.tally = options.tally;
     this.helpers = flagHelpers(options.memory);
     this.engine.regions = this;
@@ -114,7 +130,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at),
+      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at), isEntry: (at) => this.installed.has(engine.code.keyOf(at)),
     };
   }
 
@@ -144,7 +160,11 @@ export class Translator implements RegionCompiler {
     const host = this.hostOf(linear, view);
     if (host < 0) return false;
     const key = this.engine.code.keyOf(host);
-    if (this.installed.has(key)) return false;
+    const known = this.installed.get(key);
+    if (known !== undefined) {
+      known.used = this.counters.modules;
+      return false;
+    }
     if (this.heat.size >= MOST_ENTRIES) this.heat.clear();
     const heat = (this.heat.get(key) ?? 0) + 1;
     this.heat.set(key, heat);
@@ -218,16 +238,32 @@ export class Translator implements RegionCompiler {
       first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
-    this.counters.modules++;
+    const compiled: Compiled = { regions: new Map(), used: ++this.counters.modules };
     for (const [n, { place, region }] of batch.entries()) {
-      this.installed.add(place.key);
+      const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
+      this.installed.set(place.key, compiled);
+      compiled.regions.set(place.key, instructions);
       this.engine.install(place.key, region.long, exports[exportName(n)] as CallableFunction, spansOf(region));
       this.counters.regions++;
-      for (const { count } of region.blocks.values()) this.counters.instructions += count;
+      this.counters.instructions += instructions;
+      this.translated += instructions;
+    }
+    if (this.translated > this.capacity) this.evict(compiled);
+  }
+
+  /** Drops what was used longest ago, until an eighth of the room is free; not what is new. */
+  private evict(newest: Compiled): void {
+    const byUse = [...new Set(this.installed.values())].sort((a, b) => a.used - b.used);
+    for (const { regions } of byUse) {
+      if (this.translated <= this.capacity * 0.875 || regions === newest.regions) break;
+      this.engine.code.dropRegions([...regions.keys()]);
     }
   }
 
   private dropped(key: number, handler: number): void {
+    const compiled = this.installed.get(key);
+    this.translated -= compiled?.regions.get(key) ?? 0;
+    compiled?.regions.delete(key);
     this.installed.delete(key);
     this.heat.delete(key);
     this.counters.dropped++;
