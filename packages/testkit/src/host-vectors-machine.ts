@@ -11,6 +11,7 @@ import {
   ADDRESS, type CaseRecord, CODE, CODE_ADDRESS, CODE_SELECTOR, COMPLETED, DATA, DATA_WINDOW, EFLAGS, EIP, ERROR, FCW, FSW, FTW, LENGTH,
   MXCSR, READ_ONLY, readOnlyByte, SELECTORS, ST, STACK, STACK_FLOOR, STACK_WINDOW, VECTOR, WINDOW_SIZE, XMM,
 } from "./host-vectors-record.ts";
+import { RegionSteps } from "./region-steps.ts";
 
 const PAGE = 4096;
 const DIRECTORY = 0x20000;
@@ -42,12 +43,14 @@ export class VectorMachine {
   private readonly limit: number;
   private vector = COMPLETED;
   private error = 0;
+  /** Where instructions are executed, when they are not interpreted. */
+  readonly regions: RegionSteps | undefined;
 
   /**
    * @param limit limit of every segment; any but the greatest makes the interpreter use the variants that check segments, which must
    * do the same to operands that lie within
    */
-  constructor(limit = GREATEST_LIMIT) {
+  constructor(limit = GREATEST_LIMIT, inRegions = false) {
     this.limit = limit;
     const note = (vector: number): number => {
       this.vector = vector;
@@ -78,6 +81,15 @@ export class VectorMachine {
       return [at! + half * (WINDOW_SIZE / 2), new Uint8Array(cpuBuffer(this.machine), host, WINDOW_SIZE / 2)] as const;
     }));
     this.enterUserMode();
+    if (inRegions) this.regions = new RegionSteps(this.machine);
+  }
+
+  private step(opcode: number): void {
+    if (this.regions === undefined) this.machine.engine.run(1);
+    else if (this.regions.step(opcode, () => this.vector)) {
+      this.vector = COMPLETED;
+      this.error = 0;
+    }
   }
 
   private trap(vector: number, next: number, note: (vector: number) => number): number {
@@ -125,7 +137,7 @@ export class VectorMachine {
 
   /** Executes the record's instruction; `output` becomes the state after it, x87 registers in physical order. */
   run(input: CaseRecord, output: CaseRecord): void {
-    const { cpu, engine, physical } = this.machine;
+    const { cpu, physical } = this.machine;
     const { state } = cpu;
     const length = input.bytes[LENGTH]!;
     for (let n = 0; n < 15; n++) {
@@ -155,7 +167,7 @@ export class VectorMachine {
     cpu.updateMode();
     this.vector = COMPLETED;
     this.error = 0;
-    for (let n = 0; n < MOST_STEPS && this.vector === COMPLETED && state.rip === CODE_ADDRESS; n++) engine.run(1);
+    for (let n = 0; n < MOST_STEPS && this.vector === COMPLETED && state.rip === CODE_ADDRESS; n++) this.step(input.bytes[CODE]!);
     this.read(input, output);
   }
 

@@ -13,3 +13,12 @@ test.each(FAMILY_NAMES)("what the host's processor did with user-mode instructio
   expect(report.failed).toBe(0);
   expect(report.run).toBeGreaterThan(1000);
 }, TIMEOUT);
+
+test("some of the same in regions of the translator", () => {
+  const report: VectorReport = { run: 0, passed: 0, failed: 0, excluded: new Map(), failures: [] };
+  const regions = { each: 50, retired: 0 };
+  runHostVectors(report, undefined, undefined, undefined, regions);
+  expect(report.failures).toEqual([]);
+  expect(report.failed).toBe(0);
+  expect(regions.retired).toBeGreaterThan(report.run / 2);
+}, 240_000);

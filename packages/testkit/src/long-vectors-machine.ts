@@ -8,6 +8,7 @@ import {
 } from "@doppel/x86";
 import { type BareMachine, bareMachine } from "./bare-machine.ts";
 import { readOnlyByte } from "./host-vectors-record.ts";
+import { RegionSteps } from "./region-steps.ts";
 import {
   ADDRESS, CODE, CODE_OFFSET, COMPLETED, DATA, DATA_WINDOW, EFLAGS, ERROR, FCW, FSW, FTW, HIGH, LENGTH, LOW, type LongRecord, MXCSR, READ_ONLY,
   RIP, ST, STACK, STACK_FLOOR, STACK_WINDOW, VECTOR, WINDOW_SIZE, XMM,
@@ -32,8 +33,10 @@ export class LongMachine {
   private readonly code = new Uint8Array(15);
   private vector = COMPLETED;
   private error = 0;
+  /** Where instructions are executed, when they are not interpreted. */
+  readonly regions: RegionSteps | undefined;
 
-  constructor() {
+  constructor(inRegions = false) {
     this.machine = bareMachine({
       ram: 1 << 18,
       helpers: {
@@ -67,6 +70,15 @@ export class LongMachine {
       return [at! + half * (WINDOW_SIZE / 2), new Uint8Array(physical.frames.arena.buffer, host, WINDOW_SIZE / 2)] as const;
     }));
     this.enterUserMode();
+    if (inRegions) this.regions = new RegionSteps(this.machine);
+  }
+
+  private step(opcode: number): void {
+    if (this.regions === undefined) this.machine.engine.run(1);
+    else if (this.regions.step(opcode, () => this.vector)) {
+      this.vector = COMPLETED;
+      this.error = 0;
+    }
   }
 
   private enterUserMode(): void {
@@ -97,7 +109,7 @@ export class LongMachine {
 
   /** Executes the record's instruction; `output` becomes the state after it, x87 registers in physical order. */
   run(input: LongRecord, output: LongRecord): void {
-    const { cpu, engine, physical } = this.machine;
+    const { cpu, physical } = this.machine;
     const { state } = cpu;
     const length = input.bytes[LENGTH]!;
     for (let n = 0; n < 15; n++) {
@@ -125,7 +137,7 @@ export class LongMachine {
     cpu.updateMode();
     this.vector = COMPLETED;
     this.error = 0;
-    for (let n = 0; n < MOST_STEPS && this.vector === COMPLETED && state.rip === start; n++) engine.run(1);
+    for (let n = 0; n < MOST_STEPS && this.vector === COMPLETED && state.rip === start; n++) this.step(input.bytes[CODE]!);
     this.read(input, output);
   }
 

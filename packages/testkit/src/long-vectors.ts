@@ -15,6 +15,7 @@ import {
   ADDRESS, advance, CODE, COMPLETED, DATA, EFLAGS, ERROR, FCW, forgetPointers, FSW, FTW, GENERAL, hashRecord, HIGH, LENGTH, LongRecord, LOW, MXCSR, RECORD_SIZE, RIP, ST,
   STACK, VECTOR, XMM,
 } from "./long-vectors-record.ts";
+import type { RegionRun } from "./region-steps.ts";
 import type { VectorReport } from "./sst286.ts";
 
 /** The vector file. */
@@ -113,12 +114,14 @@ export interface LongOutcome {
  * Runs the vectors and counts into `report`.
  * @param names only groups whose name has this text
  * @param perGroup failures to describe in each group
+ * @param regions executes some of the cases in regions of the translator instead
  */
-export function runLongVectors(report: VectorReport, names = "", perGroup = 2): LongOutcome[] {
-  const machine = new LongMachine();
+export function runLongVectors(report: VectorReport, names = "", perGroup = 2, regions?: RegionRun): LongOutcome[] {
+  const machine = new LongMachine(regions !== undefined);
   const [input, expected, got] = [new LongRecord(), new LongRecord(), new LongRecord()];
   const instruction = new Instruction();
   const outcomes: LongOutcome[] = [];
+  let seen = 0;
   const exclude = (rule: string): void => void report.excluded.set(rule, (report.excluded.get(rule) ?? 0) + 1);
   const answers = readVectorFile(gunzipSync(readFileSync(LONG_VECTORS)));
   for (const group of longGroups()) {
@@ -140,6 +143,7 @@ export function runLongVectors(report: VectorReport, names = "", perGroup = 2): 
         exclude("the host wrote outside the windows");
         continue;
       }
+      if (regions !== undefined && seen++ % regions.each !== 0) continue;
       if (!DEFINITIONS.has(group.form.mnemonic)) {
         exclude("no definition");
         continue;
@@ -188,6 +192,7 @@ export function runLongVectors(report: VectorReport, names = "", perGroup = 2): 
       report.failures.push(`${group.name}: the inputs are not those the host was asked; make the file anew with scripts/long-vectors.ts`);
     }
   }
+  if (regions !== undefined) regions.retired = machine.regions!.retired;
   return outcomes;
 }
 
