@@ -211,6 +211,15 @@ export class RegionTarget implements Target {
     f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
   }
 
+  /** Leaves in front of an instruction that the interpreter must execute. Where the region begins with it, the way back would lead here again. */
+  private leaveBefore(at: number, unused: number, why: string): void {
+    if (at === this.region.entry.start) {
+      this.alone();
+      this.f.i32(ALONE).set(this.how);
+    }
+    this.leaveAt(at, unused, why);
+  }
+
   /** Leaves to an address; the instruction has retired. */
   private leaveTo(push: () => void, why: string): void {
     this.count(why);
@@ -270,7 +279,7 @@ export class RegionTarget implements Target {
     f.i64(16).op(OP.i64_shl).i64(16).op(OP.i64_shr_s);
     this.pushAddress(at);
     f.op(OP.i64_ne).if(undefined, false);
-    this.leaveAt(jump, 1, "not canonical");
+    this.leaveBefore(jump, 1, "not canonical");
     f.end();
   }
 
@@ -303,12 +312,7 @@ export class RegionTarget implements Target {
     this.flags.keep(kept);
   }
   miss(): void {
-    // Behind the entry stands this region again: the interpreter must execute the instruction.
-    if (this.at === this.region.entry.start) {
-      this.alone();
-      this.f.i32(ALONE).set(this.how);
-    }
-    this.leaveAt(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
+    this.leaveBefore(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
   }
   fault(): void {
     this.miss();

@@ -184,11 +184,14 @@ class Decoder {
   }
 }
 
-/** The region that begins at an offset of a page, or undefined where the first instruction is not for it. */
-export function formRegion(source: CodeSource, entry: number): Region | undefined {
+/**
+ * The region that begins at an offset of a page, or undefined where the first instruction is not for it.
+ * @param most instructions of it
+ */
+export function formRegion(source: CodeSource, entry: number, most = MOST_INSTRUCTIONS): Region | undefined {
   const decoder = new Decoder(source);
   if (decoder.at(entry) === undefined) return undefined;
-  const calls = new Explorer(decoder).explore(entry);
+  const calls = new Explorer(decoder, most).explore(entry);
   const blocks = new Map<number, RegionBlock>();
   for (const call of calls) for (const [start, id] of call.numbers) blocks.set(id, blockAt(decoder, call, start, id));
   const first = blocks.get(calls[0]!.numbers.get(entry)!)!;
@@ -200,17 +203,19 @@ export function formRegion(source: CodeSource, entry: number): Region | undefine
 /** Finds what belongs to a region. */
 class Explorer {
   private readonly decoder: Decoder;
+  private readonly most: number;
   private readonly calls: Call[] = [];
   private total = 0;
   private blocks = 0;
 
-  constructor(decoder: Decoder) {
+  constructor(decoder: Decoder, most: number) {
     this.decoder = decoder;
+    this.most = most;
   }
 
   explore(entry: number): readonly Call[] {
     const top = this.call(undefined, NaN, entry);
-    this.walk(top, entry, MOST_INSTRUCTIONS);
+    this.walk(top, entry, this.most);
     this.calls.push(top);
     // Calls of one depth come before those that stand in them: `calls` grows while it is gone through.
     for (const call of this.calls) this.follow(call);
@@ -235,13 +240,13 @@ class Explorer {
         if (call.depth >= MOST_CALLS || isOpen(call, one.target)) continue;
         const callee = this.call(call, one.next, one.target);
         const before = this.total;
-        if (!this.walk(callee, one.target, Math.min(MOST_CALLED, MOST_INSTRUCTIONS - this.total))) {
+        if (!this.walk(callee, one.target, Math.min(MOST_CALLED, this.most - this.total))) {
           this.total = before;
           continue;
         }
         call.callees.set(one.next, callee);
         this.calls.push(callee);
-        if (callee.returns) this.walk(call, one.next, MOST_INSTRUCTIONS);
+        if (callee.returns) this.walk(call, one.next, this.most);
       }
     }
   }
@@ -255,7 +260,7 @@ class Explorer {
       let at = open.pop()!;
       for (;;) {
         if (call.code.has(at) || (this.total >= JOINS_AFTER && this.decoder.isEntry(at))) break;
-        if (this.total >= Math.min(end, MOST_INSTRUCTIONS)) return false;
+        if (this.total >= Math.min(end, this.most)) return false;
         const one = this.decoder.at(at);
         if (one === undefined) break;
         call.code.set(at, one);

@@ -1,4 +1,5 @@
 /** Each kind of instruction in a region, over many register contents: what the interpreter makes of them, faults included. */
+import { assemble, CR4_PAE } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { type Bits, CODE, DATA, machine, outcome, STACK } from "./machine.fixture.ts";
 
@@ -43,4 +44,23 @@ test.each(Object.entries(CASES))("%s", (_name, { bits, source, faults }) => {
     if (faults === true) expect(plain.engine.counters.exceptions[0]).toBeGreaterThan(0);
     expect(translated.translator!.counters.regions).toBeGreaterThan(0);
   }
+});
+
+test("a jump to where no address is canonical: the fault is the interpreter's, and the region that begins with it is left", () => {
+  const made = [false, true].map((translate) => {
+    const one = machine("nop\nhlt", 64, translate);
+    // Of an address that is canonical by one page, as high as it gets: the jump leads beyond.
+    const page = 0x7fff_ffff_f000;
+    one.physical.load(0x10000, assemble("jmp $+0x2000", { bits: 64 }));
+    for (const [at, entry] of [[0x20000 + 8 * 255, 0x21007], [0x21000 + 8 * 511, 0x22007], [0x22000 + 8 * 511, 0x23007], [0x23000 + 8 * 511, 0x10007]] as const) one.physical.write32(at, entry);
+    one.cpu.cr4 |= CR4_PAE;
+    one.cpu.cr3 = 0x20000;
+    one.cpu.cr0 = 0x8000_0011 | 0;
+    one.cpu.applyPaging();
+    one.cpu.mmu.setRoot(0x20000);
+    one.cpu.state.rip = page;
+    one.engine.run(2);
+    return one;
+  });
+  expect(made.map(({ engine }) => [...engine.counters.exceptions].flatMap((count, vector) => (count > 0 ? [vector] : [])))).toEqual([[13], [13]]);
 });

@@ -32,6 +32,8 @@ export interface TranslatorOptions {
   readonly memory: WebAssembly.Memory;
   /** Samples before a place gets a region; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
+  /** Instructions of a region at most; 400 when absent. */
+  readonly longest?: number;
   /** Instructions in all regions at most; 300,000 when absent. */
   readonly capacity?: number;
   /** Has regions count what happens in them, for statistics. */
@@ -75,6 +77,7 @@ export class Translator implements RegionCompiler {
   private readonly heat = new Map<number, number>();
   private readonly installed = new Map<number, Compiled>();
   private readonly capacity: number;
+  private readonly longest: number | undefined;
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
@@ -93,6 +96,7 @@ export class Translator implements RegionCompiler {
     this.words = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
+    this.longest = options.longest;
     this.tally = options.tally;
     this.helpers = flagHelpers(options.memory);
     this.engine.regions = this;
@@ -228,7 +232,7 @@ export class Translator implements RegionCompiler {
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
       const mapped = this.hostOf(place.linear, place.view) === place.host;
-      const region = mapped ? formRegion(this.source(place), place.host % PAGE_SIZE) : undefined;
+      const region = mapped ? formRegion(this.source(place), place.host % PAGE_SIZE, this.longest) : undefined;
       if (region !== undefined) batch.push({ place, region });
       else if (!mapped) this.heat.delete(place.key);
     }

@@ -15,7 +15,9 @@ import { FUZZ_MODELS, type FuzzModel } from "./fuzz-modes.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
 import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
 
-const RECORDS = 1 << 20;
+const RECORDS = 1 << 22;
+/** Instructions of a region at most: programs are short, and what follows them is none of them. */
+const REGION = 64;
 const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
@@ -94,7 +96,7 @@ export class FuzzMachine {
     };
     const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices, pairsAtOnce: pairs });
     this.engine = engine;
-    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0 });
+    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0, longest: REGION });
     const fusedHandler = engine.fusedHandler.bind(engine);
     engine.fusedHandler = (first, second, long, flat) => {
       const number = fusedHandler(first, second, long, flat);
