@@ -16,6 +16,8 @@ const MOST_CALLED = 80;
 const MOST_CALLS = 3;
 /** Instructions after which a region goes on to another one rather than have the same code once more. */
 const JOINS_AFTER = 48;
+/** Bytes that a region reaches from its entry's page at most: places in it are numbers of 32 bits with a sign. */
+const FARTHEST = 2 ** 30;
 const PAGE_SIZE = 4096;
 
 /** One instruction of a region. */
@@ -177,10 +179,9 @@ class Decoder {
     const meaning = meaningOf(shape);
     if (meaning === undefined) return undefined;
     const next = at + instruction.length;
-    const direct = form.operands.at(-1)?.kind === "J" && instruction.operandSize !== 2;
-    return {
-      instruction, shape, meaning, registers: registersOf(meaning, instruction), at, next, flow: flowOf(form, direct), target: direct ? next + instruction.immediate : NaN,
-    };
+    const target = next + instruction.immediate;
+    const direct = form.operands.at(-1)?.kind === "J" && instruction.operandSize !== 2 && Math.abs(target) < FARTHEST;
+    return { instruction, shape, meaning, registers: registersOf(meaning, instruction), at, next, flow: flowOf(form, direct), target: direct ? target : NaN };
   }
 }
 

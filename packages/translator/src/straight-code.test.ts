@@ -64,3 +64,18 @@ test("a jump to where no address is canonical: the fault is the interpreter's, a
   });
   expect(made.map(({ engine }) => [...engine.counters.exceptions].flatMap((count, vector) => (count > 0 ? [vector] : [])))).toEqual([[13], [13]]);
 });
+
+test.each([0x7fff_fff0, -0x7fff_fff0])("a jump of %i bytes: farther than places in a region are counted", (distance) => {
+  const made = [false, true].map((translate) => {
+    const one = machine("hlt", 64, translate);
+    const code = new DataView(new ArrayBuffer(5));
+    code.setUint8(0, 0xe9);
+    code.setInt32(1, distance, true);
+    one.physical.load(0x1ff0, new Uint8Array(code.buffer));
+    one.cpu.state.rip = 0x1ff0;
+    // No memory is there: what is fetched is undefined, and raises its fault at that address.
+    one.engine.run(3);
+    return one;
+  });
+  expect(made.map(({ cpu }) => cpu.state.rip)).toEqual([0x1ff5 + distance, 0x1ff5 + distance]);
+});
