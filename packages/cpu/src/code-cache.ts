@@ -434,6 +434,8 @@ export class CodeCache implements WriteObserver {
   private recycle(): void {
     for (const [frame, code] of [...this.code]) {
       code.blocks.length = 0;
+      // A region that went with another of its frames left its key here.
+      for (const key of code.regions) if (!this.regionHandlers.has(key)) code.regions.delete(key);
       if (code.regions.size > 0) continue;
       this.code.delete(frame);
       this.frames.unwatch(frame, this.observer);
