@@ -9,9 +9,9 @@
 import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/memory";
 import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
-import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
+import { CONTROL_FROM, EXECUTED_SHIFT, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
-import { encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
+import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, GLOBAL_GENERATION, STATE } from "./state-layout.ts";
 
@@ -33,6 +33,8 @@ export interface HandlerTable {
   handler(instruction: Instruction, long: boolean, flat: boolean): number;
   /** Number of the handler for an instruction and the one behind it together, or 0. */
   fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number;
+  /** Whether a handler is that of two instructions. */
+  isPair(handler: number, long: boolean): boolean;
 }
 
 interface FrameCode {
@@ -40,8 +42,24 @@ interface FrameCode {
   readonly bytes: Uint8Array;
   /** First record and number of records, END included, of each block. */
   readonly blocks: { record: number; count: number; key: number }[];
-  /** Keys of the regions that have code in this frame. */
-  readonly regions: Set<number>;
+  /** Regions that have code in this frame. */
+  readonly regions: Set<CodeRegion>;
+}
+
+/** A compiled region as the cache knows it. */
+export interface CodeRegion {
+  /** Whose name it is, is for the compiler to say. */
+  readonly id: number;
+  /** Keys of its entries, in the order of their numbers. Another region may have taken one of them over. */
+  readonly keys: readonly number[];
+  readonly handler: number;
+  readonly long: boolean;
+}
+
+/** Bytes in linear memory. */
+export interface Span {
+  readonly host: number;
+  readonly length: number;
 }
 
 /** A block was found or made. */
@@ -75,6 +93,9 @@ export class CodeCache implements WriteObserver {
   private readonly frames: Frames;
   private readonly observer: number;
   private readonly table: HandlerTable;
+  /** What EXECUTED in the hot state must be while this cache is in use. */
+  readonly counters: number;
+  private readonly counts: Uint32Array;
   private readonly base: number;
   private readonly end: number;
   private next: number;
@@ -82,10 +103,11 @@ export class CodeCache implements WriteObserver {
   private readonly bytes: Uint8Array;
   private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
   private readonly code = new Map<Frame, FrameCode>();
-  /** Handler numbers of regions by the key of their entry. */
-  private readonly regionHandlers = new Map<number, number>();
+  private readonly regions = new Set<CodeRegion>();
+  /** Regions and their entries' numbers, by the key of the entry. */
+  private readonly entries = new Map<number, { readonly region: CodeRegion; readonly number: number }>();
   /** Told when a region's code has changed, or everything is dropped. */
-  onRegionDropped: ((key: number, handler: number) => void) | undefined;
+  onRegionDropped: (region: CodeRegion) => void = () => {};
   /** Told of every block that is decoded, when somebody wants to know. */
   onBlock: ((key: number, host: number, linear: number) => void) | undefined;
   /** Says of which instructions a block ends behind, when somebody wants to put regions in the place of what follows them. */
@@ -103,7 +125,9 @@ export class CodeCache implements WriteObserver {
     this.frames = frames;
     this.table = table;
     this.base = this.next = base;
-    this.end = base + size;
+    this.end = base + Math.floor(size / 9 / RECORD_SIZE) * 8 * RECORD_SIZE;
+    this.counters = this.end - (base >> EXECUTED_SHIFT);
+    this.counts = frames.arena.u32.subarray(this.end >> 2, (base + size) >> 2);
     this.view = frames.arena.view;
     this.bytes = frames.arena.u8;
     this.revokeWrite = (frame) => cpu.mmu.tlb.revokeWrite(frame);
@@ -285,8 +309,7 @@ export class CodeCache implements WriteObserver {
   private enter(key: number, first: number, endRecord: number, host: number, length: number, second: number): void {
     this.record = first;
     this.blocks.set(key, { record: first, length: second === 0 ? length : this.instruction.length, second });
-    const region = second === 0 ? this.regionHandlers.get(key) : undefined;
-    if (region !== undefined) this.place(key, first, region);
+    if (second === 0) this.place(key, first);
     this.mark(host, length, first, (endRecord - first) / RECORD_SIZE + 1, key);
   }
 
@@ -307,19 +330,29 @@ export class CodeCache implements WriteObserver {
   }
 
   /**
-   * Puts a region in the place of the block that begins at its entry: the block's first record gets the region's handler, now and when it
-   * is decoded again. `spans` are the region's instructions, by host address and length; a write to any of them drops it.
+   * Puts a region in the place of the blocks that begin at its entries: their first records get the region's handler, now and when they
+   * are decoded again. `spans` are the region's instructions; a write to any of them drops it.
    */
-  install(key: number, handler: number, spans: readonly { readonly host: number; readonly length: number }[]): void {
-    this.regionHandlers.set(key, handler);
-    for (const { host, length } of spans) this.mark(host, length, 0, 0, key).regions.add(key);
-    const block = this.blocks.get(key);
-    if (block !== undefined) this.place(key, block.record, handler);
+  install(region: CodeRegion, spans: readonly Span[]): void {
+    this.regions.add(region);
+    for (const { host, length } of spans) this.mark(host, length, 0, 0, 0).regions.add(region);
+    for (const [number, key] of region.keys.entries()) {
+      this.entries.set(key, { region, number });
+      const block = this.blocks.get(key);
+      if (block !== undefined) this.place(key, block.record);
+    }
   }
 
-  /** Turns a block's first record into a region's: its link leads to the instruction alone, with the end of a block behind it. */
-  private place(key: number, record: number, handler: number): void {
-    if (this.next + 2 * RECORD_SIZE > this.end) return;
+  /** Turns a block's first record into a region's, if there is one: its link leads to the instruction alone, with the end of a block behind it. */
+  private place(key: number, record: number): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined || this.next + 2 * RECORD_SIZE > this.end) return;
+    if (this.view.getUint8(record + R_LENGTH) === REGION_MARK) {
+      // Another region was there: the link stands already.
+      this.view.setUint16(record + R_HANDLER, entry.region.handler, true);
+      this.view.setInt32(record + ENTRY_NUMBER, entry.number, true);
+      return;
+    }
     const host = Math.floor(key / 1024);
     const mode = key % 1024;
     const long = (mode & MODE_LONG) !== 0;
@@ -329,7 +362,8 @@ export class CodeCache implements WriteObserver {
     encodeRecord(this.view, alone, this.table.handler(this.instruction, long, (mode & MODE_FLAT) !== 0), host & (PAGE_SIZE - 1), this.instruction);
     this.finish(alone + RECORD_SIZE, (host & (PAGE_SIZE - 1)) + this.instruction.length);
     this.mark(host, this.instruction.length, alone, 2, key);
-    this.view.setUint16(record + R_HANDLER, handler, true);
+    this.view.setUint16(record + R_HANDLER, entry.region.handler, true);
+    this.view.setInt32(record + ENTRY_NUMBER, entry.number, true);
     this.view.setInt32(record + R_LINK, alone, true);
     this.view.setUint8(record + R_LENGTH, REGION_MARK);
   }
@@ -340,14 +374,43 @@ export class CodeCache implements WriteObserver {
     return ((this.code.get((host - at) / PAGE_SIZE)?.bytes[at >> 3] ?? 0) >> (at & 7) & 1) !== 0;
   }
 
-  /** Host address of the last block's beginning that contains what stands at one, in the processor's present mode; or -1. */
-  blockAround(host: number): number {
+  /** How often a block was interpreted since it was decoded, by its key. */
+  executed(key: number): number {
+    const block = this.blocks.get(key);
+    return block === undefined ? 0 : this.counts[(block.record - this.base) / RECORD_SIZE]!;
+  }
+
+  /** How often the instructions of a page were interpreted, by their offsets in it, since they were decoded; for a host address in it. */
+  executions(host: number): Uint32Array {
+    const page = new Uint32Array(PAGE_SIZE);
+    const mode = this.keyOf(0);
+    for (const { record, count, key } of this.code.get(Math.floor(host / PAGE_SIZE))?.blocks ?? []) {
+      if (key % 1024 !== mode) continue;
+      let before = 0;
+      for (let n = 0; n < count - 1; n++) {
+        const at = record + n * RECORD_SIZE;
+        const own = this.counts[(at - this.base) / RECORD_SIZE]!;
+        const times = Math.max(own, before);
+        page[this.view.getUint16(at + R_OFFSET, true) & (PAGE_SIZE - 1)]! += times;
+        before = this.table.isPair(this.view.getUint16(at, true), (mode & MODE_LONG) !== 0) ? times : 0;
+      }
+    }
+    return page;
+  }
+
+  /** Host address at which the block begins that was executed most often of those that contain what stands at one, in the processor's present mode; or -1. */
+  hottestAround(host: number): number {
     const { blocks } = this.code.get(Math.floor(host / PAGE_SIZE)) ?? { blocks: [] };
     const mode = this.keyOf(0);
     let best = -1;
-    for (const { key } of blocks) {
+    let most = -1;
+    for (const { record, count, key } of blocks) {
       const start = Math.floor(key / 1024);
-      if (start > best && start <= host && key % 1024 === mode && host < start + (this.blocks.get(key)?.length ?? 0)) best = start;
+      if (start > host || host >= start + count * MAX_LENGTH || key % 1024 !== mode) continue;
+      const executed = this.counts[(record - this.base) / RECORD_SIZE]!;
+      if (executed <= most || host >= start + (this.blocks.get(key)?.length ?? 0)) continue;
+      best = start;
+      most = executed;
     }
     return best;
   }
@@ -371,7 +434,7 @@ export class CodeCache implements WriteObserver {
       for (let n = 0; n < count; n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
       this.blocks.delete(key);
     }
-    for (const key of code.regions) this.dropRegion(key);
+    for (const region of code.regions) this.dropRegion(region);
     this.code.delete(frame);
     this.frames.unwatch(frame, this.observer);
     this.invalidated++;
@@ -400,20 +463,23 @@ export class CodeCache implements WriteObserver {
   }
 
   /** Takes regions away: their code is interpreted again. */
-  dropRegions(keys: readonly number[]): void {
-    for (const key of keys) this.dropRegion(key);
-    this.onDropped();
+  dropRegions(drops: (id: number) => boolean): void {
+    for (const region of this.regions) if (drops(region.id)) this.dropRegion(region);
   }
 
-  private dropRegion(key: number): void {
-    const handler = this.regionHandlers.get(key);
-    if (handler === undefined) return;
-    this.regionHandlers.delete(key);
-    // The entry may lie in another frame than the one that was written. Its block is decoded again.
-    const block = this.blocks.get(key);
-    if (block !== undefined) this.view.setUint16(block.record + R_HANDLER, HANDLER_END, true);
-    this.blocks.delete(key);
-    this.onRegionDropped?.(key, handler);
+  private dropRegion(region: CodeRegion): void {
+    if (!this.regions.delete(region)) return;
+    for (const key of region.keys) {
+      if (this.entries.get(key)?.region !== region) continue;
+      this.entries.delete(key);
+      // The entry may lie in another frame than the one that was written, and its block be good: its first instruction stands elsewhere, too.
+      const block = this.blocks.get(key);
+      if (block !== undefined && this.view.getUint8(block.record + R_LENGTH) === REGION_MARK) {
+        const alone = this.view.getInt32(block.record + R_LINK, true);
+        this.bytes.copyWithin(block.record, alone, alone + RECORD_SIZE);
+      }
+    }
+    this.onRegionDropped(region);
   }
 
   /** Makes the mapping of every entry of the jump cache stale; with `localOnly`, those of global pages stay. */
@@ -434,8 +500,8 @@ export class CodeCache implements WriteObserver {
   private recycle(): void {
     for (const [frame, code] of [...this.code]) {
       code.blocks.length = 0;
-      // A region that went with another of its frames left its key here.
-      for (const key of code.regions) if (!this.regionHandlers.has(key)) code.regions.delete(key);
+      // A region that went with another of its frames was left here.
+      for (const region of code.regions) if (!this.regions.has(region)) code.regions.delete(region);
       if (code.regions.size > 0) continue;
       this.code.delete(frame);
       this.frames.unwatch(frame, this.observer);
@@ -445,6 +511,7 @@ export class CodeCache implements WriteObserver {
 
   private forgetBlocks(): void {
     this.blocks.clear();
+    this.counts.fill(0, 0, (this.next - this.base) / RECORD_SIZE);
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
     this.onDropped();
@@ -453,7 +520,7 @@ export class CodeCache implements WriteObserver {
   /** Drops everything: memory was replaced. */
   clear(): void {
     for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
-    for (const key of [...this.regionHandlers.keys()]) this.dropRegion(key);
+    for (const region of this.regions) this.dropRegion(region);
     this.code.clear();
     this.forgetBlocks();
   }

@@ -15,7 +15,7 @@ import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
 import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
-import { BUDGET, MODE, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, EXECUTED, MODE, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -27,6 +27,9 @@ export interface HotShape {
 export const EXIT_BUDGET = 0;
 export const EXIT_FAULT = 1;
 export const EXIT_LOOKUP = 2;
+
+/** Records are 32 bytes, and their counters 4. */
+export const EXECUTED_SHIFT = 3;
 
 /** Handler number of the record behind a block, and of invalidated records: look the instruction up again. */
 export const HANDLER_END = 0;
@@ -40,11 +43,11 @@ export const CONTROL_REGION = RUN_CONTROL;
 const compiled = new Map<string, WebAssembly.Module>();
 
 /** The module of a dispatch function, compiled once per process. */
-export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean): WebAssembly.Module {
-  const key = `${long} ${pairs}`;
+export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean, counts: boolean): WebAssembly.Module {
+  const key = `${long} ${pairs} ${counts}`;
   let module = compiled.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(dispatchModule(hot, long, pairs).module.encode());
+    module = new WebAssembly.Module(dispatchModule(hot, long, pairs, counts).module.encode());
     compiled.set(key, module);
   }
   return module;
@@ -61,8 +64,9 @@ function aloneNumbers(hot: readonly HotShape[]): number[] {
  * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
  * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
  * @param pairs false makes the smaller function in which the handler of a pair executes its first instruction alone.
+ * @param counts has it count how often each record is executed; of a pair the first.
  */
-export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = true): GeneratedModule {
+export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = true, counts = false): GeneratedModule {
   const arm = pairs ? hot.map((_, n) => n) : aloneNumbers(hot);
   const generated = new GeneratedModule();
   const { module } = generated;
@@ -79,6 +83,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   const entry = f.local("i32");
   const linear = f.local(native);
   const view = f.local("i32");
+  const executed = f.local("i32");
   const load = (offset: number): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + offset);
   const loadNative = (offset: number): FunctionBuilder => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + offset);
   const nativeAdd = long ? OP.i64_add : OP.i32_add;
@@ -94,6 +99,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
     f.i32(code).op(OP.return);
   };
 
+  if (counts) load(EXECUTED).set(executed);
   load(CONTROL_FROM).set(from);
   loadNative(CONTROL_DELTA).set(delta);
   loadNative(RIP).set(ip);
@@ -109,6 +115,10 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   for (let n = hot.length - 1; n >= 0; n--) if (arm[n] === n) arms[n] = f.block();
   const end = f.block();
   f.get(budget).i32(1).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).brIf(out, false);
+  if (counts) {
+    f.get(record).i32(EXECUTED_SHIFT).op(OP.i32_shr_u).get(executed).op(OP.i32_add).tee(entry);
+    f.get(entry).memory(OP.i32_load).i32(1).op(OP.i32_add).memory(OP.i32_store);
+  }
   f.get(record).memory(OP.i32_load16_u).brTable([end, ...arm.map((n) => arms[n]!)], outlineArm);
   f.end();
   // HANDLER_END: no instruction, so nothing counts.
@@ -157,7 +167,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.end();
   // lookUp
   const h = entry;
-  ifKnown(f, long, ip, linear, h, false);
+  ifKnown(f, long, () => f.get(ip), linear, h);
   f.get(h).memory(OP.i32_load, ENTRY_RECORD).set(record);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.

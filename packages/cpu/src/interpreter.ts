@@ -7,7 +7,7 @@ import { TLB_EXEC_TAG } from "@doppel/mmu";
 import type { Shape } from "@doppel/semantics";
 import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
-import { CodeCache, FETCH_FAULTED, type HandlerTable } from "./code-cache.ts";
+import { CodeCache, FETCH_FAULTED, type HandlerTable, type Span } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
 import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape } from "./dispatch.ts";
@@ -17,7 +17,7 @@ import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { BUDGET, CS, JUMP_CACHE, MODE, REGION_STOPPED, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import { BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
@@ -33,10 +33,8 @@ const FRUITLESS_FAULTS = 10_000;
 const RETIRED = 0;
 const FAULTED = 1;
 const STOPPED = 2;
-/** Instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
+/** Interpreted instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
 const SAMPLE = 8191;
-/** The same while what is found is compiled already. */
-const RARE_SAMPLE = 16 * SAMPLE;
 /** No linear address. */
 const NOWHERE = NaN;
 
@@ -69,8 +67,10 @@ export interface InterpreterCounters {
 
 /** Compiles hot code for an interpreter; see `install`. */
 export interface RegionCompiler {
-  /** Told now and then where execution stands: a host address, and the key of a block that begins there. */
+  /** Told now and then where the interpreter stands, by a host address. */
   sample(host: number): void;
+  /** Told that a region is gone: its code was written, or memory replaced. */
+  dropped(id: number): void;
 }
 
 /** The engine that interprets decoded records. */
@@ -95,7 +95,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly outline = new Map<number, number>();
   private readonly dispatchers: (Pick<DispatchTiers, "run"> | undefined)[] = [undefined, undefined];
   private readonly pairsAtOnce: boolean;
-  private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]!;
+  private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]! + this.words[(STATE + BUDGET_KEPT) >> 2]!;
   private exitRequested = false;
   /** Faults and interrupts delivered since an instruction retired or `run` began. */
   private fruitless = 0;
@@ -107,15 +107,12 @@ export class Interpreter implements Engine, HandlerTable {
   /** Where the last run stopped at a breakpoint: the next one begins with the instruction there. */
   private stoppedAt = NOWHERE;
   private stepping = false;
-  /** What `endVisit` took from the budget, and what a visit keeps back for after the next sample. */
+  /** What `endVisit` took from the budget. */
   private forfeited = 0;
-  /** `endVisit` was called. */
-  private ending = false;
   /** Takes samples of what is interpreted. */
   regions: RegionCompiler | undefined;
-  /** Instructions to the next one, and between two. */
+  /** Interpreted instructions to the next one. */
   private toSample = SAMPLE;
-  private sampleEvery = SAMPLE;
   private readonly freeSlots: number[] = [];
 
   constructor(options: InterpreterOptions) {
@@ -132,6 +129,10 @@ export class Interpreter implements Engine, HandlerTable {
     this.jumps = new JumpCache(arena.i32, base);
     this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
     this.code.onDropped = () => this.jumps.forgetCode();
+    this.code.onRegionDropped = ({ id, handler, long }) => {
+      this.release(handler, long);
+      this.regions?.dropped(id);
+    };
     cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
     cpu.onActivity = () => this.endVisit();
     cpu.onWatch = (point) => {
@@ -151,7 +152,7 @@ export class Interpreter implements Engine, HandlerTable {
       const helper = system[name]!;
       return (...args) => {
         const status = helper(...args);
-        if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.words[(STATE + BUDGET) >> 2]! + this.forfeited;
+        if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.unused() + this.forfeited;
         if (this.wantsAttention()) this.endVisit();
         return status;
       };
@@ -198,14 +199,14 @@ export class Interpreter implements Engine, HandlerTable {
   }
 
   /**
-   * Puts a compiled region in the place of the block that begins at its entry. The region is a function of the record and of RIP minus the
-   * offset in the page; it takes what it executes from BUDGET, sets RIP and returns `JUMP`, or `ALONE` where the first instruction is to be
-   * executed without it.
+   * Puts a compiled region in the place of the blocks that begin at its entries, in the order of their numbers. The region is a function of
+   * the record and of RIP minus the offset in the page; it takes what it executes from BUDGET and BUDGET_KEPT, sets RIP and returns `JUMP`,
+   * or `ALONE` where the first instruction is to be executed without it.
    */
-  install(key: number, long: boolean, region: CallableFunction, spans: readonly { readonly host: number; readonly length: number }[]): void {
+  install(id: number, keys: readonly number[], long: boolean, region: CallableFunction, spans: readonly Span[]): void {
     const slot = this.freeSlots.pop() ?? this.newSlot();
     this.table.set(slot, region as () => void);
-    this.code.install(key, this.hot[long ? 1 : 0]!.shapes.length + 1 + slot, spans);
+    this.code.install({ id, keys, handler: this.firstOutlined(long) + slot, long }, spans);
   }
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
@@ -218,8 +219,8 @@ export class Interpreter implements Engine, HandlerTable {
     return this.table;
   }
 
-  /** Puts the place of a region that was dropped to use again. The record that led to it leads nowhere now. */
-  release(handler: number, long: boolean): void {
+  /** Puts the place of a region that was dropped to use again. The records that led to it lead nowhere now. */
+  private release(handler: number, long: boolean): void {
     const slot = handler - this.firstOutlined(long);
     // What stands in the table is kept in memory.
     this.table.set(slot, null);
@@ -237,6 +238,11 @@ export class Interpreter implements Engine, HandlerTable {
     return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
+  /** Whether a handler is a pair's. */
+  isPair(handler: number, long: boolean): boolean {
+    return this.hot[long ? 1 : 0]!.shapes[handler - 1]?.second !== undefined;
+  }
+
   private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
     const n = long ? 1 : 0;
     return (this.dispatchers[n] ??= this.pairsAtOnce ? { run: this.dispatch(long, true) }
@@ -244,13 +250,13 @@ export class Interpreter implements Engine, HandlerTable {
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs);
+    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs, this.regions !== undefined);
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
   get count(): number {
-    return this.inside ? this.retired + this.slice - this.words[(STATE + BUDGET) >> 2]! - this.forfeited - 1 : this.retired;
+    return this.inside ? this.retired + this.slice - this.unused() - this.forfeited - 1 : this.retired;
   }
 
   /** Forgets all decoded code: memory or state was replaced under it. */
@@ -272,9 +278,10 @@ export class Interpreter implements Engine, HandlerTable {
   /** Ends the visit of generated code at the next instruction boundary. */
   private endVisit(): void {
     if (!this.inside) return;
-    this.ending = true;
-    this.forfeited += this.words[(STATE + BUDGET) >> 2]!;
-    this.words[(STATE + BUDGET) >> 2] = 0;
+    const { words } = this;
+    this.forfeited += this.unused();
+    words[(STATE + SAMPLE_BEYOND) >> 2]! += words[(STATE + BUDGET) >> 2]!;
+    words[(STATE + BUDGET) >> 2] = words[(STATE + BUDGET_KEPT) >> 2] = 0;
   }
 
   /** Lets runs end with "breakpoint" before the instruction at a linear address. The rest of the code runs as fast as ever. */
@@ -358,7 +365,7 @@ export class Interpreter implements Engine, HandlerTable {
       const slice = step || passing || cpu.shadow !== SHADOW_NONE ? 1 : Math.min(left, LONGEST_VISIT);
       this.shadowBudget = -1;
       const end = this.visit(slice);
-      const rest = this.words[(STATE + BUDGET) >> 2]! + this.forfeited;
+      const rest = this.unused() + this.forfeited;
       const done = slice - rest;
       left -= done;
       this.retired += done;
@@ -392,11 +399,10 @@ export class Interpreter implements Engine, HandlerTable {
     return cpu.deliverFault() === "ok";
   }
 
-  /** Executes up to `slice` instructions; BUDGET says what is left. Ends early with a recorded fault, or before a breakpoint. */
+  /** Executes up to `slice` instructions; BUDGET and BUDGET_KEPT say what is left. Ends early with a recorded fault, or before a breakpoint. */
   private visit(slice: number): number {
     const { cpu, words } = this;
     this.forfeited = 0;
-    this.ending = false;
     const mode = (STATE + MODE) >> 2;
     // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
     if (slice === 1) words[mode]! |= MODE_SINGLE;
@@ -404,33 +410,31 @@ export class Interpreter implements Engine, HandlerTable {
     this.code.publish();
     this.code.active = true;
     words[(STATE + JUMP_CACHE) >> 2] = this.jumps.base;
+    words[(STATE + EXECUTED) >> 2] = this.code.counters;
     this.inside = true;
     this.slice = slice;
     words[(STATE + BUDGET) >> 2] = slice - 1;
+    words[(STATE + BUDGET_KEPT) >> 2] = 0;
     let rest = slice;
     try {
       for (;;) {
         this.counters.visits++;
-        const kept = this.regions === undefined || (words[mode]! & MODE_SINGLE) !== 0 ? 0 : Math.max(rest - this.toSample, 0);
-        this.forfeited += kept;
-        words[(STATE + REGION_STOPPED) >> 2] = 0;
-        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(rest - kept, this.unused);
-        if (!this.ending) {
-          this.forfeited -= kept;
-          words[(STATE + BUDGET) >> 2]! += kept;
-        }
-        this.toSample -= rest - words[(STATE + BUDGET) >> 2]!;
+        // What is kept back is the region's, too: only the interpreter leaves for a sample.
+        const samples = this.regions !== undefined && (words[mode]! & MODE_SINGLE) === 0;
+        const next = samples ? Math.min(rest, this.toSample) : rest;
+        words[(STATE + BUDGET_KEPT) >> 2] = rest - next;
+        words[(STATE + SAMPLE_BEYOND) >> 2] = this.toSample - next;
+        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(next, this.unused);
+        const left = words[(STATE + BUDGET) >> 2]!;
+        if (samples) this.toSample = left + words[(STATE + SAMPLE_BEYOND) >> 2]!;
         if (exit === EXIT_FAULT) return FAULTED;
-        rest = words[(STATE + BUDGET) >> 2]!;
+        rest = this.unused();
         if (exit === EXIT_BUDGET) {
           // A pair does not begin on the last instruction of a budget: the run loop executes that alone.
-          if (rest <= 0 || kept === 0) return RETIRED;
+          if (rest <= left) return RETIRED;
           words[(STATE + CONTROL_FROM) >> 2] = 0;
-          // While regions run, looks become rare: each costs the rest of a budget that is too small for a region.
-          const interprets = words[(STATE + REGION_STOPPED) >> 2] === 0;
-          this.sampleEvery = interprets ? SAMPLE : Math.min(2 * this.sampleEvery, RARE_SAMPLE);
-          this.toSample = this.sampleEvery;
-          if (interprets) this.sample();
+          this.toSample = SAMPLE;
+          this.sample();
           continue;
         }
         // An instruction whose budget is used up must not fetch: its page fault belongs to the next run.

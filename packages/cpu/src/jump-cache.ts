@@ -9,11 +9,11 @@
  *   +20 i32 record
  *   +24 i32 host address of the code, or 0 where a look at its page in the TLB does not say everything
  *
- * Where two addresses choose one entry, the other stands beside it. An entry whose mapping was flushed is good again when the TLB has the
+ * An address has two places. What is new takes the first, and what was there goes to its second. An entry whose mapping was flushed is good again when the TLB has the
  * page where it was.
  */
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
-import { type FunctionBuilder, OP } from "@doppel/wasm";
+import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import { CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
 const ENTRIES = 32768;
@@ -30,8 +30,9 @@ const CODE_GENERATION = ENTRIES << ENTRY_SHIFT;
 export const JUMP_CACHE_SIZE = CODE_GENERATION + 4096;
 /** What the mode key of an entry is changed by when it is of 64-bit code. */
 export const LONG_ENTRY = 1 << 30;
-/** Distance in bytes, by exclusive or, of the entry beside one. */
-const BESIDE = 1 << ENTRY_SHIFT;
+/** Chooses an address's other place: two that share one seldom share both. */
+const SECOND = 0x9e3779b1 | 0;
+const SECOND_SHIFT = 32 - Math.log2(ENTRIES);
 const PAGE_SIZE = 4096;
 
 /** What an entry says. */
@@ -49,9 +50,8 @@ export class JumpCache {
   /** Its address in linear memory. */
   readonly base: number;
   private readonly words: Int32Array;
-  private turn = 0;
 
-  /** @param words the linear memory  @param base where `JUMP_CACHE_SIZE` bytes of it are the cache's, at a multiple of 64 */
+  /** @param words the linear memory  @param base where `JUMP_CACHE_SIZE` bytes of it are the cache's, at a multiple of 32 */
   constructor(words: Int32Array, base: number) {
     this.words = words;
     this.base = base;
@@ -64,15 +64,16 @@ export class JumpCache {
     this.words[at] = (this.words[at]! + 1) | 0 || 1;
   }
 
-  /** Enters a block, beside an entry that is in use; when both are, in turns. */
+  /** Enters a block. What is in its first place moves to its own second one: what is new is hot, and most of what is there is not. */
   remember({ linear, mode, generation, record, host }: JumpEntry): void {
     const { words } = this;
     const low = linear | 0;
     const code = words[(this.base + CODE_GENERATION) >> 2]!;
-    const first = (this.base >> 2) + (((low ^ (low >>> 12)) & (ENTRIES - 1)) << (ENTRY_SHIFT - 2));
-    const second = first ^ (BESIDE >> 2);
-    const fits = (at: number): boolean => words[at + (E_CODE >> 2)] !== code || (words[at] === low && words[at + (E_MODE >> 2)] === mode);
-    const at = fits(first) ? first : fits(second) ? second : (this.turn ^= 1) === 0 ? first : second;
+    const at = this.first(low);
+    const there = words[at]!;
+    if (words[at + (E_CODE >> 2)] === code && (there !== low || words[at + (E_MODE >> 2)] !== mode) && this.first(there) === at) {
+      words.copyWithin(this.second(there), at, at + (1 << (ENTRY_SHIFT - 2)));
+    }
     words[at] = low;
     words[at + 1] = Math.floor(linear / 0x1_0000_0000);
     words[at + (E_MODE >> 2)] = mode;
@@ -81,67 +82,135 @@ export class JumpCache {
     words[at + (ENTRY_RECORD >> 2)] = record;
     words[at + (E_HOST >> 2)] = host;
   }
+
+  private first(low: number): number {
+    return (this.base >> 2) + (((low ^ (low >>> 12)) & (ENTRIES - 1)) << (ENTRY_SHIFT - 2));
+  }
+
+  private second(low: number): number {
+    return (this.base >> 2) + ((Math.imul(low, SECOND) >>> SECOND_SHIFT) << (ENTRY_SHIFT - 2));
+  }
 }
 
-/**
- * Looks an instruction pointer up and opens an `if` for the case that it is known; the local `entry` has the address of the entry then. `linear`
- * is a local of the width of addresses, for the linear address.
- * @param briefly look at the first entry only, and not in the TLB
- */
-export function ifKnown(f: FunctionBuilder, long: boolean, ip: number, linear: number, entry: number, briefly: boolean): void {
-  const state = (offset: number): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + offset);
-  const field = (offset: number): FunctionBuilder => f.get(entry).memory(OP.i32_load, offset);
-  const linear32 = (): void => void (long ? f.get(linear).op(OP.i32_wrap_i64) : f.get(linear));
-  const isOther = (): void => {
-    f.get(entry).memory(long ? OP.i64_load : OP.i32_load).get(linear).op(long ? OP.i64_ne : OP.i32_ne);
-    field(E_MODE);
-    state(MODE);
+/** Writes the look-ups of one function. `linear` and `entry` are locals: the linear address, and the address of the entry. */
+class LookUp {
+  private readonly f: FunctionBuilder;
+  private readonly long: boolean;
+  private readonly linear: number;
+  private readonly entry: number;
+
+  constructor(f: FunctionBuilder, long: boolean, linear: number, entry: number) {
+    this.f = f;
+    this.long = long;
+    this.linear = linear;
+    this.entry = entry;
+  }
+
+  /** Finds the first place of what `ip` pushes. */
+  choose(ip: () => void): void {
+    const { f, long, linear, entry } = this;
+    ip();
+    f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + SEGMENT + SEGMENT_STRIDE * CS + SEG_BASE);
+    f.op(long ? OP.i64_add : OP.i32_add).set(linear);
+    this.linear32();
+    this.linear32();
+    f.i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(ENTRIES - 1).op(OP.i32_and).i32(ENTRY_SHIFT).op(OP.i32_shl);
+    this.state(JUMP_CACHE).op(OP.i32_add).set(entry);
+  }
+
+  /** Pushes whether the entry is another one's. */
+  isOther(): void {
+    const { f, long } = this;
+    f.get(this.entry).memory(long ? OP.i64_load : OP.i32_load).get(this.linear).op(long ? OP.i64_ne : OP.i32_ne);
+    this.field(E_MODE);
+    this.state(MODE);
     // An instruction may have changed from one kind of code to the other: what is known of that is not for this function.
     if (long) f.i32(LONG_ENTRY).op(OP.i32_xor);
     f.op(OP.i32_ne).op(OP.i32_or);
-    field(E_CODE);
-    state(JUMP_CACHE).memory(OP.i32_load, CODE_GENERATION).op(OP.i32_ne).op(OP.i32_or);
-  };
-  const isFlushed = (): void => {
-    field(E_GENERATION);
-    state(GENERATION).op(OP.i32_ne);
-    field(E_GENERATION);
-    state(GLOBAL_GENERATION).op(OP.i32_ne).op(OP.i32_and);
-  };
-  f.get(ip).i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + SEGMENT + SEGMENT_STRIDE * CS + SEG_BASE);
-  f.op(long ? OP.i64_add : OP.i32_add).set(linear);
-  linear32();
-  linear32();
-  f.i32(12).op(OP.i32_shr_u).op(OP.i32_xor).i32(ENTRIES - 1).op(OP.i32_and).i32(ENTRY_SHIFT).op(OP.i32_shl);
-  state(JUMP_CACHE).op(OP.i32_add).set(entry);
-  if (briefly) {
-    isOther();
-    isFlushed();
-    f.op(OP.i32_or).op(OP.i32_eqz).if(undefined, true);
-    return;
+    this.field(E_CODE);
+    this.state(JUMP_CACHE).memory(OP.i32_load, CODE_GENERATION).op(OP.i32_ne).op(OP.i32_or);
   }
-  const slot = f.local("i32");
+
+  /** Pushes whether its mapping was flushed. */
+  isFlushed(): void {
+    this.field(E_GENERATION);
+    this.state(GENERATION).op(OP.i32_ne);
+    this.field(E_GENERATION);
+    this.state(GLOBAL_GENERATION).op(OP.i32_ne).op(OP.i32_and);
+  }
+
+  /** Makes the entry good where the TLB has its page where it was; else leaves to `unknown`. */
+  renew(unknown: Label): void {
+    const { f, long, linear, entry } = this;
+    const slot = f.local("i32");
+    this.linear32();
+    f.i32(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    this.state(TLB_VIEW).op(OP.i32_add).set(slot);
+    f.get(slot).memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG).get(linear);
+    if (long) f.i64(-PAGE_SIZE).op(OP.i64_and).op(OP.i64_ne);
+    else f.i32(-PAGE_SIZE).op(OP.i32_and).op(OP.i32_ne);
+    f.get(slot).memory(OP.i32_load, TLB_HOST);
+    this.linear32();
+    f.i32(PAGE_SIZE - 1).op(OP.i32_and).op(OP.i32_add);
+    this.field(E_HOST).op(OP.i32_ne).op(OP.i32_or).brIf(unknown, false);
+    f.get(entry);
+    this.state(GENERATION).memory(OP.i32_store, E_GENERATION);
+    f.release(slot);
+  }
+
+  /** Goes to the second place. */
+  chooseSecond(): void {
+    this.linear32();
+    this.f.i32(SECOND).op(OP.i32_mul).i32(SECOND_SHIFT).op(OP.i32_shr_u).i32(ENTRY_SHIFT).op(OP.i32_shl);
+    this.state(JUMP_CACHE).op(OP.i32_add).set(this.entry);
+  }
+
+  private state(offset: number): FunctionBuilder {
+    return this.f.i32(0).memory(OP.i32_load, STATE + offset);
+  }
+
+  private field(offset: number): FunctionBuilder {
+    return this.f.get(this.entry).memory(OP.i32_load, offset);
+  }
+
+  private linear32(): void {
+    this.f.get(this.linear);
+    if (this.long) this.f.op(OP.i32_wrap_i64);
+  }
+}
+
+/**
+ * Looks an instruction pointer up and opens a block that is left where it is not known; the local `entry` has the address of the entry in it.
+ * `linear` is a local of the width of addresses, for the linear address.
+ */
+export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number): void {
+  const look = new LookUp(f, long, linear, entry);
+  look.choose(ip);
   const unknown = f.block();
   const known = f.block();
-  isOther();
+  look.isOther();
   f.if(undefined, false);
-  f.get(entry).i32(BESIDE).op(OP.i32_xor).set(entry);
-  isOther();
+  look.chooseSecond();
+  look.isOther();
   f.brIf(unknown, false).end();
-  isFlushed();
+  look.isFlushed();
   f.op(OP.i32_eqz).brIf(known, true);
-  linear32();
-  f.i32(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
-  state(TLB_VIEW).op(OP.i32_add).set(slot);
-  f.get(slot).memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG).get(linear);
-  if (long) f.i64(-PAGE_SIZE).op(OP.i64_and).op(OP.i64_ne);
-  else f.i32(-PAGE_SIZE).op(OP.i32_and).op(OP.i32_ne);
-  f.get(slot).memory(OP.i32_load, TLB_HOST);
-  linear32();
-  f.i32(PAGE_SIZE - 1).op(OP.i32_and).op(OP.i32_add);
-  field(E_HOST).op(OP.i32_ne).op(OP.i32_or).brIf(unknown, false);
-  f.get(entry);
-  state(GENERATION).memory(OP.i32_store, E_GENERATION);
+  look.renew(unknown);
   f.end();
-  f.release(slot);
+}
+
+/**
+ * The same for code that is to be short: what is not found at the first look, `find` is called for, with the instruction pointer on the stack;
+ * it leaves the entry's address or 0.
+ */
+export function ifFound(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number, find: () => void): void {
+  const look = new LookUp(f, long, linear, entry);
+  look.choose(ip);
+  look.isOther();
+  look.isFlushed();
+  f.op(OP.i32_or).if(undefined, false);
+  ip();
+  find();
+  f.set(entry).end();
+  f.get(entry).if(undefined, true);
 }

@@ -29,6 +29,8 @@ export const R_LINK = 20;
 export const R_IMMEDIATE = 24;
 /** What R_LENGTH of a record is whose handler is a region. */
 export const REGION_MARK = 0xff;
+/** Where such a record has the number of the entry that begins there, i32. */
+export const ENTRY_NUMBER = R_IMMEDIATE;
 /** The forms with a VEX.vvvv operand have no immediate. */
 export const R_VVVV = R_IMMEDIATE;
 

@@ -11,6 +11,7 @@
  *   +0x09c  EFLAGS_REST    32 bits: EFLAGS without CF PF AF ZF SF OF; bit 1 is set
  *   +0x0a0  BUDGET ...     run control, faults, scratch
  *   +0x100  SEGMENT[8]     48 bytes each: ES CS SS DS FS GS LDTR TR
+ *   +0x2f0  SAMPLE_BEYOND ...  what the engine counts
  *   +0x300  FPR[8]         16 bytes each, physical register R0..R7: significand u64, sign+exponent u16
  *   +0x380  FPU control
  *   +0x400  XMM[16]        16 bytes each
@@ -64,8 +65,8 @@ export const JUMP_CACHE = 0x0f0;
 export const GENERATION = 0x0f4;
 /** The same for code on global pages, which a flush of the others leaves alone; its numbers are never those of GENERATION. */
 export const GLOBAL_GENERATION = 0x0f8;
-/** A region sets it when the budget is not enough to go on (i32): what executed was not interpreted. */
-export const REGION_STOPPED = 0x0fc;
+/** Instructions that may retire behind those of BUDGET (i32): they are kept back while BUDGET ends at the next sample. */
+export const BUDGET_KEPT = 0x0fc;
 
 export const SEGMENT = 0x100;
 export const SEGMENT_STRIDE = 48;
@@ -90,6 +91,12 @@ export const FS = 4;
 export const GS = 5;
 export const LDTR = 6;
 export const TR = 7;
+
+/** Interpreted instructions from the end of BUDGET to the next sample (i32), and, while regions run, from now to the next sample (i32). */
+export const SAMPLE_BEYOND = 0x2f0;
+export const SAMPLE_IN = 0x2f4;
+/** Linear-memory address of the counters of executed records, less an eighth of the records' (i32). */
+export const EXECUTED = 0x2f8;
 
 export const FPR = 0x300;
 export const FPR_STRIDE = 16;

@@ -3,7 +3,7 @@
  * operands are in locals and the number is known; where ways meet they stand in memory, so that no loop carries them in registers. A region
  * goes on to another with them there, too. Only who leaves for the interpreter makes the two words.
  */
-import { GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
+import { type GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
 import type { Size } from "@doppel/semantics";
 import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 
@@ -177,12 +177,10 @@ function extend(f: FunctionBuilder, size: Size): void {
   if (size < 8) f.op(OP.i64_extend_i32_s);
 }
 
-/** Functions that all regions share, by the names under which their modules import them. */
-export function flagHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {
-  const generated = new GeneratedModule();
+/** Writes the functions that make flag words. */
+export function writeFlagHelpers(generated: GeneratedModule): void {
   for (const rule of RULES) for (const size of SIZES) if (rule !== "logic") generated.module.export(carriesName(rule, size), generated.carries(rule, size));
   writeWords(generated);
-  return generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
 }
 
 /** A function that makes the words from what is in memory. */

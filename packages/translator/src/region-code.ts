@@ -4,7 +4,7 @@ import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
 import { type Edge, type Region, type RegionBlock, successors } from "./region.ts";
 import { RegionTarget, type Tally } from "./region-target.ts";
-import { type Structure, structureOf } from "./structure.ts";
+import { ROOT, type Structure, structureOf } from "./structure.ts";
 
 /** Name under which a module exports its nth region. */
 export const exportName = (n: number): string => `region${n}`;
@@ -34,16 +34,17 @@ function writeRegion(generated: GeneratedModule, region: Region, name: string, {
   const structure = structureOf(region);
   const target = new RegionTarget(builder, generated, region, longestWays(region, structure), chain, tally);
   target.enter();
-  new BlockWriter(region, structure, target).tree(region.entry.id);
+  new BlockWriter(region, structure, target).tree(ROOT);
   target.exit();
 }
 
 /** Instructions on the longest way from each block to the next loop, or out. */
-function longestWays(region: Region, structure: Structure): Map<number, number> {
+function longestWays(region: Region, { order, loopHeaders }: Structure): Map<number, number> {
   const ways = new Map<number, number>();
-  for (const id of [...structure.order].reverse()) {
-    const block = region.blocks.get(id)!;
-    const behind = successors(block).filter((to) => structure.isKept(id, to) && !structure.loopHeaders.has(to)).map((to) => ways.get(to)!);
+  for (const id of [...order].reverse()) {
+    const block = region.blocks.get(id);
+    if (block === undefined) continue;
+    const behind = successors(block).filter((to) => !loopHeaders.has(to)).map((to) => ways.get(to)!);
     ways.set(id, block.count + Math.max(0, ...behind));
   }
   return ways;
@@ -63,7 +64,7 @@ class BlockWriter {
     this.target = target;
   }
 
-  /** A block and everything that it dominates. */
+  /** A block and everything that it dominates; `ROOT` is all. */
   tree(id: number): void {
     const { f } = this.target;
     const isLoop = this.structure.loopHeaders.has(id);
@@ -79,7 +80,7 @@ class BlockWriter {
   private within(id: number, merges: readonly number[]): void {
     const { f } = this.target;
     const [merge, ...rest] = merges;
-    if (merge === undefined) return this.block(this.region.blocks.get(id)!);
+    if (merge === undefined) return id === ROOT ? this.entries() : this.block(this.region.blocks.get(id)!);
     this.merges.set(merge, f.block());
     this.within(id, rest);
     f.op(OP.unreachable).end();
@@ -87,8 +88,14 @@ class BlockWriter {
     this.tree(merge);
   }
 
+  /** Goes on where the region was entered. */
+  private entries(): void {
+    this.target.forEachEntry(({ id }) => this.follow(ROOT, id));
+  }
+
   private block(block: RegionBlock): void {
     const { target } = this;
+    this.sendOn(block.id);
     target.begin(block, this.structure.loopHeaders.has(block.id));
     const { end } = block;
     const last = end.kind === "call" || end.kind === "return" ? block.instructions.at(-1) : undefined;
@@ -100,6 +107,19 @@ class BlockWriter {
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
     } else if (end.kind === "goto") this.go(block, end.to);
     else if (end.kind === "leave") target.leaveAt(end.at, 0, `leave ${end.why}`);
+  }
+
+  /** What only comes through a loop's header goes on to where it leads. */
+  private sendOn(id: number): void {
+    const { target, structure } = this;
+    const onwards = structure.onwards(id);
+    if (onwards.length === 0) return;
+    target.ifUnderWay(() => {
+      for (const { to, hop } of onwards) {
+        target.ifUnderWayTo(to, hop === to, () => this.jump(id, hop));
+        target.flagState = "memory";
+      }
+    });
   }
 
   /** Two ways, by the condition on the stack, neither of which comes back. */
@@ -120,16 +140,27 @@ class BlockWriter {
   }
 
   private go(from: RegionBlock, to: Edge): void {
-    const { structure, target } = this;
+    const { target } = this;
+    const isKnown = this.region.knowsPage(from, to.at);
     if (to.block < 0) {
-      if (to.foreign && "jump" in from.end) target.checkTarget(to.at, from.end.jump);
+      if (!isKnown && "jump" in from.end && from.end.jump !== undefined) target.checkTarget(to.at, from.end.jump);
       return target.leaveAt(to.at, 0, "edge");
     }
-    if (to.foreign) target.checkPage(to);
-    if (!structure.isKept(from.id, to.block)) return target.leaveAt(to.at, 0, "irreducible");
-    const place = structure.place.get(to.block)!;
-    const label = place <= structure.place.get(from.id)! ? this.loops.get(to.block) : this.merges.get(to.block);
-    if (label === undefined || !(place <= structure.place.get(from.id)! || structure.mergeNodes.has(to.block))) return this.tree(to.block);
+    if (!isKnown) target.checkPage(to);
+    this.follow(from.id, to.block);
+  }
+
+  private follow(from: number, to: number): void {
+    const hop = this.structure.firstHop(from, to);
+    if (hop !== to) this.target.setOut(to);
+    this.jump(from, hop);
+  }
+
+  private jump(from: number, to: number): void {
+    const { structure, target } = this;
+    const isBack = structure.place.get(to)! <= structure.place.get(from)!;
+    const label = isBack ? this.loops.get(to) : structure.mergeNodes.has(to) ? this.merges.get(to) : undefined;
+    if (label === undefined) return this.tree(to);
     target.meet();
     target.f.br(label);
   }

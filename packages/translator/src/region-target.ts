@@ -9,7 +9,7 @@
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_RECORD, type GeneratedModule, ifKnown, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
@@ -18,9 +18,10 @@ import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
+import { findName, findSignature } from "./region-helpers.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
-const { STATE, GPR, RIP, BUDGET, REGION_STOPPED, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, GPR, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
@@ -51,6 +52,9 @@ export class RegionTarget implements Target {
   private exitLabel: Label | undefined;
   private jumpLabel: Label | undefined;
   private readonly exitAt: number;
+  /** Which entry the region was entered by, and the block that control is under way to through a loop's header, plus one; 0 for none. */
+  private readonly entered: number;
+  private readonly underWay: number;
   /** For the count of what retires in regions. */
   private readonly budgetBefore: number;
   private readonly exitLeft: number;
@@ -87,18 +91,31 @@ export class RegionTarget implements Target {
     this.budgetBefore = f.local("i32");
     this.exitAt = f.local("i32");
     this.exitLeft = f.local("i32");
+    this.entered = f.local("i32");
+    this.underWay = f.local("i32");
   }
 
   /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
   enter(): void {
     const { f, long } = this;
-    const needed = this.needs.get(this.region.entry.id)!;
-    f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget).i32(needed).op(OP.i32_lt_s).if(undefined, false);
+    const { entries } = this.region;
+    const needed = Math.max(...entries.map(({ id }) => this.needs.get(id)!));
+    f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget);
+    f.i32(0).memory(OP.i32_load, STATE + BUDGET_KEPT).tee(this.how).op(OP.i32_add).i32(needed).op(OP.i32_lt_s).if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
-    this.stopped();
     this.flags.makeWords();
-    this.alone();
+    this.count("refused");
+    this.alone(0);
     f.i32(ALONE).op(OP.return).end();
+    // The way to the next sample counts interpreted instructions only. Nothing is kept back where another region goes on to this one.
+    const beyond = f.local("i32");
+    f.get(this.how).i32(0).memory(OP.i32_load, STATE + SAMPLE_BEYOND).tee(beyond).op(OP.i32_or).if();
+    f.i32(0).get(this.budget).get(beyond).op(OP.i32_add).memory(OP.i32_store, STATE + SAMPLE_IN);
+    f.get(this.budget).get(this.how).op(OP.i32_add).set(this.budget);
+    for (const word of [BUDGET_KEPT, SAMPLE_BEYOND]) f.i32(0).i32(0).memory(OP.i32_store, STATE + word);
+    f.end();
+    f.release(beyond);
+    if (entries.length > 1) f.get(RECORD).memory(OP.i32_load, ENTRY_NUMBER).set(this.entered);
     this.count("entered");
     if (this.tally !== undefined) f.get(this.budget).set(this.budgetBefore);
     f.i32(JUMP).set(this.how);
@@ -121,7 +138,7 @@ export class RegionTarget implements Target {
     this.flags.exit();
     for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
     if (this.chaining !== undefined) this.chain(this.chaining);
-    f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
+    this.storeBudget();
     f.i32(0).get(this.ipLocal);
     if (!long) f.op(OP.i64_extend_i32_u);
     f.memory(OP.i64_store, STATE + RIP);
@@ -129,15 +146,67 @@ export class RegionTarget implements Target {
     f.get(this.how);
   }
 
-  private stopped(): void {
-    this.f.i32(0).i32(1).memory(OP.i32_store, STATE + REGION_STOPPED);
+  /** Gives the interpreter what is left to the next sample, and keeps the rest back. */
+  private storeBudget(): void {
+    const { f, budget } = this;
+    const sample = f.local("i32");
+    const bound = f.local("i32");
+    f.i32(0).memory(OP.i32_load, STATE + SAMPLE_IN).tee(sample).get(budget).get(sample).get(budget).op(OP.i32_lt_s).op(OP.select).set(bound);
+    f.i32(0).get(bound).memory(OP.i32_store, STATE + BUDGET);
+    f.i32(0).get(budget).get(bound).op(OP.i32_sub).memory(OP.i32_store, STATE + BUDGET_KEPT);
+    f.i32(0).get(sample).get(bound).op(OP.i32_sub).memory(OP.i32_store, STATE + SAMPLE_BEYOND);
+    f.release(sample);
+    f.release(bound);
   }
 
-  /** Says for which record and page the first instruction is to be executed otherwise. */
-  private alone(): void {
+  /** Says for which record and page the first instruction is to be executed otherwise. @param distance of the page, from that of the first entry */
+  private alone(distance: number): void {
     const { f, long } = this;
-    f.i32(0).get(RECORD).memory(OP.i32_store, STATE + CONTROL_REGION);
-    f.i32(0).get(DELTA).memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);
+    f.i32(0).get(RECORD).memory(OP.i32_store, STATE + CONTROL_REGION).i32(0);
+    if (distance === 0) f.get(DELTA);
+    else this.pushAddress(distance * PAGE_SIZE);
+    f.memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);
+  }
+
+  /** Goes on by the entry that the region was entered by: `go` writes the way to one, which does not come back. */
+  forEachEntry(go: (entry: RegionBlock) => void): void {
+    const { f, long } = this;
+    const { entries } = this.region;
+    const arms = entries.slice(1).map(() => f.block()).reverse();
+    const first = f.block();
+    if (arms.length > 0) f.get(this.entered).brTable([first, ...arms], first);
+    for (const entry of entries) {
+      f.end();
+      const distance = Math.floor(entry.start / PAGE_SIZE);
+      if (distance !== 0) {
+        f.get(DELTA);
+        this.native(distance * PAGE_SIZE);
+        f.op(long ? OP.i64_sub : OP.i32_sub).set(DELTA);
+      }
+      this.flags.state = "memory";
+      go(entry);
+    }
+  }
+
+  /** Sets out for a block that is reached through loops' headers. */
+  setOut(to: number): void {
+    this.f.i32(to + 1).set(this.underWay);
+  }
+
+  /** For what is under way to another block than this. */
+  ifUnderWay(send: () => void): void {
+    this.f.get(this.underWay).if(undefined, false);
+    send();
+    this.f.op(OP.unreachable).end();
+  }
+
+  /** Sends on what is under way to a block. @param arrives it is the next one */
+  ifUnderWayTo(to: number, arrives: boolean, go: () => void): void {
+    const { f } = this;
+    f.get(this.underWay).i32(to + 1).op(OP.i32_eq).if();
+    if (arrives) f.i32(0).set(this.underWay);
+    go();
+    f.end();
   }
 
   /**
@@ -150,7 +219,8 @@ export class RegionTarget implements Target {
     const next = f.local("i32");
     const linear = f.local(long ? "i64" : "i32");
     f.get(this.how).i32(JUMP).op(OP.i32_eq).if(undefined, true);
-    ifKnown(f, long, this.ipLocal, linear, entry, true);
+    const find = this.generated.shared(findName(long), () => this.generated.module.importFunction("helpers", findName(long), findSignature(long)));
+    ifFound(f, long, () => f.get(this.ipLocal), linear, entry, () => f.call(find));
     f.get(entry).memory(OP.i32_load, ENTRY_RECORD).tee(next).memory(OP.i32_load8_u, R_LENGTH).i32(REGION_MARK).op(OP.i32_eq).if();
     f.get(next);
     f.get(this.ipLocal).get(next).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub);
@@ -165,7 +235,6 @@ export class RegionTarget implements Target {
     const { f, budget } = this;
     if (isLoop) {
       f.get(budget).i32(this.needs.get(id)!).op(OP.i32_lt_s).if(undefined, false);
-      this.stopped();
       this.leaveAt(start, 0, "budget");
       f.end();
     }
@@ -211,11 +280,14 @@ export class RegionTarget implements Target {
     f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
   }
 
-  /** Leaves in front of an instruction that the interpreter must execute. Where the region begins with it, the way back would lead here again. */
+  /** Leaves in front of an instruction that the interpreter must execute. Where the region was entered with it, the way back would lead here again. */
   private leaveBefore(at: number, unused: number, why: string): void {
-    if (at === this.region.entry.start) {
-      this.alone();
-      this.f.i32(ALONE).set(this.how);
+    const { f } = this;
+    const entry = this.region.entries.findIndex(({ start }) => start === at);
+    if (entry >= 0) {
+      f.get(this.entered).i32(entry).op(OP.i32_eq).if();
+      this.alone(Math.floor(at / PAGE_SIZE));
+      f.i32(ALONE).set(this.how).end();
     }
     this.leaveAt(at, unused, why);
   }

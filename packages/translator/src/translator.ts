@@ -1,36 +1,38 @@
 /**
- * Finds hot code and has it compiled: an interpreter says now and then where it is; from there the next jump leads to a place where a region
- * may begin, and a place that came up often enough gets one. Compiling is synchronous, in batches (engine.md: one module for many
+ * Finds hot code and has it compiled: an interpreter counts how often it executes what, and says now and then where it is; a block that it
+ * executed often enough gets a region. Compiling is synchronous, in batches (engine.md: one module for many
  * functions); V8 makes quick code first and good code in the background.
  */
 import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler, shapeOf } from "@doppel/cpu";
-import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
-import { decode, Instruction, OK } from "@doppel/x86";
+import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
-import { flagHelpers } from "./kept-flags.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, type Region } from "./region.ts";
+import { regionHelpers } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
-const RSP = 4;
-/** Samples that lead to a place before it gets a region. */
-const THRESHOLD = 20;
+/** Executions of a block before it gets a region. */
+const THRESHOLD = 16_000;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 6;
 const PATIENCE = 64;
 /** Instructions in all regions at most: some 10 MiB of machine code for each 100,000. Beyond, the modules go that were used longest ago. */
 const MOST_TRANSLATED = 300_000;
-/** Samples and places that are remembered. */
+/** Places that are remembered. */
 const MOST_ENTRIES = 20_000;
-/** Instructions that are looked at for the next jump. */
-const LOOK_AHEAD = 48;
+/** Code that is executed so many times less often than a region's entry has no place in it. */
+const COLD = 32;
+/** The same for a place in a region that is to become a further entry, in thresholds: the whole region is compiled again. */
+const REBUILD_AFTER = 2;
+/** How often a region is made anew because control comes to further places in it. */
+const MOST_REBUILDS = 3;
 
 /** What a translator is made of. */
 export interface TranslatorOptions {
   readonly engine: Interpreter;
   readonly memory: WebAssembly.Memory;
-  /** Samples before a place gets a region; 0 compiles every block as soon as it is decoded, for tests. */
+  /** Executions of a block before it gets a region; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
   /** Instructions of a region at most; 400 when absent. */
   readonly longest?: number;
@@ -50,8 +52,7 @@ export interface TranslatorCounters {
 
 /** Regions that were compiled together: their code is freed together, too. */
 interface Compiled {
-  /** Instructions of each region that is still there, by its key. */
-  readonly regions: Map<number, number>;
+  readonly regions: Set<Installed>;
   /** When something last led to one of them, in compilations. */
   used: number;
 }
@@ -65,6 +66,34 @@ interface Place {
   readonly long: boolean;
 }
 
+/** A region in use. */
+interface Installed {
+  readonly id: number;
+  /** Where it was formed from. */
+  readonly place: Place;
+  /** Keys of its entries. */
+  readonly keys: readonly number[];
+  /** Places of the entries that were asked for, from the beginning of the first entry's page. */
+  readonly others: readonly number[];
+  readonly pages: Region["pages"];
+  /** Host addresses of its own instructions, and of those at which direct jumps leave it. */
+  readonly body: Uint32Array;
+  readonly exits: Uint32Array;
+  readonly instructions: number;
+  readonly rebuilt: number;
+  readonly module: Compiled;
+}
+
+/** A region that is about to be compiled. */
+interface Draft {
+  readonly place: Place;
+  readonly region: Region;
+  readonly others: readonly number[];
+  readonly rebuilt: number;
+  /** Regions whose place it takes. */
+  readonly replaces: readonly Installed[];
+}
+
 /** The region compiler of one interpreter. */
 export class Translator implements RegionCompiler {
   readonly counters: TranslatorCounters = { regions: 0, modules: 0, instructions: 0, dropped: 0 };
@@ -73,35 +102,34 @@ export class Translator implements RegionCompiler {
   private readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
-  private readonly helpers: ReturnType<typeof flagHelpers>;
-  private readonly heat = new Map<number, number>();
-  private readonly installed = new Map<number, Compiled>();
+  private readonly helpers: ReturnType<typeof regionHelpers>;
+  /** How often a block must have been executed before a next look, by key; the threshold where there is nothing. */
+  private readonly next = new Map<number, number>();
+  /** Regions by their ids, by the keys of their entries, and by the frames that they have code in. */
+  private readonly installed = new Map<number, Installed>();
+  private readonly byKey = new Map<number, Installed>();
+  private readonly byFrame = new Map<number, Set<Installed>>();
   private readonly capacity: number;
   private readonly longest: number | undefined;
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
   private waited = 0;
-  /** How far the next entry is from a host address, where that follows from the code there; NaN for nothing. Code that has changed since only costs a region that nobody enters. */
-  private readonly ahead = new Map<number, number>();
+  private ids = 0;
   private readonly bytes: Uint8Array;
-  private readonly words: DataView;
-  private readonly instruction = new Instruction();
 
   constructor(options: TranslatorOptions) {
     this.engine = options.engine;
     this.cpu = options.engine.cpu;
     this.memory = options.memory;
     this.bytes = new Uint8Array(options.memory.buffer);
-    this.words = new DataView(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest;
     this.tally = options.tally;
-    this.helpers = flagHelpers(options.memory);
+    this.helpers = regionHelpers(options.memory);
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
-    this.engine.code.onRegionDropped = (key, handler) => this.dropped(key, handler);
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
 
@@ -124,6 +152,14 @@ export class Translator implements RegionCompiler {
 
   /** Code around a place, as it is mapped now. */
   private source({ host, linear, view, long }: Place): CodeSource {
+    const executions = new Map<number, Uint32Array>();
+    const times = (at: number): number => {
+      const offset = at % PAGE_SIZE;
+      let page = executions.get(at - offset);
+      if (page === undefined) executions.set(at - offset, (page = this.engine.code.executions(at - offset)));
+      return page[offset]!;
+    };
+    const least = Math.max(1, times(host) / COLD);
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host - base);
     const { cpu, engine } = this;
@@ -134,151 +170,191 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at), isEntry: (at) => this.installed.has(engine.code.keyOf(at)),
+      isKnown: (at) => this.threshold === 0 || times(at) >= least || this.isCompiled(at), isFunction: (at) => this.byKey.get(engine.code.keyOf(at))?.place.host === at,
     };
+  }
+
+  /** Whether an instruction is part of a region: it is hot, and not counted any more. */
+  private isCompiled(host: number): boolean {
+    for (const { body } of this.byFrame.get(Math.floor(host / PAGE_SIZE)) ?? []) if (body.includes(host)) return true;
+    return false;
   }
 
   sample(host: number): void {
     const kind = this.kind();
     if (kind === undefined || !this.engine.code.takesRegions) return;
-    const { long } = kind;
-    const here = this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip);
-    let distance = this.ahead.get(host);
-    if (distance === undefined) {
-      if (this.ahead.size >= MOST_ENTRIES) this.ahead.clear();
-      const found = this.nextEntry(host, here, long);
-      distance = found.distance;
-      if (found.always) this.ahead.set(host, distance);
-    }
-    if (Number.isNaN(distance) || !this.warm(this.cpu.wrap(here + distance), long)) {
-      // What comes next is compiled, and this is not: it may begin where its block does, behind a call say.
-      const start = this.engine.code.blockAround(host);
-      if (start >= 0) this.warm(here - (host - start), long);
-    }
+    const start = this.engine.code.hottestAround(host);
+    if (start < 0) return;
+    const linear = this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip - (host - start));
+    this.warm(start, linear, kind.long);
     if (this.pending.length > 0 && ++this.waited >= PATIENCE) this.compile();
   }
 
-  /** False when there is a region already, or no code at hand. */
-  private warm(linear: number, long: boolean): boolean {
-    const { view } = this;
-    const host = this.hostOf(linear, view);
-    if (host < 0) return false;
-    const key = this.engine.code.keyOf(host);
-    const known = this.installed.get(key);
+  /** Looks how often a block was executed. */
+  private warm(host: number, linear: number, long: boolean): void {
+    const { code } = this.engine;
+    const key = code.keyOf(host);
+    const known = this.byKey.get(key);
     if (known !== undefined) {
-      known.used = this.counters.modules;
-      return false;
+      known.module.used = this.counters.modules;
+      return;
     }
-    if (this.heat.size >= MOST_ENTRIES) this.heat.clear();
-    const heat = (this.heat.get(key) ?? 0) + 1;
-    this.heat.set(key, heat);
-    if (heat !== this.threshold) return true;
-    this.pending.push({ key, host, linear, view, long });
+    const executed = code.executed(key);
+    if (executed < (this.next.get(key) ?? this.threshold)) return;
+    if (this.next.size >= MOST_ENTRIES) this.next.clear();
+    // If nothing comes of it, there is no hurry to try again.
+    this.next.set(key, 4 * executed);
+    this.pending.push({ key, host, linear, view: this.view, long });
     if (this.pending.length >= BATCH) this.compile();
-    return true;
-  }
-
-  /**
-   * Follows the code to the next jump: where a backward one leads, a call, or a return, whose address is looked for on the stack. `always` is
-   * false where it may lead elsewhere the next time.
-   */
-  private nextEntry(host: number, here: number, long: boolean): { readonly distance: number; readonly always: boolean } {
-    const end = host - (host % PAGE_SIZE) + PAGE_SIZE;
-    const { instruction } = this;
-    const nothing = { distance: NaN, always: true };
-    /** What the instructions so far add to the stack pointer; NaN when that is not plain. */
-    let stack = 0;
-    const word = long ? 8 : 4;
-    for (let at = host, n = 0; n < LOOK_AHEAD; n++) {
-      if (decode(this.bytes, at, end, long ? 8 : 4, instruction) !== OK) return nothing;
-      const { mnemonic, operands } = instruction.form;
-      const next = at + instruction.length;
-      const direct = operands.at(-1)?.kind === "J" && instruction.operandSize !== 2;
-      const target = next + instruction.immediate;
-      if (mnemonic === "RET") return { distance: this.returnAddress(stack, long) - here, always: false };
-      if (mnemonic === "IRET" || mnemonic === "SYSRET" || mnemonic === "SYSCALL") return nothing;
-      if (mnemonic === "JMP" || mnemonic === "CALL" || (mnemonic === "Jcc" && target <= at)) return direct ? { distance: target - host, always: true } : nothing;
-      if (mnemonic === "PUSH") stack -= word;
-      else if (mnemonic === "POP") stack += word;
-      else if (mnemonic === "LEAVE") stack = NaN;
-      else if ((mnemonic === "ADD" || mnemonic === "SUB") && !instruction.memory && instruction.rm === RSP && operands[1]!.kind === "I")
-        stack += mnemonic === "ADD" ? instruction.immediate : -instruction.immediate;
-      at = next;
-    }
-    return nothing;
-  }
-
-  /** What stands on the stack, so many bytes above its pointer; NaN when that is not at hand. */
-  private returnAddress(stack: number, long: boolean): number {
-    const { state, mmu } = this.cpu;
-    const linear = (long ? state.gprAddress(RSP) : state.gpr32(RSP) >>> 0) + stack;
-    if (Number.isNaN(linear) || linear % PAGE_SIZE > PAGE_SIZE - 8) return NaN;
-    const at = mmu.tlb.lookup(this.view, linear, TLB_READ_TAG);
-    if (at < 0) return NaN;
-    const low = this.words.getUint32(at, true);
-    return long ? this.words.getInt32(at + 4, true) * 0x1_0000_0000 + low : low;
   }
 
   /** Compiles the block that was just decoded. */
   private atOnce(key: number, host: number, linear: number): void {
     const kind = this.kind();
-    if (kind === undefined || this.installed.has(key) || !this.engine.code.takesRegions) return;
+    if (kind === undefined || this.byKey.has(key) || !this.engine.code.takesRegions) return;
     this.pending.push({ key, host, linear, view: this.view, long: kind.long });
     this.compile();
   }
 
   private compile(): void {
-    const batch: { place: Place; region: Region }[] = [];
+    const drafts: Draft[] = [];
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
-      const mapped = this.hostOf(place.linear, place.view) === place.host;
-      const region = mapped ? formRegion(this.source(place), place.host % PAGE_SIZE, this.longest) : undefined;
-      if (region !== undefined) batch.push({ place, region });
-      else if (!mapped) this.heat.delete(place.key);
+      const draft = this.hostOf(place.linear, place.view) === place.host && !drafts.some(({ region, place: { host } }) => host === place.host || bodyOf(region).includes(place.host)) ? this.draft(place) : undefined;
+      if (draft !== undefined) drafts.push(draft);
     }
     this.waited = 0;
-    if (batch.length === 0) return;
-    const generated = regionModule(batch.map(({ region }) => region), {
+    if (drafts.length === 0) return;
+    const generated = regionModule(drafts.map(({ region }) => region), {
       first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
-    const compiled: Compiled = { regions: new Map(), used: ++this.counters.modules };
-    for (const [n, { place, region }] of batch.entries()) {
-      const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-      this.installed.set(place.key, compiled);
-      compiled.regions.set(place.key, instructions);
-      this.engine.install(place.key, region.long, exports[exportName(n)] as CallableFunction, spansOf(region));
-      this.counters.regions++;
-      this.counters.instructions += instructions;
-      this.translated += instructions;
-    }
+    const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
+    const replaced = new Set(drafts.flatMap(({ replaces }) => replaces.map(({ id }) => id)));
+    for (const [n, draft] of drafts.entries()) this.install(draft, compiled, exports[exportName(n)] as CallableFunction);
+    if (replaced.size > 0) this.engine.code.dropRegions((id) => replaced.has(id));
     if (this.translated > this.capacity) this.evict(compiled);
+  }
+
+  /** What is to be compiled so that there is a region at a place: one that is there already, with a further entry, or a new one. */
+  private draft(place: Place): Draft | undefined {
+    for (const installed of this.byFrame.get(Math.floor(place.host / PAGE_SIZE)) ?? []) {
+      const isExit = installed.exits.includes(place.host);
+      if (installed.place.long !== place.long || (!isExit && !installed.body.includes(place.host))) continue;
+      if (installed.rebuilt >= MOST_REBUILDS) return this.fresh(place, false);
+      const grown = this.grown(installed, place, isExit);
+      if (grown !== undefined) return grown;
+    }
+    return this.fresh(place, true);
+  }
+
+  /** A region with a further place; undefined where that is not possible. */
+  private grown(installed: Installed, place: Place, isExit: boolean): Draft | undefined {
+    const { pages, place: first, others } = installed;
+    if (this.engine.code.executed(place.key) < this.threshold * REBUILD_AFTER) return undefined;
+    const [distance] = [...pages].find(([, host]) => Math.floor(host / PAGE_SIZE) === Math.floor(place.host / PAGE_SIZE)) ?? [NaN];
+    const at = distance * PAGE_SIZE + (place.host % PAGE_SIZE);
+    const linear = this.cpu.wrap(place.linear - at + (first.host % PAGE_SIZE));
+    if (this.hostOf(linear, place.view) !== first.host) return undefined;
+    const all = isExit ? others : [...others, at];
+    const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
+    if (region === undefined || !bodyOf(region).includes(place.host)) return undefined;
+    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, replaces: [installed] };
+  }
+
+  /** A new region. What began in the middle of the same function becomes part of it. */
+  private fresh(place: Place, absorbs: boolean): Draft | undefined {
+    const source = this.source(place);
+    const region = formRegion(source, place.host % PAGE_SIZE, [], this.longest);
+    if (region === undefined) return undefined;
+    const body = bodyOf(region);
+    const found = new Set<Installed>();
+    if (absorbs) {
+      for (const frame of new Set([...region.pages.values()].map((host) => Math.floor(host / PAGE_SIZE)))) {
+        for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
+      }
+    }
+    if (found.size === 0) return { place, region, others: [], rebuilt: 0, replaces: [] };
+    const replaces = [...found];
+    const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
+    const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
+    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, replaces };
+  }
+
+  private install({ place, region, others, rebuilt }: Draft, module: Compiled, code: CallableFunction): void {
+    const mode = place.key % 1024;
+    const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
+    const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, module };
+    this.installed.set(installed.id, installed);
+    for (const key of keys) this.byKey.set(key, installed);
+    for (const host of region.pages.values()) {
+      const frame = Math.floor(host / PAGE_SIZE);
+      const there = this.byFrame.get(frame);
+      if (there === undefined) this.byFrame.set(frame, new Set([installed]));
+      else there.add(installed);
+    }
+    module.regions.add(installed);
+    this.counters.regions++;
+    this.counters.instructions += instructions;
+    this.translated += instructions;
+    this.engine.install(installed.id, keys, region.long, code, [...region.blocks.values()].map(({ start, length }) => ({ host: hostAt(region, start), length })));
   }
 
   /** Drops what was used longest ago, until an eighth of the room is free; not what is new. */
   private evict(newest: Compiled): void {
-    const byUse = [...new Set(this.installed.values())].sort((a, b) => a.used - b.used);
-    for (const { regions } of byUse) {
-      if (this.translated <= this.capacity * 0.875 || regions === newest.regions) break;
-      this.engine.code.dropRegions([...regions.keys()]);
+    const byUse = [...new Set([...this.installed.values()].map(({ module }) => module))].sort((a, b) => a.used - b.used);
+    for (const module of byUse) {
+      if (this.translated <= this.capacity * 0.875 || module === newest) break;
+      const ids = new Set([...module.regions].map(({ id }) => id));
+      this.engine.code.dropRegions((id) => ids.has(id));
     }
   }
 
-  private dropped(key: number, handler: number): void {
-    const compiled = this.installed.get(key);
-    this.translated -= compiled?.regions.get(key) ?? 0;
-    compiled?.regions.delete(key);
-    this.installed.delete(key);
-    this.heat.delete(key);
+  dropped(id: number): void {
+    const installed = this.installed.get(id)!;
+    this.installed.delete(id);
+    for (const key of installed.keys) {
+      if (this.byKey.get(key) === installed) this.byKey.delete(key);
+      this.next.delete(key);
+    }
+    for (const host of installed.pages.values()) {
+      const frame = Math.floor(host / PAGE_SIZE);
+      const there = this.byFrame.get(frame);
+      there?.delete(installed);
+      if (there?.size === 0) this.byFrame.delete(frame);
+    }
+    installed.module.regions.delete(installed);
+    this.translated -= installed.instructions;
     this.counters.dropped++;
-    this.engine.release(handler, ((key % 1024) & MODE_LONG) !== 0);
   }
 }
 
-/** The bytes that a region was made from, by host address. */
-function spansOf({ blocks, pages }: Region): { host: number; length: number }[] {
-  return [...blocks.values()].map(({ start, length }) => {
-    const distance = Math.floor(start / PAGE_SIZE);
-    return { host: pages.get(distance)! + start - distance * PAGE_SIZE, length };
+/** Host address of a place in a region. */
+function hostAt({ pages }: Region, at: number): number {
+  const distance = Math.floor(at / PAGE_SIZE);
+  return pages.get(distance)! + at - distance * PAGE_SIZE;
+}
+
+/** The place in a region that has a host address; NaN where its page is not the region's. */
+function placeOf({ pages }: Region, host: number): number {
+  const [distance] = [...pages].find(([, page]) => page === host - (host % PAGE_SIZE)) ?? [NaN];
+  return distance * PAGE_SIZE + (host % PAGE_SIZE);
+}
+
+/** Host addresses of the instructions that are the region's own: not of functions that it calls. */
+function bodyOf(region: Region): Uint32Array {
+  return Uint32Array.from([...region.blocks.values()].filter(({ own }) => own).flatMap(({ instructions, end }) => [
+    ...instructions.map(({ at }) => hostAt(region, at)), ...("jump" in end && end.jump !== undefined ? [hostAt(region, end.jump)] : []),
+  ]));
+}
+
+/** Host addresses of the places at which its own code leaves it by direct jumps, and did not lead when it was formed. */
+function exitsOf(region: Region): Uint32Array {
+  const places = [...region.blocks.values()].filter(({ own }) => own).flatMap(({ end }) => {
+    if (end.kind === "leave") return [end.at];
+    const edges = end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
+    return edges.filter(({ block }) => block < 0).map(({ at }) => at);
   });
+  return Uint32Array.from(places.filter((at) => region.pages.has(Math.floor(at / PAGE_SIZE))).map((at) => hostAt(region, at)));
 }

@@ -2,7 +2,7 @@
 import { conform } from "@doppel/persist";
 import { DESCRIPTOR_L } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, MODE, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
+import { BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, FPR, MODE, SAMPLE_BEYOND, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
 import { applyBreakpoints } from "./debug-registers.ts";
 import type { DebugState } from "./debug-registers.ts";
 
@@ -32,7 +32,7 @@ export type CpuImage = {
 
 /** Bytes of the hot state that mean nothing between two instructions. */
 const TRANSIENT = [
-  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT], [FLOAT_SCRATCH, STATE_SIZE],
+  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT], [SAMPLE_BEYOND, FPR], [FLOAT_SCRATCH, STATE_SIZE],
 ] as const;
 
 /** Takes the image. The TLB is flushed, so that the machine that goes on fills it as the restored one does. */

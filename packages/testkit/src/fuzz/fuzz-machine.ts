@@ -17,7 +17,7 @@ import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_
 
 const RECORDS = 1 << 22;
 /** Instructions of a region at most: programs are short, and what follows them is none of them. */
-const REGION = 64;
+const REGION = 20;
 const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
