@@ -3,6 +3,8 @@ export { DEFINITIONS } from "./definitions.ts";
 export { FLOAT_EXTRA, FLOAT_FLAGS, FLOAT_FUNCTIONS, FLOAT_HOST, FLOAT_INCOMPLETE, FLOAT_LANES, FLOAT_SE } from "./float/index.ts";
 export { gpr, InstructionBuilder, type Definition, type Shape } from "./instruction.ts";
 export type { Address, Block, Field, FlagUpdate, IrFunction, IrType, Place, SegmentRef, Size, Statement, Value, Variable } from "./ir.ts";
+export { type IrNames, irText } from "./ir-text.ts";
+export { stateName } from "./state-names.ts";
 export {
   STATE, STATE_SIZE, GPR, ZERO, RIP, FLAG_RESULT, FLAG_AUX, EFLAGS_REST, BUDGET, MODE, TLB_VIEW, FPU_TRAP, FAULT_VECTOR, FAULT_CODE, FAULT_HAS_CODE,
   CPL, SCRATCH, RUN_CONTROL, STACK_MASK, FAULT_ADDRESS, GENERATION, GLOBAL_GENERATION, REGION_STOPPED, JUMP_CACHE, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SEG_LIMIT,
