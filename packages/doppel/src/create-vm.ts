@@ -7,6 +7,7 @@ import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
 import { type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
+import type { TranslationUnit } from "@doppel/translator";
 import { Console } from "./console.ts";
 import { SerialPort } from "./serial-port.ts";
 
@@ -23,6 +24,8 @@ export interface VmOptions extends BootSource {
   readonly guest?: "embedded";
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. */
   readonly engine?: EngineName;
+  /** The translator's fragments count what happens in them, so that {@link Vm.explain} has figures; they are slower and larger for it. */
+  readonly explain?: boolean;
   /** The processor model; {@link DEFAULT_CPU}, which runs 32- and 64-bit systems, when absent. */
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
@@ -96,7 +99,7 @@ export class Vm {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, explain: options.explain ?? false, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),
@@ -185,6 +188,22 @@ export class Vm {
   /** Counters since the machine was made. */
   stats(): Stats {
     return this.machine.stats();
+  }
+
+  /**
+   * What the translator (`engine: "auto"`) makes of code: of a linear address, or of the units in which most instructions retired.
+   * @throws {MachineError} `MACHINE_EXPLAIN` where the machine was not made for it @throws {ExplainError} where there is no code at the address
+   * @example
+   * const [hottest] = vm.explain({ top: 1 });
+   * console.log(unitText(hottest, new Set(["asm", "chain"])));
+   */
+  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    return this.machine.explain(what);
+  }
+
+  /** Lets the figures of {@link explain} count from now on. */
+  clearCounts(): void {
+    this.machine.clearCounts();
   }
 
   /** The text screen, a line per row, without the blanks at the ends. */

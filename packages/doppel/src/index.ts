@@ -5,3 +5,6 @@ export { FirmwareError } from "@doppel/firmware";
 export { MemoryError } from "@doppel/memory";
 export { DoppelError, PersistError } from "@doppel/persist";
 export { type BootSource, type LinuxEntry, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, MachineError, type Stats, type Stop, VirtualMachine } from "@doppel/vmm";
+export {
+  chainDot, EXPLAIN_PARTS, ExplainError, type ExplainedBlock, type ExplainedInstruction, type ExplainPart, type TranslationUnit, unitText, type WayOut,
+} from "@doppel/translator";

@@ -6,6 +6,9 @@ import { CONDITIONS, REGISTER_NAMES, VECTOR_NAMES } from "@doppel/x86";
 import type { Address, Block, Field, FlagUpdate, Place, SegmentRef, Size, Statement, Value } from "./ir.ts";
 import { stateName } from "./state-names.ts";
 
+/** Values that are named by themselves. */
+const NAMED = new Set(["const", "parameter", "field", "ip", "nextIp"]);
+
 /** What stands for the parts that a decoded record fills in. */
 export interface IrNames {
   /** Name of a register operand. */
@@ -76,8 +79,8 @@ class IrWriter {
 
   /** Whether a value gets a line: it is used more than once, or read here and used behind the next statement. */
   private stands(value: Value, behind: readonly Statement[]): boolean {
-    if (value.uses === 0) return false;
-    if (value.uses > 1) return value.op !== "parameter" && value.op !== "const";
+    if (value.uses === 0 || NAMED.has(value.op)) return false;
+    if (value.uses > 1) return true;
     if (value.effect !== "read") return false;
     const next = behind.find(({ kind }) => kind !== "let");
     const reaches = (from: Value): boolean => from === value || from.args.some(reaches);

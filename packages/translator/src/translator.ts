@@ -10,6 +10,7 @@ import { meaningOf } from "./effects.ts";
 import { flagHelpers } from "./kept-flags.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, type Region } from "./region.ts";
+import type { RegionCounts } from "./region-counts.ts";
 import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
@@ -38,6 +39,8 @@ export interface TranslatorOptions {
   readonly capacity?: number;
   /** Has regions count what happens in them, for statistics. */
   readonly tally?: Tally;
+  /** The same, with each region's counters for itself: for `Explainer`. */
+  readonly counts?: RegionCounts;
 }
 
 /** Counters, for statistics. */
@@ -67,10 +70,11 @@ interface Place {
 
 /** The region compiler of one interpreter. */
 export class Translator implements RegionCompiler {
+  readonly counts: RegionCounts | undefined;
   readonly counters: TranslatorCounters = { regions: 0, modules: 0, instructions: 0, dropped: 0 };
-  private readonly engine: Interpreter;
+  readonly engine: Interpreter;
   private readonly cpu: Cpu;
-  private readonly memory: WebAssembly.Memory;
+  readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
   private readonly helpers: ReturnType<typeof flagHelpers>;
@@ -97,12 +101,18 @@ export class Translator implements RegionCompiler {
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest;
-    this.tally = options.tally;
+    this.counts = options.counts;
+    this.tally = options.tally ?? options.counts?.tally;
     this.helpers = flagHelpers(options.memory);
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
     this.engine.code.onRegionDropped = (key, handler) => this.dropped(key, handler);
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
+  }
+
+  /** Whether a region begins at a host address, in code of the kind that the processor runs. */
+  isEntry(host: number): boolean {
+    return this.installed.has(this.engine.code.keyOf(host));
   }
 
   /** The kind of code that the processor runs, or undefined where there are no regions for it: 16-bit code, odd segments. */
@@ -134,7 +144,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at), isEntry: (at) => this.installed.has(engine.code.keyOf(at)),
+      isKnown: (at) => this.threshold === 0 || engine.code.isKnown(at), isEntry: (at) => this.isEntry(at),
     };
   }
 
@@ -246,6 +256,7 @@ export class Translator implements RegionCompiler {
     for (const [n, { place, region }] of batch.entries()) {
       const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
       this.installed.set(place.key, compiled);
+      this.counts?.install(place.key, region, place.linear);
       compiled.regions.set(place.key, instructions);
       this.engine.install(place.key, region.long, exports[exportName(n)] as CallableFunction, spansOf(region));
       this.counters.regions++;
@@ -269,6 +280,7 @@ export class Translator implements RegionCompiler {
     this.translated -= compiled?.regions.get(key) ?? 0;
     compiled?.regions.delete(key);
     this.installed.delete(key);
+    this.counts?.drop(key);
     this.heat.delete(key);
     this.counters.dropped++;
     this.engine.release(handler, ((key % 1024) & MODE_LONG) !== 0);

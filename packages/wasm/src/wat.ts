@@ -18,8 +18,8 @@ export interface FunctionText {
 
 /** How instructions are printed. */
 export interface TextOptions {
-  /** What to say behind a load or store with this offset, where there is something to say. */
-  readonly comment?: (offset: number) => string | undefined;
+  /** What to say behind a load or store with this offset, where there is something to say; `instruction` is "i32.load" and so on. */
+  readonly comment?: (offset: number, instruction: string) => string | undefined;
 }
 
 /** What follows an opcode. */
@@ -242,7 +242,7 @@ class BodyWriter {
       this.line(kind.text);
       if (code === OP.else) this.labels.push(label);
     } else {
-      const immediate = this.immediate(kind.immediate);
+      const immediate = this.immediate(kind);
       this.line(immediate === "" ? kind.text : `${kind.text} ${immediate}`);
       if (kind.immediate === "block") this.labels.push(this.count);
     }
@@ -253,9 +253,9 @@ class BodyWriter {
     return label === undefined ? `${depth}` : `$L${label}`;
   }
 
-  private immediate(kind: Immediate): string {
+  private immediate({ immediate, text }: Kind): string {
     const { reader, contents } = this;
-    switch (kind) {
+    switch (immediate) {
       case "none": return "";
       case "block": {
         const type = VALUE_TYPES.get(reader.u8());
@@ -275,7 +275,7 @@ class BodyWriter {
       }
       case "local": return this.local(reader.u32());
       case "global": return `${reader.u32()}`;
-      case "memory": return this.memory();
+      case "memory": return this.memory(text);
       case "i32": return `${reader.s32()}`;
       case "i64": return `${reader.s64()}`;
       case "f32": return floatText(reader.f32());
@@ -288,10 +288,10 @@ class BodyWriter {
     }
   }
 
-  private memory(): string {
+  private memory(instruction: string): string {
     const align = 2 ** this.reader.u32();
     const offset = this.reader.u32();
-    const comment = this.comment?.(offset);
+    const comment = this.comment?.(offset, instruction);
     return `${offset === 0 ? "" : `offset=${offset} `}align=${align}${comment === undefined ? "" : ` ;; ${comment}`}`;
   }
 }
