@@ -35,6 +35,7 @@ describe("bad input is one sentence and status 2", () => {
     [`run --kernel ${kernel} --vgabios ${kernel}`, /--vgabios goes with/],
     [`run --bios ${kernel} --vgabios /no/such/file`, /\/no\/such\/file cannot be read/],
     [`run --bios ${kernel} --debugcon nowhere`, /--debugcon nowhere/],
+    [`run --bios ${kernel} --trace-io nowhere`, /--trace-io nowhere is neither stderr nor file:F/],
     [`run --bios ${kernel} --append x`, /--append goes with/],
     [`run --bios ${kernel} --entry long`, /--entry goes with/],
     [`run --kernel ${kernel} --entry short`, /protected, real, long/],

@@ -1,5 +1,8 @@
 // `doppel explain` with the guest that needs no file: what it is known to execute is known from its source (packages/guests).
 import type { TranslationUnit } from "doppel";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commandLine } from "./command-line.ts";
 import { fakeHost } from "./fake-vm.ts";
@@ -27,6 +30,19 @@ test("the hottest unit of a command, as JSON: the loop that adds numbers up", as
   expect(more.stdout).toContain("(func $region0");
   expect((await explained("--run", "sum 5000000", "--format", "dot")).stdout).toMatch(/^digraph chain \{\n {2}"0x1/);
 }, 120_000);
+
+test("run --trace-io: a line for each access, in a file", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "doppel-trace-"));
+  const file = join(folder, "io");
+  const host = Object.assign(fakeHost(), { createVm });
+  expect(await commandLine(["run", "--guest", "embedded", "--trace-io", `file:${file}`, "--timeout", "1s"], host)).toBe(124);
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  rmSync(folder, { recursive: true });
+  for (const line of lines) expect(line).toMatch(/^ *\d+ cpu 0 (in|out|load|store) [0-9a-f]+ [124] [0-9a-f]+$/);
+  // The console's bytes are among them.
+  const said = lines.flatMap((line) => /out 3f8 1 ([0-9a-f]+)$/.exec(line)?.[1] ?? []).map((code) => String.fromCharCode(parseInt(code, 16))).join("");
+  expect(said).toContain("doppel> ");
+});
 
 test("a guest that ends, an address that is nothing, and a text that does not come", async () => {
   expect((await explained("--run", "poweroff", "--top", "1")).status).toBe(0);

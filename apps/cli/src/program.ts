@@ -74,6 +74,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--restore <file>", "go on from a saved state")
     .option("-s, --serial <where>", "serial port: stdio, file:F, tcp:PORT or none; repeat it for up to four ports", collect)
     .option("--debugcon <where>", "bytes of the debug ports E9h and 402h: stderr or file:F")
+    .option("--trace-io <where>", "a line for each access of a port or of a device's memory: stderr or file:F")
     .option("--gdb <port>", "let gdb attach at a port (of the loopback address, unless written HOST:PORT)")
     .option("--gdb-wait", "wait for gdb before the first instruction")
     .option("--debug-exit", "let the guest end the run through I/O port F4h")

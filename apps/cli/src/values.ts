@@ -56,11 +56,14 @@ export function parseSerial(text: string): SerialTarget {
   throw bad(`--serial ${text} is none of stdio, file:F, tcp:PORT and none.`);
 }
 
-/** `stderr` or `file:F`: where the bytes of the debug ports go. */
-export function parseDebugConsole(text: string): { kind: "stderr" } | { kind: "file"; path: string } {
+/** Where an output goes that is no serial port. */
+export type OutputTarget = { kind: "stderr" } | { kind: "file"; path: string };
+
+/** `stderr` or `file:F`. */
+export function parseOutput(option: string, text: string): OutputTarget {
   if (text === "stderr") return { kind: "stderr" };
   if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
-  throw bad(`--debugcon ${text} is neither stderr nor file:F.`);
+  throw bad(`${option} ${text} is neither stderr nor file:F.`);
 }
 
 /** A multiboot module: a file, and the string that the kernel gets with it, which begins with the file's name by custom. */

@@ -5,7 +5,7 @@
  *   arena:  [hot state][TLB][jump cache][records][machine frames: RAM, shadow RAM, ROM]
  */
 import { Clock, CountTime, HostTime } from "@doppel/clock";
-import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
+import { type Bus, CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
 import { PcChipset, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, type LinuxEntry, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
@@ -19,6 +19,7 @@ import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
+import { type Hooks, Observers } from "./observers.ts";
 import { RunLoop } from "./run-loop.ts";
 
 /** Why a run ended. */
@@ -111,6 +112,7 @@ export class VirtualMachine {
   /** The machine frames that its memory is in. */
   readonly frames: Frames;
   private readonly bus: GuestBus;
+  private readonly observers: Observers;
   private readonly loop: RunLoop;
   private readonly counted: CountTime | undefined;
   private readonly now: () => number;
@@ -143,7 +145,7 @@ export class VirtualMachine {
     this.frames = new Frames(arena, frameCount);
     this.memory = new PcMemory(this.frames, options.memory);
     // Parts ask for the time while they are made: until then it is 0.
-    const late: { bus?: GuestBus; time?: CountTime } = {};
+    const late: { bus?: Bus; time?: CountTime } = {};
     const counted = options.deterministic === true ? new CountTime(() => this.processors.count) : undefined;
     this.counted = counted;
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
@@ -194,6 +196,7 @@ export class VirtualMachine {
     });
     joinChipset(this.processors, this.chipset);
     this.bus = late.bus = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
+    this.observers = new Observers(this.processors, this.bus, (bus) => (late.bus = bus));
     this.loop = new RunLoop(this.processors, this.clock, this.counted, new HostPace(), this.now);
     if (options.bios !== undefined) {
       this.memory.addBios(options.bios);
@@ -323,6 +326,14 @@ export class VirtualMachine {
     restoreMachine(this, bytes);
     this.setA20(this.chipset.a20);
     this.chipset.selectCpu(this.processors.current);
+  }
+
+  /**
+   * Lets hooks watch blocks, accesses of memory or accesses of devices, from the next instruction boundary on, until the result is disposed of. They
+   * cost nothing where none is: code is made anew for them. While blocks or memory are watched, everything is interpreted.
+   */
+  observe(hooks: Hooks): Disposable {
+    return this.observers.add(hooks);
   }
 
   /** Hash over architectural state, devices and RAM; no caches. Flushes the TLB, as a save does. */
