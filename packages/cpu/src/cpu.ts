@@ -350,7 +350,8 @@ export class Cpu {
     if (this.longMode) mode |= MODE_LONG | MODE_FLAT;
     else if (code & DESCRIPTOR_DB) mode |= MODE_CODE32;
     const stack32 = (state.segmentAttributes(SS) & DESCRIPTOR_DB) !== 0;
-    if (stack32) mode |= MODE_STACK32;
+    // In 64-bit mode SS.B says nothing, and differs between SYSCALL and an interrupt: one kernel would be decoded and translated twice.
+    if (stack32 && !this.longMode) mode |= MODE_STACK32;
     const user = state.cpl === 3;
     if (user) mode |= MODE_USER;
     if (this.protectedMode && !this.longMode && this.#flat()) mode |= MODE_FLAT;
