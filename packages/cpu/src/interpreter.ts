@@ -329,8 +329,7 @@ export class Interpreter implements Engine, HandlerTable {
 
   private applyObserver(): void {
     const { cpu, code } = this;
-    // The first block that is watched begins here; one that is watched on has been told of.
-    if (this.observer?.block === undefined) this.blockEnds();
+    const before = this.watching;
     this.observer = this.wanted;
     this.watching = this.observer === undefined ? "nothing" : this.observer.block === undefined ? "accesses" : "blocks";
     cpu.onAccess = this.observer?.access;
@@ -338,11 +337,14 @@ export class Interpreter implements Engine, HandlerTable {
     code.regionsAllowed = this.observer?.block === undefined && this.observer?.access === undefined;
     code.clear();
     applyBreakpoints(cpu);
+    // The first block that is watched begins here; one that is watched on has been told of.
+    if (this.watching !== "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 0;
+    else if (before !== "blocks") this.blockEnds();
   }
 
   /** What comes next begins a block. */
   private blockEnds(): void {
-    this.words[(STATE + BLOCK_ENDED) >> 2] = 1;
+    if (this.watching === "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 1;
   }
 
   /** Executes one instruction, also where a breakpoint stands; to deliver its fault, or an interrupt, counts as one. */
