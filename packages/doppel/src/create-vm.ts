@@ -24,6 +24,8 @@ export interface VmOptions extends BootSource {
   readonly guest?: "embedded";
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. */
   readonly engine?: EngineName;
+  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  readonly hotThreshold?: number;
   /** The translator's fragments count what happens in them, so that {@link Vm.explain} has figures; they are slower and larger for it. */
   readonly explain?: boolean;
   /** What watches the machine from the beginning. */
@@ -115,7 +117,7 @@ export class Vm implements Disposable {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, explain: options.explain ?? false, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, explain: options.explain ?? false, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }), serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),

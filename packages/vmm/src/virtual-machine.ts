@@ -54,6 +54,8 @@ export interface MachineOptions extends BootSource {
   readonly cpu?: CpuName;
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. What a guest sees is the same, to the last bit in deterministic time. */
   readonly engine?: EngineName;
+  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  readonly hotThreshold?: number;
   /** The translator's fragments count what happens in them, so that `explain` has figures; they are slower and larger for it. */
   readonly explain?: boolean;
   /** Back ends of COM1 to COM4. */
@@ -160,7 +162,7 @@ export class VirtualMachine {
     });
     this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
       : this.processors.processors.map(({ engine }, n) => new Translator({
-        engine, memory: arena.memory, ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
+        engine, memory: arena.memory, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }), ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
       }));
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
