@@ -2,6 +2,7 @@
  * `npx pnpm@12.21.0 vectors`: runs the test vectors of the folder DOPPEL_VECTORS names (default `../shared/vectors`): `sst286` (single-step
  * tests of a real 80286) and `testfloat` (Berkeley TestFloat). Prints what ran, passed and was excluded by which rule; ends with status 2
  * without the folder, and 1 when a test fails or rules exclude more than 6%. `vectors add f64` runs only files whose name contains one of the words.
+ * With `--translate`, programs run with a translator that takes every block at once; TestFloat calls the functions that both engines share.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,7 +14,8 @@ const MOST_EXCLUDED = 0.06;
 
 const root = join(import.meta.dirname, "..");
 const folder = resolve(root, process.env["DOPPEL_VECTORS"] ?? "../shared/vectors");
-const words = process.argv.slice(2);
+const translates = process.argv.includes("--translate");
+const words = process.argv.slice(2).filter((word) => word !== "--translate");
 const wanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
 
 function emptyReport(): VectorReport {
@@ -26,7 +28,7 @@ function sst286(): VectorReport | undefined {
   if (!existsSync(join(path, "metadata.json"))) return undefined;
   const report = emptyReport();
   const names = readdirSync(path).filter((file) => file.endsWith(".MOO.gz")).map((file) => file.slice(0, -".MOO.gz".length));
-  runSst286(path, report, words.length === 0 ? undefined : names.filter(wanted));
+  runSst286(path, report, words.length === 0 ? undefined : names.filter(wanted), translates ? 0 : undefined);
   return report;
 }
 

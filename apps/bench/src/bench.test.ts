@@ -91,8 +91,8 @@ describe("figures", () => {
 });
 
 test("the corpus is the same in every run, and marks are not in what is typed", () => {
-  const { workloads, files } = debianWorkloads(1);
-  expect(files["bench/corpus"]).toBe(debianWorkloads(10).files["bench/corpus"]);
+  const { workloads, files } = debianWorkloads(1, 32);
+  expect(files["bench/corpus"]).toBe(debianWorkloads(10, 32).files["bench/corpus"]);
   expect(String(files["bench/corpus"]).length).toBe(50_000 * 21);
   for (const { command, begin, end } of workloads) expect(command.includes(begin!) || command.includes(end!)).toBe(false);
 });

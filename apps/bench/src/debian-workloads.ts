@@ -1,9 +1,10 @@
 /**
- * The work that the Debian guest does at its shell prompt, as scripts for busybox: what is prepared, what is timed, and how the answer
+ * The work that the Debian guest does at its shell prompt, as scripts for busybox and as programs of our own: what is prepared, what is timed, and how the answer
  * is found afterwards. The watch runs between two lines that the script prints; preparing and checking stand outside.
  */
 import type { Workload } from "./workload.ts";
 import { gzipSync } from "node:zlib";
+import { programFiles } from "./programs/programs.ts";
 
 /** Where the scripts and their data stand in the guest. */
 export const FOLDER = "bench";
@@ -109,14 +110,18 @@ function corpus(): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The workloads, and the files that the guest must hold for them. */
-export function debianWorkloads(scale: number): { workloads: Workload[]; files: Record<string, Uint8Array | string> } {
+/** The workloads, and the files that the guest must hold for them; programs are for i386 or amd64. */
+export function debianWorkloads(scale: number, bits: 32 | 64): { workloads: Workload[]; files: Record<string, Uint8Array | string> } {
   const data = corpus();
   const files: Record<string, Uint8Array | string> = {
     [`${FOLDER}/corpus`]: data,
     [`${FOLDER}/corpus.gz`]: gzipSync(data, { level: 9 }),
   };
-  const workloads = scripts(scale).map((script): Workload => {
+  const programs = programFiles(bits, scale).map(({ name, says, file }): Script => {
+    files[`${FOLDER}/programs/${name}`] = file;
+    return { name, says, work: `./programs/${name} > out`, check: "cat out" };
+  });
+  const workloads = [...scripts(scale), ...programs].map((script): Workload => {
     const { name, says } = script;
     files[`${FOLDER}/${name}`] = text(script);
     const answer = new RegExp(`${mark("answer", name)} (\\S.*?) @@`);

@@ -14,7 +14,7 @@ export async function debianGuest(name: string, scale: number, progress: Progres
   const guest = await getGuest(name, progress);
   if (guest.boot.kind !== "linux") throw new Error(`${name} is no Linux`);
   const busybox = await readFile(join(cacheFolder(), "guests", name, "busybox"));
-  const { workloads, files } = debianWorkloads(scale);
+  const { workloads, files } = debianWorkloads(scale, guest.recipe.architecture === "amd64" ? 64 : 32);
   return {
     name, architecture: guest.recipe.architecture,
     versions: Object.fromEntries(guest.packages.map(({ name, version }) => [name, version])),

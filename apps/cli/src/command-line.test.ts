@@ -35,10 +35,21 @@ describe("bad input is one sentence and status 2", () => {
     [`run --kernel ${kernel} --vgabios ${kernel}`, /--vgabios goes with/],
     [`run --bios ${kernel} --vgabios /no/such/file`, /\/no\/such\/file cannot be read/],
     [`run --bios ${kernel} --debugcon nowhere`, /--debugcon nowhere/],
+    [`run --bios ${kernel} --trace-io nowhere`, /--trace-io nowhere is neither stderr nor file:F/],
     [`run --bios ${kernel} --append x`, /--append goes with/],
     [`run --bios ${kernel} --entry long`, /--entry goes with/],
     [`run --kernel ${kernel} --entry short`, /protected, real, long/],
     ["run --guest nobody", /no guest called nobody/],
+    ["explain nobody", /no guest called nobody/],
+    ["explain", /missing required argument 'guest'/],
+    ["explain embedded --at zz", /--at zz is no address; write it in hexadecimal/],
+    ["explain embedded --at 0x123400000000000", /bits 47 to 63 must be equal/],
+    ["explain embedded --at 0x1000 --top 3", /only one of --at and --top/],
+    ["explain embedded --until x --after 1s", /only one of --until and --after/],
+    ["explain embedded --top 0", /--top 0 is no number of units/],
+    ["explain embedded --show asm,bytes", /--show has no bytes; choose from asm, ir, wasm, chain/],
+    ["explain embedded --after soon", /--after soon is no duration/],
+    ["explain embedded --format xml", /Allowed choices are text, json, dot/],
     ["guest get nobody", /no guest called nobody/],
     ["completion tcsh", /Allowed choices are bash, zsh, fish/],
   ])("%s", async (line, sentence) => {
@@ -51,7 +62,7 @@ describe("bad input is one sentence and status 2", () => {
 });
 
 describe("help, version and completion", () => {
-  it.each([[[], /demo/], [["--help"], /Examples/], [["help", "run"], /Exit status/], [["--version"], /^\d+\.\d+\.\d+\n$/], [["guest", "list"], /^embedded .*built in/]])(
+  it.each([[[], /demo/], [["--help"], /Examples/], [["help", "run"], /Exit status/], [["help", "explain"], /dot -Tsvg/], [["--version"], /^\d+\.\d+\.\d+\n$/], [["guest", "list"], /^embedded .*built in/]])(
     "%j goes to stdout with status 0", async (args, text) => {
       const host = fakeHost();
       expect(await commandLine(args, host)).toBe(0);
@@ -61,7 +72,7 @@ describe("help, version and completion", () => {
   it.each(["bash", "zsh", "fish"])("completion for %s names every command and option", async (shell) => {
     const host = fakeHost();
     await commandLine(["completion", shell], host);
-    for (const word of ["run", "guest", "demo", "kernel", "deterministic", "no-reboot"]) expect(host.stdout).toContain(word);
+    for (const word of ["run", "explain", "guest", "demo", "kernel", "deterministic", "no-reboot"]) expect(host.stdout).toContain(word);
   });
 });
 

@@ -5,6 +5,8 @@ import { CommanderError } from "commander";
 import { completionScript } from "./completion.ts";
 import { demo } from "./demo.ts";
 import { EXIT_INTERNAL, EXIT_OK, EXIT_USAGE } from "./exit-status.ts";
+import { explain } from "./explain.ts";
+import { checkExplainOptions } from "./explain-options.ts";
 import { fetchGuest, listGuests } from "./guest-command.ts";
 import { makeProgram } from "./program.ts";
 import { run } from "./run.ts";
@@ -16,6 +18,7 @@ export async function commandLine(args: readonly string[], host: Host): Promise<
   let status = EXIT_OK;
   const program = makeProgram({
     run: async (raw) => void (status = await run(checkRunOptions(raw), host)),
+    explain: async (guest, raw) => void (status = await explain(checkExplainOptions(guest, raw), host)),
     demo: async (options) => void (status = await demo(options, host)),
     guestList: async () => listGuests(streams),
     guestGet: (name) => fetchGuest(name, streams),

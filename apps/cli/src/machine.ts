@@ -2,7 +2,7 @@
  * The virtual machine as the command line sees it: what it needs of `createVm` and of the value that this gives. The tests put a
  * fake in its place.
  */
-import type { DebuggerSession, Stop, VmOptions } from "doppel";
+import type { Console, DebuggerSession, Hooks, Stop, TranslationUnit, VmOptions } from "doppel";
 
 export type { DebuggerSession, Stop, VmOptions } from "doppel";
 
@@ -26,6 +26,14 @@ export interface Vm {
   screen(): string;
   stateHash(): string;
   registers(): object;
+  /** The conversation on the first serial port. */
+  readonly console?: Pick<Console, "type" | "waitFor">;
+  /** What the translator makes of code. */
+  explain?(what: { at: number } | { top: number }): TranslationUnit[];
+  /** Lets hooks watch until the result is disposed of. */
+  observe?(hooks: Hooks): Disposable;
+  /** Lets the figures of `explain` count from now on. */
+  clearCounts?(): void;
   /** Bytes at a linear address; undefined where nothing is mapped. */
   readMemory?(linear: number, length: number): Uint8Array | undefined;
   /** Executes instructions while paused. */

@@ -1,13 +1,16 @@
 /** The command line: every command with its options and examples, as commander takes them. */
 import { CPU_NAMES, ENGINES, ENTRIES, type RawRunOptions } from "./run-options.ts";
+import type { RawExplainOptions } from "./explain-options.ts";
 import type { Shell } from "./completion.ts";
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
 import { SHELLS } from "./completion.ts";
+import { EXPLAIN_FORMATS } from "./explain-options.ts";
 
 /** What the commands do. */
 export interface Actions {
   run(options: RawRunOptions): Promise<void>;
+  explain(guest: string, options: RawExplainOptions): Promise<void>;
   demo(options: { memory?: string }): Promise<void>;
   guestList(): Promise<void>;
   guestGet(name: string): Promise<void>;
@@ -31,6 +34,16 @@ Keys, when a serial port is on stdio (the first one is, unless --serial says oth
 Exit status:
   0 after power-off, (v<<1)|1 after a debug exit with v, 2 for bad arguments or files, 4 after a triple fault (or a reset with
   --no-reboot), 70 for a fault of doppel itself, 124 after --timeout, 130 after SIGINT`;
+
+const EXPLAIN_HELP = `
+Examples:
+  $ doppel explain debian-12-i386 --run "sha256sum /bin/busybox"
+  $ doppel explain debian-12-amd64 --run "md5sum /bin/busybox" --top 1 --show asm,ir,wasm,chain
+  $ doppel explain debian-12-i386 --at 0x8048100 --show asm
+  $ doppel explain embedded --after 2s --top 10 --format dot | dot -Tsvg > chain.svg
+
+The figures count from the command that is run, or from power-on without one. Parts: asm, the guest's instructions and what kind each is; ir, what
+each means; wasm, the compiled code fragment; chain, where it goes on to, and how often. docs/explain.md says how to read all this.`;
 
 /** Builds the parser; `actions` are called with what was parsed. */
 export function makeProgram(actions: Actions): Command {
@@ -61,6 +74,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--restore <file>", "go on from a saved state")
     .option("-s, --serial <where>", "serial port: stdio, file:F, tcp:PORT or none; repeat it for up to four ports", collect)
     .option("--debugcon <where>", "bytes of the debug ports E9h and 402h: stderr or file:F")
+    .option("--trace-io <where>", "a line for each access of a port or of a device's memory: stderr or file:F")
     .option("--gdb <port>", "let gdb attach at a port (of the loopback address, unless written HOST:PORT)")
     .option("--gdb-wait", "wait for gdb before the first instruction")
     .option("--debug-exit", "let the guest end the run through I/O port F4h")
@@ -71,6 +85,21 @@ export function makeProgram(actions: Actions): Command {
     .option("--deterministic", "time is the instruction count: equal runs are identical to the last bit")
     .addHelpText("after", RUN_HELP)
     .action((options: RawRunOptions) => actions.run(options));
+
+  program.command("explain")
+    .description("boot a guest, and show what the translator makes of its code")
+    .argument("<guest>", "guest to boot: embedded, or one of `doppel guest list`")
+    .option("--at <address>", "the code at a linear address, in hexadecimal; may be repeated", collect)
+    .option("--top <number>", "the units in which most instructions retired (default: 3)")
+    .option("--run <command>", "type a command at the guest's prompt, and count what it does")
+    .option("--until <text>", "stop when the guest says this (default: its prompt)")
+    .option("--after <time>", "stop after a time, such as 10s, whatever the guest says")
+    .option("--show <parts>", "asm, ir, wasm, chain, with commas between them (default: asm,chain)")
+    .addOption(new Option("--format <format>", "text, json for programs, or dot for a picture of the chain graph").choices(EXPLAIN_FORMATS).default("text"))
+    .option("-m, --memory <size>", "RAM, such as 256M or 1G (default: what the guest wants)")
+    .option("--timeout <time>", "give up when the guest says nothing for so long (default: 120s)")
+    .addHelpText("after", EXPLAIN_HELP)
+    .action((guest: string, options: RawExplainOptions) => actions.explain(guest, options));
 
   program.command("demo")
     .description("fetch Debian's i386 kernel and busybox, and boot them to a shell")

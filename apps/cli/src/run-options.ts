@@ -1,8 +1,8 @@
 /** The options of `doppel run` after parsing: checked one by one and against each other, before any file is opened. */
 import type { CpuName, EngineName, LinuxEntry } from "doppel";
-import type { Address, SerialTarget } from "./values.ts";
+import type { Address, OutputTarget, SerialTarget } from "./values.ts";
 import { HostError } from "doppel/node";
-import { parseAddress, parseCpus, parseDebugConsole, parseDuration, parseMemory, parseModule, parseSerial } from "./values.ts";
+import { parseAddress, parseCpus, parseDuration, parseMemory, parseModule, parseOutput, parseSerial } from "./values.ts";
 
 /** Ways to execute instructions. */
 export const ENGINES: readonly EngineName[] = ["interpreter", "auto"];
@@ -18,7 +18,7 @@ export interface RawRunOptions {
   bios?: string; vgabios?: string; guest?: string;
   memory?: string; engine: EngineName; cpu?: CpuName; cpus?: string;
   save?: string; restore?: string;
-  serial?: string[]; debugcon?: string;
+  serial?: string[]; debugcon?: string; traceIo?: string;
   gdb?: string; gdbWait?: boolean;
   debugExit?: boolean; reboot?: boolean; timeout?: string;
   stats?: boolean; json?: boolean; deterministic?: boolean;
@@ -48,7 +48,9 @@ export interface RunOptions {
   /** One for each UART, at most four. */
   serial: SerialTarget[];
   /** Where the debug ports' bytes go; nowhere when absent. */
-  debugcon?: { kind: "stderr" } | { kind: "file"; path: string };
+  debugcon?: OutputTarget;
+  /** Where a line for each access of a device goes. */
+  traceIo?: OutputTarget;
   gdb?: { address: Address; wait: boolean };
   debugExit: boolean;
   noReboot: boolean;
@@ -89,7 +91,8 @@ export function checkRunOptions(raw: RawRunOptions): RunOptions {
     ...(raw.cpus === undefined ? {} : { cpus: parseCpus(raw.cpus) }),
     ...(raw.save === undefined ? {} : { save: raw.save }),
     serial,
-    ...(raw.debugcon === undefined ? {} : { debugcon: parseDebugConsole(raw.debugcon) }),
+    ...(raw.debugcon === undefined ? {} : { debugcon: parseOutput("--debugcon", raw.debugcon) }),
+    ...(raw.traceIo === undefined ? {} : { traceIo: parseOutput("--trace-io", raw.traceIo) }),
     ...(raw.gdb === undefined ? {} : { gdb: { address: parseAddress("--gdb", raw.gdb), wait: raw.gdbWait === true } }),
     debugExit: raw.debugExit === true,
     noReboot: raw.reboot === false,

@@ -2,7 +2,7 @@
  * `doppel run`: makes the machine, connects it to the outside, runs it, and takes everything down again in whatever way the run
  * ends. The exit status is the function's value.
  */
-import type { CreateVm, Stop, Vm } from "./machine.ts";
+import type { CreateVm, SerialPort, Stop, Vm } from "./machine.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { Streams } from "./streams.ts";
 import { HostError, writeOutput } from "doppel/node";
@@ -14,6 +14,7 @@ import { progressLine } from "./progress.ts";
 import { connectSerial, recordOutput } from "./serial-targets.ts";
 import { jsonStatistics, textStatistics } from "./statistics.ts";
 import { listen } from "./tcp-port.ts";
+import type { OutputTarget } from "./values.ts";
 
 /** Signals, injected: the tests send none to their own process. */
 export interface Signals {
@@ -58,11 +59,10 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
   stack.use(host.signals.on("SIGUSR1", () => void save().then((text) => streams.err(text))));
 
   stack.use(await connectSerial(vm, options.serial, (text) => streams.err(text)));
+  if (options.traceIo) stack.use(await traceIo(vm, options.traceIo, streams));
   const { debugcon } = options;
   if (debugcon && vm.debugOutput) {
-    const decoder = new TextDecoder();
-    stack.use(debugcon.kind === "file" ? recordOutput(vm.debugOutput, debugcon.path, "debug file")
-      : vm.debugOutput.onOutput((bytes) => streams.err(decoder.decode(bytes, { stream: true }))));
+    stack.use(sendOutput(vm.debugOutput, debugcon, "debug file", streams));
   }
   const port = options.serial.findIndex((target) => target.kind === "stdio");
   const uart = port < 0 ? undefined : vm.serial[port];
@@ -87,6 +87,22 @@ export async function run(options: RunOptions, host: Host): Promise<number> {
   if (options.stats) streams.err(textStatistics(vm, figures));
   else if (options.deterministic && !options.json) streams.err(`state hash ${vm.stateHash()}\n`);
   return status;
+}
+
+/** Sends what an output says to a file or to standard error. */
+function sendOutput(output: Pick<SerialPort, "onOutput">, target: OutputTarget, what: string, streams: Streams): Disposable {
+  if (target.kind === "file") return recordOutput(output, target.path, what);
+  const decoder = new TextDecoder();
+  return output.onOutput((bytes) => streams.err(decoder.decode(bytes, { stream: true })));
+}
+
+/** Writes a line for each access of a device. */
+async function traceIo(vm: Vm, target: OutputTarget, streams: Streams): Promise<Disposable> {
+  const observe = vm.observe?.bind(vm);
+  if (!observe) throw new HostError("HOST_BAD_VALUE", "This machine cannot be watched.");
+  const { ioLine } = await import("doppel");
+  const encoder = new TextEncoder();
+  return sendOutput({ onOutput: (listener) => observe({ io: (event) => listener(encoder.encode(`${ioLine(event)}\n`)) }) }, target, "I/O trace", streams);
 }
 
 /** One sentence for an end that is not the guest's own wish. */

@@ -22,11 +22,11 @@ export function parseMemory(text: string): number {
 const durations: Record<string, number> = { ms: 1, "": 1000, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `60s`, `500ms`, `2m`, `1h`; a bare number is in seconds. Gives milliseconds. */
-export function parseDuration(text: string): number {
+export function parseDuration(text: string, option = "--timeout"): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
   const milliseconds = match ? Number(match[1]) * durations[match[2] ?? ""]! : 0;
   // setTimeout counts in 32 bits.
-  if (!(milliseconds > 0 && milliseconds < 2 ** 31)) throw bad(`--timeout ${text} is no duration; write it like 60s, 500ms or 2m.`);
+  if (!(milliseconds > 0 && milliseconds < 2 ** 31)) throw bad(`${option} ${text} is no duration; write it like 60s, 500ms or 2m.`);
   return milliseconds;
 }
 
@@ -56,11 +56,14 @@ export function parseSerial(text: string): SerialTarget {
   throw bad(`--serial ${text} is none of stdio, file:F, tcp:PORT and none.`);
 }
 
-/** `stderr` or `file:F`: where the bytes of the debug ports go. */
-export function parseDebugConsole(text: string): { kind: "stderr" } | { kind: "file"; path: string } {
+/** Where an output goes that is no serial port. */
+export type OutputTarget = { kind: "stderr" } | { kind: "file"; path: string };
+
+/** `stderr` or `file:F`. */
+export function parseOutput(option: string, text: string): OutputTarget {
   if (text === "stderr") return { kind: "stderr" };
   if (text.startsWith("file:") && text.length > 5) return { kind: "file", path: text.slice(5) };
-  throw bad(`--debugcon ${text} is neither stderr nor file:F.`);
+  throw bad(`${option} ${text} is neither stderr nor file:F.`);
 }
 
 /** A multiboot module: a file, and the string that the kernel gets with it, which begins with the file's name by custom. */

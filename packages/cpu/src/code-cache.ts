@@ -112,6 +112,10 @@ export class CodeCache implements WriteObserver {
   onBlock: ((key: number, host: number, linear: number) => void) | undefined;
   /** Says of which instructions a block ends behind, when somebody wants to put regions in the place of what follows them. */
   isBarrier: ((instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
+  /** Blocks end at these instructions, also where the code runs on behind them; see `Interpreter.observe`. */
+  splitsAt: ReadonlySet<string> | undefined;
+  /** Nobody watches what regions would not show. */
+  regionsAllowed = true;
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
   private instruction = new Instruction();
@@ -220,7 +224,7 @@ export class CodeCache implements WriteObserver {
       this.decoded++;
       this.instruction = this.previous;
       this.previous = instruction;
-      if (single || ENDS.has(form.mnemonic) || this.isBarrier?.(instruction, long, flat) === true) break;
+      if (single || ENDS.has(form.mnemonic) || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(instruction, long, flat) === true) break;
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
@@ -231,7 +235,7 @@ export class CodeCache implements WriteObserver {
 
   /** Whether code may be put in the place of blocks: not while the host wants to stop at some of their instructions. */
   get takesRegions(): boolean {
-    return this.stops.size === 0;
+    return this.stops.size === 0 && this.regionsAllowed;
   }
 
   /** Turns the instruction into its fallback, or into an undefined one, where the CPU lacks the feature. */

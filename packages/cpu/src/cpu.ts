@@ -6,7 +6,7 @@ import {
   CPUID_80000001_EDX_PAGE1GB, CR0_AM, CR0_EM, CR0_ET, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, CR4_SMAP, CR4_SMEP, DESCRIPTOR_DB, DESCRIPTOR_L,
   EFER_LMA, EFLAGS_AC, EFLAGS_IF, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM, VECTOR_AC, VECTOR_PF, XCR0_X87,
 } from "@doppel/x86";
-import { Mmu, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
+import { Mmu, VIEW_CHECKED, VIEW_NONE, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import type { PhysicalMap } from "@doppel/mmu";
 import { ACTIVE, SHADOW_NONE, SHADOW_STACK, SHUTDOWN } from "./activity.ts";
 import type { Bus } from "./bus.ts";
@@ -107,12 +107,14 @@ export class Cpu {
   resumeAt: number | undefined;
   /** The bookkeeping between two instructions; see `debug-registers.ts`. */
   readonly debug = noDebugState();
-  /** True when DR7 or the host watches data: every access of the watched pages takes the slow path. */
+  /** True when DR7, the host or an observer watches data: every access of the watched pages, or of all, takes the slow path. */
   dataBreakpoints = false;
   /** What the host watches; change it through the engine. */
   watchpoints: readonly HostWatchpoint[] = [];
   /** Called when an access of `size` bytes meets one of them; set by the engine. */
   onWatch: ((point: HostWatchpoint, linear: number, size: number) => void) | undefined;
+  /** Told of every access of data, when somebody watches them all; change it through the engine. */
+  onAccess: ((linear: number, size: number, write: boolean) => void) | undefined;
   /** CR0.PE set and EFLAGS.VM clear. */
   protectedMode = false;
   /** 64-bit mode. */
@@ -348,7 +350,8 @@ export class Cpu {
     if (this.longMode) mode |= MODE_LONG | MODE_FLAT;
     else if (code & DESCRIPTOR_DB) mode |= MODE_CODE32;
     const stack32 = (state.segmentAttributes(SS) & DESCRIPTOR_DB) !== 0;
-    if (stack32) mode |= MODE_STACK32;
+    // In 64-bit mode SS.B says nothing, and differs between SYSCALL and an interrupt: one kernel would be decoded and translated twice.
+    if (stack32 && !this.longMode) mode |= MODE_STACK32;
     const user = state.cpl === 3;
     if (user) mode |= MODE_USER;
     if (this.protectedMode && !this.longMode && this.#flat()) mode |= MODE_FLAT;
@@ -369,7 +372,7 @@ export class Cpu {
     const flag = (state.systemFlags & EFLAGS_AC) !== 0;
     mmu.userView = flag && cr0 & CR0_AM ? VIEW_CHECKED : VIEW_USER;
     mmu.supervisorView = flag && cr4 & CR4_SMAP && !user ? VIEW_OPEN : VIEW_SUPERVISOR;
-    state.tlbView = mmu.tlb.viewAddress(mmu.viewOf(user));
+    state.tlbView = mmu.tlb.viewAddress(this.onAccess === undefined ? mmu.viewOf(user) : VIEW_NONE);
   }
 
   /** All registers as a plain object for `@doppel/persist`. The TLB is flushed, also in the machine that goes on. */

@@ -12,7 +12,7 @@
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
 import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
-import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, writeFused, writeInline } from "./handler.ts";
+import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, type Watching, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
 import { BUDGET, EXECUTED, MODE, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
@@ -43,11 +43,11 @@ export const CONTROL_REGION = RUN_CONTROL;
 const compiled = new Map<string, WebAssembly.Module>();
 
 /** The module of a dispatch function, compiled once per process. */
-export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean, counts: boolean): WebAssembly.Module {
-  const key = `${long} ${pairs} ${counts}`;
+export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean, watching: Watching = "nothing", counts = false): WebAssembly.Module {
+  const key = `${long} ${pairs} ${watching} ${counts}`;
   let module = compiled.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(dispatchModule(hot, long, pairs, counts).module.encode());
+    module = new WebAssembly.Module(dispatchModule(hot, long, pairs, watching, counts).module.encode());
     compiled.set(key, module);
   }
   return module;
@@ -63,12 +63,13 @@ function aloneNumbers(hot: readonly HotShape[]): number[] {
 /**
  * Makes the dispatch function for 16- and 32-bit code, or for 64-bit code.
  * @param hot shapes whose handlers stand inside; handler n + 1 is `hot[n]`, greater numbers are in the table.
+ * @param watching where somebody watches blocks, what stands behind each is looked up by the caller.
  * @param pairs false makes the smaller function in which the handler of a pair executes its first instruction alone.
  * @param counts has it count how often each record is executed; of a pair the first.
  */
-export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = true, counts = false): GeneratedModule {
+export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = true, watching: Watching = "nothing", counts = false): GeneratedModule {
   const arm = pairs ? hot.map((_, n) => n) : aloneNumbers(hot);
-  const generated = new GeneratedModule();
+  const generated = new GeneratedModule(watching);
   const { module } = generated;
   module.importTable("doppel", "table", 0);
   const outline = module.type({ parameters: ["i32", long ? "i64" : "i32"], results: ["i32"] });
@@ -167,6 +168,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.end();
   // lookUp
   const h = entry;
+  // Only what a visit begins with is looked for here then, and no jump learns where it leads.
+  if (watching === "blocks") f.i32(0).set(from).get(record).op(OP.i32_eqz).if();
   ifKnown(f, long, () => f.get(ip), linear, h);
   f.get(h).memory(OP.i32_load, ENTRY_RECORD).set(record);
   load(TLB_VIEW).set(view);
@@ -178,6 +181,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.get(from).get(record).memory(OP.i32_store, R_LINK).end();
   f.i32(0).set(from).end();
   f.get(linear).set(delta).br(dispatch).end();
+  if (watching === "blocks") f.end();
   if (!long) {
     // In 64-bit mode now: RIP stands in the state, and has more bits than are at hand here.
     load(MODE).i32(MODE_LONG).op(OP.i32_and).if();

@@ -12,7 +12,7 @@ import type { Target } from "./target.ts";
 import {
   fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
-import { BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BLOCK_ENDED, BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** How a handler outside the dispatch function says what comes next. */
 export const NEXT = 0;
@@ -61,8 +61,20 @@ export function isDefined(form: Form): boolean {
   return DEFINITIONS.has(form.mnemonic);
 }
 
+/**
+ * What code is generated for: for nobody who watches; for somebody to whom a helper may show the processor, so that RIP stands in the state
+ * before each; or for one who also wants to know where basic blocks begin.
+ */
+export type Watching = "nothing" | "accesses" | "blocks";
+
+/** Instructions that end a basic block, whether they go elsewhere or on. */
+export const BLOCK_ENDS: ReadonlySet<string> = new Set([
+  "Jcc", "JMP", "CALL", "RET", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "JMPF", "CALLF", "RETF", "IRET", "INT", "INT3", "INT1", "INTO", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET", "RSM",
+]);
+
 /** What a handler needs of the module it stands in. */
 export interface HandlerModule {
+  readonly watching: Watching;
   helper(name: string, parameters: number): number;
   callee(callee: IrFunction): number;
 }
@@ -70,11 +82,13 @@ export interface HandlerModule {
 /** Imports of generated modules: memory, table, and helpers by name. */
 export class GeneratedModule implements HandlerModule {
   readonly module = new ModuleBuilder();
+  readonly watching: Watching;
   private readonly helpers = new Map<string, number>();
   private readonly functions = new FunctionSet(this.module);
   private readonly sharedFunctions = new Map<string, number>();
 
-  constructor() {
+  constructor(watching: Watching = "nothing") {
+    this.watching = watching;
     this.module.importMemory("doppel", "memory", 1);
   }
 
@@ -217,6 +231,18 @@ abstract class RecordTarget implements Target {
     return isGeneral(place.field === "reg" ? kinds.reg : kinds.rm);
   }
 
+  protected setRip(push: () => void): void {
+    this.f.i32(0);
+    push();
+    if (!this.long) this.f.op(OP.i64_extend_i32_u);
+    this.f.memory(OP.i64_store, STATE + RIP);
+  }
+
+  /** Before a helper that may show the processor to somebody. */
+  protected showIp(): void {
+    if (this.module.watching !== "nothing") this.setRip(() => this.ip());
+  }
+
   recordSegment(): void {
     this.f.get(this.record).memory(OP.i32_load16_u, R_SEGMENT);
   }
@@ -245,19 +271,15 @@ abstract class RecordTarget implements Target {
 /** A handler as a function of (record, delta) that returns one of the codes above. */
 class OutlineTarget extends RecordTarget {
   /** The dispatch function has stored the budget before the call. */
-  synchronize(): void {}
+  synchronize(): void {
+    this.showIp();
+  }
   resynchronize(): void {}
   tlbView(): void {
     this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW);
   }
   fault(): void {
     this.f.i32(FAULT).op(OP.return);
-  }
-  private setRip(push: () => void): void {
-    this.f.i32(0);
-    push();
-    if (!this.long) this.f.op(OP.i64_extend_i32_u);
-    this.f.memory(OP.i64_store, STATE + RIP);
   }
   jump(target: () => void, direct: boolean): void {
     this.setRip(target);
@@ -302,6 +324,7 @@ class InlineTarget extends RecordTarget {
   }
   synchronize(): void {
     this.f.i32(0).get(this.frame.budget).memory(OP.i32_store, STATE + BUDGET);
+    this.showIp();
   }
   resynchronize(): void {
     this.f.i32(0).memory(OP.i32_load, STATE + BUDGET).set(this.frame.budget);
@@ -338,7 +361,13 @@ class InlineTarget extends RecordTarget {
   }
 }
 
-function write(shape: Shape, target: Target): void {
+/** Says that an instruction which ends a block has begun. */
+function noteBlockEnd(f: FunctionBuilder, { form }: Shape, { watching }: HandlerModule): void {
+  if (watching === "blocks" && BLOCK_ENDS.has(form.mnemonic)) f.i32(0).i32(1).memory(OP.i32_store, STATE + BLOCK_ENDED);
+}
+
+function write(shape: Shape, target: Target, module: HandlerModule): void {
+  noteBlockEnd(target.f, shape, module);
   const b = new InstructionBuilder(shape);
   DEFINITIONS.get(shape.form.mnemonic)!(b);
   new Lowering(target).lower(b.root);
@@ -346,7 +375,7 @@ function write(shape: Shape, target: Target): void {
 
 /** Writes a handler as an arm of the dispatch function. */
 export function writeInline(f: FunctionBuilder, shape: Shape, module: HandlerModule, frame: DispatchFrame): void {
-  write(shape, new InlineTarget(f, shape, module, frame));
+  write(shape, new InlineTarget(f, shape, module, frame), module);
 }
 
 const FLAG_SETTERS = new Set(["ADD", "SUB", "AND", "OR", "XOR", "CMP", "TEST", "NEG", "IMUL"]);
@@ -384,6 +413,7 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   if (stores) f.get(frame.record).memory(OP.i32_load16_u, R_HANDLER).op(OP.i32_eqz).brIf(frame.dispatch, false);
   f.get(frame.budget).i32(1).op(OP.i32_sub).set(frame.budget);
   if (!jumps) return writeInline(f, second, module, frame);
+  noteBlockEnd(f, second, module);
   lowering.staticCondition(second.condition);
   f.if();
   const target = new InlineTarget(f, second, module, frame);
@@ -396,23 +426,29 @@ export function writeFused(f: FunctionBuilder, first: Shape, second: Shape, modu
   lowering.release();
 }
 
+const WATCHING: readonly Watching[] = ["nothing", "accesses", "blocks"];
 const outlined = new Map<number, WebAssembly.Module>();
 
 /** A handler as a function of its own, exported as `handler`. Compiled once per process, for every machine in it. */
-export function outlineModule(shape: Shape): WebAssembly.Module {
-  const key = shapeKey(shape);
+export function outlineModule(shape: Shape, watching: Watching = "nothing"): WebAssembly.Module {
+  const key = outlineKey(shape, watching);
   let module = outlined.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(writeOutline(shape).module.encode());
+    module = new WebAssembly.Module(writeOutline(shape, watching).module.encode());
     outlined.set(key, module);
   }
   return module;
 }
 
-function writeOutline(shape: Shape): GeneratedModule {
-  const generated = new GeneratedModule();
+/** A number for a handler of its own. */
+export function outlineKey(shape: Shape, watching: Watching): number {
+  return shapeKey(shape) + 2 ** 26 * WATCHING.indexOf(watching);
+}
+
+function writeOutline(shape: Shape, watching: Watching): GeneratedModule {
+  const generated = new GeneratedModule(watching);
   const { builder: f } = generated.module.function({ parameters: ["i32", shape.long ? "i64" : "i32"], results: ["i32"] }, "handler");
-  write(shape, new OutlineTarget(f, shape, generated, 0, 1));
+  write(shape, new OutlineTarget(f, shape, generated, 0, 1), generated);
   f.i32(NEXT);
   return generated;
 }

@@ -2,7 +2,7 @@
 import { decode, encode, type Persist } from "@doppel/persist";
 import { describe, expect, test } from "vitest";
 import { HotState } from "./hot-state.ts";
-import { FLAG_AUX, FLAG_RESULT } from "./state-layout.ts";
+import { CS, FLAG_AUX, FLAG_RESULT, SS } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import { Machine } from "./system/fixture.ts";
 import type { CpuImage } from "./system/save-image.ts";
@@ -79,6 +79,18 @@ describe("save and restore", () => {
     const before = cpu.save();
     expect(() => cpu.restore({ ...before, dr: [] } as unknown as CpuImage)).toThrow(expect.objectContaining({ code: "PERSIST_SHAPE" }));
     expect(cpu.save()).toEqual(before);
+  });
+  test("SS.B is part of the mode, except in 64-bit code (SDM volume 3, 3.4.5)", () => {
+    const { cpu } = new Machine().protect(0);
+    const modes = (): number[] => [0x00cf9300, 0x008f9300].map((attributes) => {
+      cpu.state.setSegmentAttributes(SS, attributes);
+      cpu.updateMode();
+      return cpu.state.mode;
+    });
+    expect(new Set(modes()).size).toBe(2);
+    cpu.efer = 0x500;
+    cpu.state.setSegmentAttributes(CS, 0x00af9b00);
+    expect(new Set(modes()).size).toBe(1);
   });
   test("reset is the state after power-on", () => {
     const m = new Machine().protect(3);

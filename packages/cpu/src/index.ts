@@ -8,7 +8,7 @@ export { ALONE, GeneratedModule, instantiate, isDefined, JUMP, shapeKey, shapeOf
 export { hotShapes } from "./hot-shapes.ts";
 export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { HotState } from "./hot-state.ts";
-export { Interpreter, type InterpreterCounters, type InterpreterOptions, type RegionCompiler } from "./interpreter.ts";
+export { Interpreter, type InterpreterCounters, type InterpreterOptions, type Observer, type RegionCompiler } from "./interpreter.ts";
 export { compileFunctions } from "./ir-functions.ts";
 export {
   MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86,

@@ -14,10 +14,12 @@ import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape 
 import { JUMP_CACHE_SIZE, JumpCache, LONG_ENTRY } from "./jump-cache.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
-import { type Helpers, instantiate, isDefined, outlineModule, shapeKey, shapeOf } from "./handler.ts";
+import { BLOCK_ENDS, type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT } from "./state-layout.ts";
+import {
+  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
+} from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
 import { requireSupervisor } from "./system/control-registers.ts";
@@ -65,6 +67,14 @@ export interface InterpreterCounters {
   lookups: number;
 }
 
+/** Watches a processor. Every method is called with the state as it is then: registers, RIP and `count` are those in front of the instruction. */
+export interface Observer {
+  /** RIP stands at the first instruction of a basic block, which comes next: it was jumped to, or stands behind a jump that was not taken. */
+  readonly block?: () => void;
+  /** The instruction at RIP, or the delivery of an exception, is about to access data. */
+  readonly access?: (linear: number, size: number, write: boolean) => void;
+}
+
 /** Compiles hot code for an interpreter; see `install`. */
 export interface RegionCompiler {
   /** Told now and then where the interpreter stands, by a host address. */
@@ -93,7 +103,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
-  private readonly dispatchers: (Pick<DispatchTiers, "run"> | undefined)[] = [undefined, undefined];
+  private readonly dispatchers = new Map<string, Pick<DispatchTiers, "run">>();
   private readonly pairsAtOnce: boolean;
   private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]! + this.words[(STATE + BUDGET_KEPT) >> 2]!;
   private exitRequested = false;
@@ -109,11 +119,18 @@ export class Interpreter implements Engine, HandlerTable {
   private stepping = false;
   /** What `endVisit` took from the budget. */
   private forfeited = 0;
+  /** `endVisit` was called. */
+  private ending = false;
   /** Takes samples of what is interpreted. */
   regions: RegionCompiler | undefined;
   /** Interpreted instructions to the next one. */
   private toSample = SAMPLE;
   private readonly freeSlots: number[] = [];
+  /** Who watches, and who wants to from the next instruction boundary on. */
+  private observer: Observer | undefined;
+  private wanted: Observer | undefined;
+  /** What code is generated for. */
+  private watching: Watching = "nothing";
 
   constructor(options: InterpreterOptions) {
     const { cpu, frames } = options;
@@ -167,8 +184,8 @@ export class Interpreter implements Engine, HandlerTable {
       ...wrapped,
       segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
       checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
-      bulkMovs: (elementSize, addressSize, segment) => bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),
-      bulkStos: (elementSize, addressSize) => bulkStos(cpu, this.arena, elementSize!, addressSize!),
+      bulkMovs: (elementSize, addressSize, segment) => cpu.onAccess !== undefined ? STATUS_OK : bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),
+      bulkStos: (elementSize, addressSize) => cpu.onAccess !== undefined ? STATUS_OK : bulkStos(cpu, this.arena, elementSize!, addressSize!),
       ...extra,
     };
   }
@@ -187,11 +204,11 @@ export class Interpreter implements Engine, HandlerTable {
     const hot = numbers.get(shapeKey(shape));
     if (hot !== undefined) return hot;
     const general = { ...shape, indexed: !shape.ripRelative };
-    const key = shapeKey(general);
+    const key = outlineKey(general, this.watching);
     let slot = this.outline.get(key);
     if (slot === undefined) {
       slot = this.newSlot();
-      const instance = instantiate(outlineModule(general), this.memory, this.helpers);
+      const instance = instantiate(outlineModule(general, this.watching), this.memory, this.helpers);
       this.table.set(slot, instance.exports["handler"] as () => void);
       this.outline.set(key, slot);
     }
@@ -244,13 +261,18 @@ export class Interpreter implements Engine, HandlerTable {
   }
 
   private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
-    const n = long ? 1 : 0;
-    return (this.dispatchers[n] ??= this.pairsAtOnce ? { run: this.dispatch(long, true) }
-      : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now()));
+    const key = `${long} ${this.watching}`;
+    let dispatcher = this.dispatchers.get(key);
+    if (dispatcher === undefined) {
+      dispatcher = this.watching !== "nothing" ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
+        : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
+      this.dispatchers.set(key, dispatcher);
+    }
+    return dispatcher;
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs, this.regions !== undefined);
+    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs, this.watching, this.regions !== undefined);
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 
@@ -263,6 +285,7 @@ export class Interpreter implements Engine, HandlerTable {
   reset(): void {
     this.code.clear();
     this.nmiPending = false;
+    this.blockEnds();
   }
 
   requestExit(): void {
@@ -279,6 +302,7 @@ export class Interpreter implements Engine, HandlerTable {
   private endVisit(): void {
     if (!this.inside) return;
     const { words } = this;
+    this.ending = true;
     this.forfeited += this.unused();
     words[(STATE + SAMPLE_BEYOND) >> 2]! += words[(STATE + BUDGET) >> 2]!;
     words[(STATE + BUDGET) >> 2] = words[(STATE + BUDGET_KEPT) >> 2] = 0;
@@ -305,6 +329,36 @@ export class Interpreter implements Engine, HandlerTable {
     applyBreakpoints(this.cpu);
   }
 
+  /**
+   * Lets somebody watch from the next instruction boundary on, in the place of who did before; or nobody. What executes then is other code:
+   * while blocks are watched, each is a visit of its own, and while accesses are, none is inline. Without an observer nothing is slower.
+   * An observer with no method is one who looks at the processor while devices are accessed: RIP is right there.
+   */
+  observe(observer: Observer | undefined): void {
+    this.wanted = observer;
+    this.endVisit();
+  }
+
+  private applyObserver(): void {
+    const { cpu, code } = this;
+    const before = this.watching;
+    this.observer = this.wanted;
+    this.watching = this.observer === undefined ? "nothing" : this.observer.block === undefined ? "accesses" : "blocks";
+    cpu.onAccess = this.observer?.access;
+    code.splitsAt = this.watching === "blocks" ? BLOCK_ENDS : undefined;
+    code.regionsAllowed = this.observer?.block === undefined && this.observer?.access === undefined;
+    code.clear();
+    applyBreakpoints(cpu);
+    // The first block that is watched begins here; one that is watched on has been told of.
+    if (this.watching !== "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 0;
+    else if (before !== "blocks") this.blockEnds();
+  }
+
+  /** What comes next begins a block. */
+  private blockEnds(): void {
+    if (this.watching === "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 1;
+  }
+
   /** Executes one instruction, also where a breakpoint stands; to deliver its fault, or an interrupt, counts as one. */
   step(): Exit {
     this.stepping = true;
@@ -329,6 +383,7 @@ export class Interpreter implements Engine, HandlerTable {
     this.stoppedAt = NOWHERE;
     for (;;) {
       if (this.watchHit !== undefined) return { reason: "breakpoint" };
+      if (this.wanted !== this.observer) this.applyObserver();
       if (cpu.activity !== ACTIVE) {
         if (cpu.activity === SHUTDOWN) return { reason: "shutdown" };
         if (!this.canWake()) return { reason: "halted" };
@@ -336,6 +391,7 @@ export class Interpreter implements Engine, HandlerTable {
       }
       if (this.nmiPending && cpu.nmiDeliverable) {
         this.nmiPending = false;
+        this.blockEnds();
         if (cpu.nmi() === "triple-fault") return { reason: "shutdown" };
         if (this.stepping) left = 0;
         // Behind a trap gate IF is still set: what else is pending comes before the handler's first instruction.
@@ -343,6 +399,7 @@ export class Interpreter implements Engine, HandlerTable {
       } else if (this.interrupts !== undefined && cpu.interruptible && this.interrupts.pending()) {
         const vector = this.interrupts.acknowledge();
         this.counters.interrupts[vector]!++;
+        this.blockEnds();
         if (cpu.interrupt(vector) === "triple-fault") return { reason: "shutdown" };
         if (this.stepping) left = 0;
         if (++this.fruitless < FRUITLESS_FAULTS) continue;
@@ -394,6 +451,7 @@ export class Interpreter implements Engine, HandlerTable {
   private deliverFault(): boolean {
     const { cpu } = this;
     this.counters.exceptions[cpu.state.faultVector]!++;
+    this.blockEnds();
     // A handler whose first instruction faults may go on so for ever: nothing retires, so no budget ends it.
     if (++this.fruitless >= FRUITLESS_FAULTS) this.exitRequested = true;
     return cpu.deliverFault() === "ok";
@@ -403,6 +461,7 @@ export class Interpreter implements Engine, HandlerTable {
   private visit(slice: number): number {
     const { cpu, words } = this;
     this.forfeited = 0;
+    this.ending = false;
     const mode = (STATE + MODE) >> 2;
     // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
     if (slice === 1) words[mode]! |= MODE_SINGLE;
@@ -416,8 +475,17 @@ export class Interpreter implements Engine, HandlerTable {
     words[(STATE + BUDGET) >> 2] = slice - 1;
     words[(STATE + BUDGET_KEPT) >> 2] = 0;
     let rest = slice;
+    const { observer } = this;
     try {
       for (;;) {
+        if (observer?.block !== undefined && words[(STATE + BLOCK_ENDED) >> 2] !== 0) {
+          words[(STATE + BUDGET) >> 2] = rest;
+          const linear = this.linearIp();
+          // The fault of a fetch comes before the block.
+          if (this.code.find(linear) === FETCH_FAULTED) return FAULTED;
+          this.remember(linear);
+          if (!this.tellBlock(observer.block, rest)) return RETIRED;
+        }
         this.counters.visits++;
         // What is kept back is the region's, too: only the interpreter leaves for a sample.
         const samples = this.regions !== undefined && (words[mode]! & MODE_SINGLE) === 0;
@@ -450,6 +518,18 @@ export class Interpreter implements Engine, HandlerTable {
       this.inside = this.code.active = false;
       words[mode]! &= ~MODE_SINGLE;
     }
+  }
+
+  /** Tells an observer of the block that begins here; false when the visit is to end in front of it. */
+  private tellBlock(block: () => void, rest: number): boolean {
+    const { words } = this;
+    words[(STATE + BLOCK_ENDED) >> 2] = 0;
+    // As if its first instruction were executing, so that `count` is right and a wish to end the visit is heard.
+    words[(STATE + BUDGET) >> 2] = rest - 1;
+    words[(STATE + BUDGET_KEPT) >> 2] = 0;
+    block();
+    if (this.ending) words[(STATE + BUDGET) >> 2]! += 1;
+    return !this.ending;
   }
 
   /** Tells the compiler of regions what runs, if its page is at hand: a look must not fill the TLB. */

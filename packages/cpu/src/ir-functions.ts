@@ -40,6 +40,7 @@ export class FunctionSet {
     if (known !== undefined) return known;
     const { builder: f, index } = this.module.function(signatureOf(callee));
     this.indices.set(callee, index);
+    f.name = callee.name;
     const b = new Builder({ long: false, flat: true });
     b.allowEarlyCommit();
     callee.body(b, ...callee.parameters.map((type, n) => b.parameter(type, n)));
@@ -57,6 +58,7 @@ export class FunctionSet {
       const type = size === 8 ? "i64" : "i32";
       const made = this.module.function({ parameters: [type, type, type, "i32"], results: ["i32"] });
       index = made.index;
+      made.builder.name = `carries ${key}`;
       this.carriers.set(key, index);
       const [a, b, result] = [0, 1, 2].map((n) => new Builder({ long: false, flat: true }).parameter(type, n)) as [Value, Value, Value];
       const f = made.builder;

@@ -1,4 +1,5 @@
 /** Debuggers: the remote side of gdb, and traces of instructions. */
+export { blockCoverage, type BlockCoverage, cacheSimulator, type CacheShape, type CacheSimulator, ioLine, ioTrace, type Watched, type WatchPlugin } from "./access-trace.ts";
 export { type Debuggee } from "./debuggee.ts";
 export { GdbStub } from "./gdb-stub.ts";
 export { readLinear, writeLinear } from "./guest-memory.ts";

@@ -37,16 +37,22 @@ test("two deterministic runs have the same state, and one across a save and rest
   expect(c.stateHash()).toBe(d.stateHash());
 });
 
-test("both engines come to the same state", async () => {
+test("both engines come to the same state, also where code is hot at once", async () => {
   const { image } = embeddedGuest();
-  const run = async (engine: "interpreter" | "auto") => {
-    const vm = await createVm({ multiboot: { image, append: "-- primes 3000; sum 300000; poweroff" }, memory: 16 << 20, deterministic: true, engine });
+  const run = async (engine: "interpreter" | "auto", hotThreshold?: number) => {
+    const vm = await createVm({
+      multiboot: { image, append: "-- primes 3000; sum 300000; poweroff" }, memory: 16 << 20, deterministic: true, engine, ...(hotThreshold === undefined ? {} : { hotThreshold }),
+    });
     expect((await vm.run()).kind).toBe("power-off");
     return { hash: vm.stateHash(), regions: vm.stats().translator.regions };
   };
   const [plain, translated] = [await run("interpreter"), await run("auto")];
   expect(translated.hash).toBe(plain.hash);
   expect([plain.regions, translated.regions > 0]).toEqual([0, true]);
+  for (const hotThreshold of [0, 1]) {
+    const { hash, regions } = await run("auto", hotThreshold);
+    expect([hash, regions > translated.regions]).toEqual([plain.hash, true]);
+  }
 });
 
 test("a machine is saved while it runs and goes on in another", async () => {

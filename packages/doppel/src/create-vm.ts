@@ -6,7 +6,8 @@ import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import { DoppelError } from "@doppel/persist";
-import { type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
+import { type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
+import type { TranslationUnit } from "@doppel/translator";
 import { Console } from "./console.ts";
 import { SerialPort } from "./serial-port.ts";
 
@@ -23,6 +24,12 @@ export interface VmOptions extends BootSource {
   readonly guest?: "embedded";
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. */
   readonly engine?: EngineName;
+  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  readonly hotThreshold?: number;
+  /** The translator's fragments count what happens in them, so that {@link Vm.explain} has figures; they are slower and larger for it. */
+  readonly explain?: boolean;
+  /** What watches the machine from the beginning. */
+  readonly plugins?: readonly Plugin[];
   /** The processor model; {@link DEFAULT_CPU}, which runs 32- and 64-bit systems, when absent. */
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
@@ -33,6 +40,19 @@ export interface VmOptions extends BootSource {
   readonly debugExit?: boolean;
   /** A reset or triple fault ends the run instead of starting the machine anew. */
   readonly noReboot?: boolean;
+}
+
+/**
+ * Something that watches a machine from its first instruction on, or adds to it: a value, so that anybody can publish one.
+ * @example
+ * const portLog: Plugin = { name: "port-log", attach: (vm) => vm.observe({ io: ({ address }) => console.log(address) }) };
+ * const vm = await createVm({ guest: "embedded", plugins: [portLog] });
+ */
+export interface Plugin {
+  /** For messages. */
+  readonly name: string;
+  /** Called when the machine is made. What it returns is disposed of with the machine. */
+  attach(vm: Vm): Disposable;
 }
 
 /** One end of a conversation with a debugger. */
@@ -64,7 +84,7 @@ function keyName(text: string): string {
 }
 
 /** A running or paused machine. */
-export class Vm {
+export class Vm implements Disposable {
   /** The machine underneath, for plugins, tools and tests. */
   readonly machine: VirtualMachine;
   /** COM1 to COM4. */
@@ -77,6 +97,7 @@ export class Vm {
   private stopped = false;
   private idle: (() => void)[] = [];
   private debugger: GdbStub | undefined;
+  private readonly attached: Disposable[] = [];
 
   constructor(options: VmOptions) {
     const saved = options.restore === undefined ? undefined : savedOptions(options.restore);
@@ -96,7 +117,7 @@ export class Vm {
     }
     this.debugOutput = new SerialPort(() => {});
     this.machine = new VirtualMachine({
-      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, explain: options.explain ?? false, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }), serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),
@@ -104,6 +125,34 @@ export class Vm {
     });
     for (const [n, port] of this.serial.entries()) port.uart = this.machine.chipset.serial[n];
     if (options.restore !== undefined) this.machine.restore(options.restore);
+    for (const plugin of options.plugins ?? []) this.attach(plugin);
+  }
+
+  private attach(plugin: Plugin): void {
+    try {
+      this.attached.push(plugin.attach(this));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw new OptionError("OPTION_PLUGIN", `the plugin ${plugin.name} could not be attached: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** Ends the run and detaches all plugins, the last one first. */
+  [Symbol.dispose](): void {
+    this.stop();
+    for (const one of this.attached.splice(0).reverse()) one[Symbol.dispose]();
+  }
+
+  /**
+   * Lets hooks watch basic blocks, accesses of memory, or accesses of devices, until the result is disposed of. A hook sees the state precisely as it is
+   * in front of the block or instruction (`registers()`, `readMemory()`), may end the run (`stop`, `pause`), and must change nothing.
+   * Hooks that are not there cost nothing; with hooks for blocks or memory, everything is interpreted, and slower.
+   * @example
+   * const blocks = new Set<number>();
+   * using watching = vm.observe({ block: ({ address }) => blocks.add(address) });
+   */
+  observe(hooks: Hooks): Disposable {
+    return this.machine.observe(hooks);
   }
 
   /** Runs until the guest or the host ends it. Never rejects. */
@@ -185,6 +234,22 @@ export class Vm {
   /** Counters since the machine was made. */
   stats(): Stats {
     return this.machine.stats();
+  }
+
+  /**
+   * What the translator (`engine: "auto"`) makes of code: of a linear address, or of the units in which most instructions retired.
+   * @throws {MachineError} `MACHINE_EXPLAIN` where the machine was not made for it @throws {ExplainError} where there is no code at the address
+   * @example
+   * const [hottest] = vm.explain({ top: 1 });
+   * console.log(unitText(hottest, new Set(["asm", "chain"])));
+   */
+  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    return this.machine.explain(what);
+  }
+
+  /** Lets the figures of {@link explain} count from now on. */
+  clearCounts(): void {
+    this.machine.clearCounts();
   }
 
   /** The text screen, a line per row, without the blanks at the ends. */

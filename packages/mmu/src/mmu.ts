@@ -98,6 +98,11 @@ export class Mmu {
     this.tlb.flush();
   }
 
+  /** Whether there are such pages. */
+  get isWatching(): boolean {
+    return this.#watched.length > 0;
+  }
+
   /** INVLPG. */
   flushPage(linear: number): void {
     this.tlb.flushPage(linear);

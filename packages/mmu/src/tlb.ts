@@ -28,8 +28,10 @@ export const VIEW_USER = 1;
 export const VIEW_CHECKED = 2;
 /** Accesses with supervisor privilege while EFLAGS.AC lifts SMAP: user pages, too. */
 export const VIEW_OPEN = 3;
+/** No access: it never holds anything, for generated code that is to ask for every address. */
+export const VIEW_NONE = 4;
 /** Number of views. */
-export const TLB_VIEWS = 4;
+export const TLB_VIEWS = 5;
 /** Bytes of linear memory that a {@link Tlb} needs. */
 export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
 

@@ -15,7 +15,7 @@
  *   +0x300  FPR[8]         16 bytes each, physical register R0..R7: significand u64, sign+exponent u16
  *   +0x380  FPU control
  *   +0x400  XMM[16]        16 bytes each
- *   +0x500  MXCSR
+ *   +0x500  MXCSR          +0x508  BLOCK_ENDED
  *   +0x520  what soft float hands back to definitions and helpers, not architectural (`float/scratch.ts` of `semantics`)
  *
  * Lazy flags. Two words hold all six arithmetic flags without knowing which operation made them:
@@ -117,6 +117,8 @@ export const FPU_DS = 0x3a4;
 export const XMM = 0x400;
 export const XMM_STRIDE = 16;
 export const MXCSR = 0x500;
+/** An instruction that ends a basic block has begun since this was cleared (i32): kept only while somebody watches blocks. */
+export const BLOCK_ENDED = 0x508;
 /** From here to the end of the hot state: what soft float hands from one function to the next; means nothing between two instructions. */
 export const FLOAT_SCRATCH = 0x520;
 

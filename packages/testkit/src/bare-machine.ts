@@ -5,6 +5,7 @@
 import { type Bus, Cpu, type CpuModel, Interpreter, type InterpreterOptions } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
+import { Translator } from "@doppel/translator";
 
 /** What a bare machine is made of. */
 export interface BareMachineOptions {
@@ -17,6 +18,8 @@ export interface BareMachineOptions {
   readonly helpers?: InterpreterOptions["helpers"];
   /** The processor's model; `i686` when absent. */
   readonly model?: CpuModel;
+  /** Has hot code translated: the translator's threshold, 0 for every block at once. */
+  readonly translate?: number;
 }
 
 /** A CPU with RAM and nothing else. */
@@ -24,6 +27,7 @@ export interface BareMachine {
   readonly cpu: Cpu;
   readonly engine: Interpreter;
   readonly physical: PhysicalMap;
+  readonly translator: Translator | undefined;
   /** Port writes in order: port, size, value. */
   readonly written: number[][];
 }
@@ -50,5 +54,6 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
     cpu, frames, recordsSize, pairsAtOnce: true, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
     ...(options.helpers === undefined ? {} : { helpers: options.helpers }),
   });
-  return { cpu, engine, physical, written };
+  const translator = options.translate === undefined ? undefined : new Translator({ engine, memory: arena.memory, threshold: options.translate });
+  return { cpu, engine, physical, translator, written };
 }

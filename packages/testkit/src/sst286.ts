@@ -117,10 +117,11 @@ interface OpcodeMetadata {
  * Runs every file of the folder.
  * @param folder where the `.MOO.gz` files and `metadata.json` are
  * @param only names of files to run, without the ending; all when absent
+ * @param translate threshold of a translator that is there, too: it must leave this 16-bit code alone, and be right about what it looks at
  */
-export function runSst286(folder: string, report: VectorReport, only?: readonly string[]): void {
+export function runSst286(folder: string, report: VectorReport, only?: readonly string[], translate?: number): void {
   const metadata = JSON.parse(readFileSync(join(folder, "metadata.json"), "utf8")) as { opcodes: Record<string, OpcodeMetadata> };
-  const machine = bareMachine({ ram: RAM });
+  const machine = bareMachine({ ram: RAM, ...(translate === undefined ? {} : { translate }) });
   for (const file of readdirSync(folder).sort()) {
     if (!file.endsWith(".MOO.gz")) continue;
     const name = file.slice(0, -".MOO.gz".length);

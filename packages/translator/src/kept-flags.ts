@@ -51,9 +51,9 @@ export class KeptFlagLocals {
     this.f = f;
     this.generated = generated;
     this.long = long;
-    this.number = f.local("i32");
-    this.operands = [f.local("i32"), f.local("i32"), f.local("i32")];
-    this.wide = long ? [f.local("i64"), f.local("i64"), f.local("i64")] : [];
+    this.number = f.local("i32", "flags");
+    this.operands = [f.local("i32", "result"), f.local("i32", "a"), f.local("i32", "b")];
+    this.wide = long ? [f.local("i64", "result64"), f.local("i64", "a64"), f.local("i64", "b64")] : [];
   }
 
   /** Takes an update; INC and DEC leave CF in the auxiliary word. */

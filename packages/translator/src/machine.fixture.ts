@@ -27,7 +27,7 @@ export function machine(source: string, bits: Bits, translate: boolean) {
   cpu.state.rip = CODE;
   cpu.state.setGpr64(4, STACK, 0);
   physical.load(CODE, assemble(source, { bits, origin: CODE }));
-  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0, longest: 64 }) : undefined;
+  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0, growsAtOnce: true, longest: 64 }) : undefined;
   return { ...made, translator };
 }
 

@@ -30,6 +30,7 @@ export function regionModule(regions: readonly Region[], options: RegionModuleOp
 function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, name);
+  builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
   const target = new RegionTarget(builder, generated, region, longestWays(region, structure), chain, tally);

@@ -13,7 +13,7 @@ import {
   R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
-import type { IrFunction, Place, Size } from "@doppel/semantics";
+import { type IrFunction, type Place, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
@@ -34,8 +34,11 @@ export interface Chain {
   readonly first: number;
 }
 
-/** Where to count how often something happens, for statistics: the address of a counter of 64 bits in linear memory. */
-export type Tally = (what: string) => number;
+/**
+ * Where to count how often something happens, for statistics: the address of a counter of 64 bits in linear memory. `at` is where in the
+ * region, where there is such a place.
+ */
+export type Tally = (what: string, region: Region, at?: number) => number;
 
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
@@ -79,20 +82,20 @@ export class RegionTarget implements Target {
     this.generated = generated;
     this.long = region.long;
     const native = region.long ? "i64" : "i32";
-    this.budget = f.local("i32");
-    this.how = f.local("i32");
-    this.ipLocal = f.local(native);
-    this.view = f.local("i32");
+    this.budget = f.local("i32", "budget");
+    this.how = f.local("i32", "how");
+    this.ipLocal = f.local(native, "ip");
+    this.view = f.local("i32", "view");
     const instructions = [...region.blocks.values()].flatMap((block) => block.instructions);
     this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
-    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native));
+    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native, stateName(GPR + 8 * n, region.long ? 8 : 4)));
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.needs = needs;
-    this.budgetBefore = f.local("i32");
-    this.exitAt = f.local("i32");
-    this.exitLeft = f.local("i32");
-    this.entered = f.local("i32");
-    this.underWay = f.local("i32");
+    this.budgetBefore = f.local("i32", "budgetBefore");
+    this.exitAt = f.local("i32", "exitAt");
+    this.exitLeft = f.local("i32", "exitLeft");
+    this.entered = f.local("i32", "entered");
+    this.underWay = f.local("i32", "underWay");
   }
 
   /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
@@ -134,7 +137,7 @@ export class RegionTarget implements Target {
     if (long) f.op(OP.i64_extend_i32_s);
     f.op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
     f.end();
-    this.count("retired", () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
+    this.count("retired", undefined, () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
     this.flags.exit();
     for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
     if (this.chaining !== undefined) this.chain(this.chaining);
@@ -238,6 +241,7 @@ export class RegionTarget implements Target {
       this.leaveAt(start, 0, "budget");
       f.end();
     }
+    this.count("block", start);
     f.get(budget).i32(count).op(OP.i32_sub).set(budget);
     this.left = count;
   }
@@ -275,7 +279,7 @@ export class RegionTarget implements Target {
   /** Leaves to a place; `unused` instructions of the block were not executed. */
   leaveAt(at: number, unused: number, why: string): void {
     const { f } = this;
-    this.count(why);
+    this.count(why, at);
     this.flags.beforeExit();
     f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
   }
@@ -294,19 +298,19 @@ export class RegionTarget implements Target {
 
   /** Leaves to an address; the instruction has retired. */
   private leaveTo(push: () => void, why: string): void {
-    this.count(why);
+    this.count(why, this.at);
     this.flags.beforeExit();
     push();
     this.f.set(this.ipLocal).br(this.jumpLabel!);
   }
 
   /** Adds to a counter: 1, or what is pushed. */
-  private count(what: string, amount = (): void => void this.f.i64(1)): void {
+  private count(what: string, at?: number, amount = (): void => void this.f.i64(1)): void {
     if (this.tally === undefined) return;
-    const at = this.tally(what);
-    this.f.i32(0).i32(0).memory(OP.i64_load, at);
+    const counter = this.tally(what, this.region, at);
+    this.f.i32(0).i32(0).memory(OP.i64_load, counter);
     amount();
-    this.f.op(OP.i64_add).memory(OP.i64_store, at);
+    this.f.op(OP.i64_add).memory(OP.i64_store, counter);
   }
 
   /** Leaves unless a page that code goes on in is mapped as it was when the region was made. */

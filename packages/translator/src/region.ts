@@ -90,6 +90,8 @@ export interface CodeSource {
   pageAt(distance: number): number | undefined;
   /** Whether code at this place in `bytes` has been executed. */
   isKnown(host: number): boolean;
+  /** Whether control comes back behind calls and behind instructions that are not for regions; nobody can tell of code that never ran. */
+  readonly comesBack: boolean;
   /** Whether a function that has a region of its own begins at this place in `bytes`: what jumps there goes on to it. */
   isFunction(host: number): boolean;
 }
@@ -144,6 +146,10 @@ class Decoder {
   at(at: number): Decoded | undefined {
     if (!this.known.has(at)) this.known.set(at, this.decode(at));
     return this.known.get(at);
+  }
+
+  get comesBack(): boolean {
+    return this.source.comesBack;
   }
 
   /** Whether a function with a region of its own begins at a place. */
@@ -301,7 +307,7 @@ class Explorer {
 
   /** Control comes back here from elsewhere, if it has done so before. */
   private comeBack(own: Call, at: number): void {
-    if (this.decoder.at(at) === undefined) return;
+    if (!this.decoder.comesBack || this.decoder.at(at) === undefined) return;
     if (!own.code.has(at)) this.walk(own, at, this.most);
     if (own.code.has(at)) this.enterAt(own, at);
   }

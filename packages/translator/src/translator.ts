@@ -8,6 +8,7 @@ import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, type Region } from "./region.ts";
+import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
 
@@ -34,12 +35,16 @@ export interface TranslatorOptions {
   readonly memory: WebAssembly.Memory;
   /** Executions of a block before it gets a region; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
+  /** Has a block in a region become a further entry of it as soon as it is decoded, for tests with a threshold of 0. */
+  readonly growsAtOnce?: boolean;
   /** Instructions of a region at most; 400 when absent. */
   readonly longest?: number;
   /** Instructions in all regions at most; 300,000 when absent. */
   readonly capacity?: number;
   /** Has regions count what happens in them, for statistics. */
   readonly tally?: Tally;
+  /** The same, with each region's counters for itself: for `Explainer`. */
+  readonly counts?: RegionCounts;
 }
 
 /** Counters, for statistics. */
@@ -96,10 +101,11 @@ interface Draft {
 
 /** The region compiler of one interpreter. */
 export class Translator implements RegionCompiler {
+  readonly counts: RegionCounts | undefined;
   readonly counters: TranslatorCounters = { regions: 0, modules: 0, instructions: 0, dropped: 0 };
-  private readonly engine: Interpreter;
+  readonly engine: Interpreter;
   private readonly cpu: Cpu;
-  private readonly memory: WebAssembly.Memory;
+  readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
   private readonly helpers: ReturnType<typeof regionHelpers>;
@@ -111,6 +117,7 @@ export class Translator implements RegionCompiler {
   private readonly byFrame = new Map<number, Set<Installed>>();
   private readonly capacity: number;
   private readonly longest: number | undefined;
+  private readonly growsAtOnce: boolean;
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
@@ -126,11 +133,23 @@ export class Translator implements RegionCompiler {
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest;
-    this.tally = options.tally;
+    this.growsAtOnce = options.growsAtOnce ?? false;
+    this.counts = options.counts;
+    this.tally = options.tally ?? options.counts?.tally;
     this.helpers = regionHelpers(options.memory);
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
+  }
+
+  /** Whether a region begins at a host address, in code of the kind that the processor runs. */
+  isEntry(host: number): boolean {
+    return this.byKey.has(this.engine.code.keyOf(host));
+  }
+
+  /** Whether a region was formed from there: what jumps to it from elsewhere goes on to it. */
+  isFunction(host: number): boolean {
+    return this.byKey.get(this.engine.code.keyOf(host))?.place.host === host;
   }
 
   /** The kind of code that the processor runs, or undefined where there are no regions for it: 16-bit code, odd segments. */
@@ -162,15 +181,15 @@ export class Translator implements RegionCompiler {
     const least = Math.max(1, times(host) / COLD);
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host - base);
-    const { cpu, engine } = this;
+    const { cpu } = this;
     return {
-      bytes: this.bytes, long, hasFeature: (name) => cpu.hasFeature(name),
+      bytes: this.bytes, long, comesBack: true, hasFeature: (name) => cpu.hasFeature(name),
       pageAt: (distance) => {
         if (distance === 0) return base;
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || times(at) >= least || this.isCompiled(at), isFunction: (at) => this.byKey.get(engine.code.keyOf(at))?.place.host === at,
+      isKnown: (at) => this.threshold === 0 || times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at),
     };
   }
 
@@ -251,7 +270,7 @@ export class Translator implements RegionCompiler {
   /** A region with a further place; undefined where that is not possible. */
   private grown(installed: Installed, place: Place, isExit: boolean): Draft | undefined {
     const { pages, place: first, others } = installed;
-    if (this.engine.code.executed(place.key) < this.threshold * REBUILD_AFTER) return undefined;
+    if (!this.growsAtOnce && this.engine.code.executed(place.key) < Math.max(1, this.threshold * REBUILD_AFTER)) return undefined;
     const [distance] = [...pages].find(([, host]) => Math.floor(host / PAGE_SIZE) === Math.floor(place.host / PAGE_SIZE)) ?? [NaN];
     const at = distance * PAGE_SIZE + (place.host % PAGE_SIZE);
     const linear = this.cpu.wrap(place.linear - at + (first.host % PAGE_SIZE));
@@ -287,6 +306,7 @@ export class Translator implements RegionCompiler {
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
     const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, module };
     this.installed.set(installed.id, installed);
+    this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
     for (const host of region.pages.values()) {
       const frame = Math.floor(host / PAGE_SIZE);
@@ -325,6 +345,7 @@ export class Translator implements RegionCompiler {
       if (there?.size === 0) this.byFrame.delete(frame);
     }
     installed.module.regions.delete(installed);
+    this.counts?.drop(id);
     this.translated -= installed.instructions;
     this.counters.dropped++;
   }

@@ -2,6 +2,7 @@ export { enterState } from "./entry.ts";
 export { MachineError } from "./errors.ts";
 export { savedOptions } from "./machine-state.ts";
 export { HostPace } from "./host-pace.ts";
+export type { BlockEvent, Hooks, IoEvent, MemoryEvent, Moment } from "./observers.ts";
 export { RunLoop, type Pace } from "./run-loop.ts";
 export { type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
 export { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";

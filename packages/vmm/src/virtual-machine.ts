@@ -5,7 +5,7 @@
  *   arena:  [hot state][TLB][jump cache][records][machine frames: RAM, shadow RAM, ROM]
  */
 import { Clock, CountTime, HostTime } from "@doppel/clock";
-import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
+import { type Bus, CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@doppel/cpu";
 import { PcChipset, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, type LinuxEntry, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
@@ -13,12 +13,13 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
-import { Translator, type TranslatorCounters } from "@doppel/translator";
+import { Explainer, RegionCounts, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
+import { type Hooks, Observers } from "./observers.ts";
 import { RunLoop } from "./run-loop.ts";
 
 /** Why a run ended. */
@@ -53,6 +54,10 @@ export interface MachineOptions extends BootSource {
   readonly cpu?: CpuName;
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. What a guest sees is the same, to the last bit in deterministic time. */
   readonly engine?: EngineName;
+  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  readonly hotThreshold?: number;
+  /** The translator's fragments count what happens in them, so that `explain` has figures; they are slower and larger for it. */
+  readonly explain?: boolean;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -85,6 +90,8 @@ export interface Stats {
 }
 
 const SLACK = 1 << 20;
+/** Bytes for the counters of each translator's regions, where there are any. */
+const COUNTS_SIZE = 4 << 20;
 /** As many as there are observers of frames. */
 const MOST_CPUS = 8;
 /** 2023-06-10, the day Debian 12 was released: where deterministic time begins. */
@@ -107,6 +114,7 @@ export class VirtualMachine {
   /** The machine frames that its memory is in. */
   readonly frames: Frames;
   private readonly bus: GuestBus;
+  private readonly observers: Observers;
   private readonly loop: RunLoop;
   private readonly counted: CountTime | undefined;
   private readonly now: () => number;
@@ -132,12 +140,14 @@ export class VirtualMachine {
     }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
-    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + SLACK);
+    const counts = options.explain === true ? cpus * COUNTS_SIZE : 0;
+    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + counts + SLACK);
     const regions = reserveRegions(arena, cpus);
+    const countsAt = counts > 0 ? arena.reserve(counts) : 0;
     this.frames = new Frames(arena, frameCount);
     this.memory = new PcMemory(this.frames, options.memory);
     // Parts ask for the time while they are made: until then it is 0.
-    const late: { bus?: GuestBus; time?: CountTime } = {};
+    const late: { bus?: Bus; time?: CountTime } = {};
     const counted = options.deterministic === true ? new CountTime(() => this.processors.count) : undefined;
     this.counted = counted;
     this.clock = new Clock(counted === undefined ? new HostTime(this.now) : { now: () => late.time?.now() ?? 0 });
@@ -151,7 +161,9 @@ export class VirtualMachine {
       selected: (index) => this.chipset.selectCpu(index),
     });
     this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
-      : this.processors.processors.map(({ engine }) => new Translator({ engine, memory: arena.memory }));
+      : this.processors.processors.map(({ engine }, n) => new Translator({
+        engine, memory: arena.memory, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }), ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
+      }));
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
     this.chipset = new PcChipset({
@@ -186,6 +198,7 @@ export class VirtualMachine {
     });
     joinChipset(this.processors, this.chipset);
     this.bus = late.bus = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
+    this.observers = new Observers(this.processors, this.bus, (bus) => (late.bus = bus));
     this.loop = new RunLoop(this.processors, this.clock, this.counted, new HostPace(), this.now);
     if (options.bios !== undefined) {
       this.memory.addBios(options.bios);
@@ -317,9 +330,37 @@ export class VirtualMachine {
     this.chipset.selectCpu(this.processors.current);
   }
 
+  /**
+   * Lets hooks watch blocks, accesses of memory or accesses of devices, from the next instruction boundary on, until the result is disposed of. They
+   * cost nothing where none is: code is made anew for them. While blocks or memory are watched, everything is interpreted.
+   */
+  observe(hooks: Hooks): Disposable {
+    return this.observers.add(hooks);
+  }
+
   /** Hash over architectural state, devices and RAM; no caches. Flushes the TLB, as a save does. */
   stateHash(): string {
     return hashMachine(this);
+  }
+
+  /**
+   * What the translator makes of code: of a linear address, as the CPU sees it whose turn it is, or of the `top` units in which most
+   * instructions retired, which needs a machine made with `explain`.
+   * @throws {MachineError} `MACHINE_EXPLAIN` in a machine without a translator, or without figures where they are asked for
+   * @throws {ExplainError} where there is no code to explain at an address
+   */
+  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    const current = this.translators[this.processors.current];
+    if (current === undefined) throw new MachineError("MACHINE_EXPLAIN", "only a machine with a translator can explain code; make it with `engine: \"auto\"`");
+    if ("at" in what) return [new Explainer(current).at(what.at)];
+    if (current.counts === undefined) throw new MachineError("MACHINE_EXPLAIN", "which code is hottest is known in a machine made with `explain: true`");
+    const all = this.translators.flatMap((translator) => new Explainer(translator).hottest(what.top));
+    return all.sort((a, b) => b.retired! - a.retired!).slice(0, what.top);
+  }
+
+  /** Lets the figures of `explain` count from now on. */
+  clearCounts(): void {
+    for (const { counts } of this.translators) counts?.clear();
   }
 
   /** Counters since the machine was made. */

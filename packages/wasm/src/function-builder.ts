@@ -28,6 +28,9 @@ export class FunctionBuilder {
   private readonly hints: { offset: number; taken: boolean }[] = [];
   private readonly relocations: { offset: number; index: number }[] = [];
   private depth = 0;
+  /** The function's name for people, and those of its locals; see `ModuleBuilder.encode`. */
+  name: string | undefined;
+  readonly localNames = new Map<number, string>();
 
   constructor(signature: Signature) {
     this.signature = signature;
@@ -38,12 +41,14 @@ export class FunctionBuilder {
     return this.code.length;
   }
 
-  /** A local of this type: one that was released, or a new one. Its content is unspecified. */
-  local(type: ValueType): number {
+  /** A local of this type: one that was released, or a new one, with a name for people if one is given. Its content is unspecified. */
+  local(type: ValueType, name?: string): number {
     const pool = this.free.get(type);
     if (pool !== undefined && pool.length > 0) return pool.pop()!;
     this.locals.push(type);
-    return this.signature.parameters.length + this.locals.length - 1;
+    const index = this.signature.parameters.length + this.locals.length - 1;
+    if (name !== undefined) this.localNames.set(index, name);
+    return index;
   }
 
   /** Gives a local back for use by a later `local` call. */

@@ -2,3 +2,4 @@ export { Bytes } from "./bytes.ts";
 export { FunctionBuilder, type Label, type Signature } from "./function-builder.ts";
 export { ModuleBuilder } from "./module-builder.ts";
 export { OP, VALUE_TYPE, type ValueType } from "./opcodes.ts";
+export { functionTexts, type FunctionText, moduleText, type TextOptions } from "./wat.ts";

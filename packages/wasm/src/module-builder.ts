@@ -85,8 +85,11 @@ export class ModuleBuilder {
     this.exports.push({ name, index });
   }
 
-  /** The module in binary form. */
-  encode(): Uint8Array<ArrayBuffer> {
+  /**
+   * The module in binary form.
+   * @param names with the names for people, in a name section (core specification, appendix "Custom Sections")
+   */
+  encode(names = false): Uint8Array<ArrayBuffer> {
     const declarations = new Bytes();
     const code = new Bytes();
     const hintSection = new Bytes();
@@ -134,6 +137,39 @@ export class ModuleBuilder {
       section(SECTION.custom, undefined, custom);
     }
     section(SECTION.code, undefined, code);
+    if (names) section(SECTION.custom, undefined, this.nameSection());
     return out.take();
+  }
+
+  private nameSection(): Bytes {
+    const all = this.functions.map(({ name, localNames }, n) => ({ name, localNames, index: this.importedFunctions + n }));
+    const out = new Bytes();
+    out.name("name");
+    const part = (id: number, count: number, content: Bytes): void => {
+      const bytes = new Bytes();
+      bytes.u32(count);
+      bytes.append(content.take());
+      out.u8(id);
+      out.sized(bytes);
+    };
+    const named = all.filter(({ name }) => name !== undefined);
+    const functions = new Bytes();
+    for (const { index, name } of named) {
+      functions.u32(index);
+      functions.name(name!);
+    }
+    part(1, named.length, functions);
+    const withLocals = all.filter(({ localNames }) => localNames.size > 0);
+    const locals = new Bytes();
+    for (const { index, localNames } of withLocals) {
+      locals.u32(index);
+      locals.u32(localNames.size);
+      for (const [local, name] of [...localNames].sort(([a], [b]) => a - b)) {
+        locals.u32(local);
+        locals.name(name);
+      }
+    }
+    part(2, withLocals.length, locals);
+    return out;
   }
 }

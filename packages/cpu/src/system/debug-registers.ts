@@ -93,8 +93,9 @@ export function afterInstruction(cpu: Cpu): boolean {
   return bits === 0 || raiseDebug(cpu, bits);
 }
 
-/** Notes data breakpoints that an access of `size` bytes hits. */
+/** Tells observers of an access, and notes data breakpoints that an access of `size` bytes hits. */
 export function noteDataAccess(cpu: Cpu, linear: number, size: number, write: boolean): void {
+  cpu.onAccess?.(linear, size, write);
   if (cpu.watchpoints.length > 0) noteHostAccess(cpu, linear, size, write);
   for (let i = 0; i < 4; i += 1) {
     const kind = condition(cpu, i);
@@ -161,7 +162,7 @@ export function applyBreakpoints(cpu: Cpu): void {
     const kind = condition(cpu, i);
     if (enabled(cpu, i) && (kind === ON_WRITE || kind === ON_ACCESS)) pages.add(cpu.dr[i] - (cpu.dr[i] & 0xfff));
   }
-  if (pages.size > 0 || cpu.dataBreakpoints) cpu.mmu.watch([...pages]);
-  cpu.dataBreakpoints = pages.size > 0;
+  if (pages.size > 0 || cpu.mmu.isWatching) cpu.mmu.watch([...pages]);
+  cpu.dataBreakpoints = pages.size > 0 || cpu.onAccess !== undefined;
   cpu.updateMode();
 }

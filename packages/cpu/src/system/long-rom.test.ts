@@ -110,3 +110,7 @@ test("every case answers as QEMU does, or as the manual says", () => {
   expect(wrong.join("\n")).toBe("");
   expect(ours.size).toBe(LONG_CASES.length);
 });
+
+test.each([0, 1, 20])("the translator, with threshold %i, answers as the interpreter does", (threshold) => {
+  expect(runHere(longRom(), MODEL_MAX, threshold)).toBe(runHere(longRom(), MODEL_MAX));
+});

@@ -10,11 +10,14 @@ import type { CpuModel } from "./cpu-model.ts";
 export const RF = 0x10000;
 const MAX_INSTRUCTIONS = 40_000_000;
 
-/** What the ROM prints under the interpreter; it has to end with HLT, on a whole line. */
-export function runHere(rom: Uint8Array, model?: CpuModel): string {
+/**
+ * What the ROM prints; it has to end with HLT, on a whole line.
+ * @param translate threshold of a translator, which must find something to do then; without it everything is interpreted
+ */
+export function runHere(rom: Uint8Array, model?: CpuModel, translate?: number): string {
   let text = "";
   const machine = bareMachine({
-    ...(model !== undefined && { model }),
+    ...(model !== undefined && { model }), ...(translate !== undefined && { translate }),
     bus: {
       readPort: () => 0xff,
       writePort: (port, _size, value) => void (port === 0xe9 && (text += String.fromCharCode(value))),
@@ -26,6 +29,7 @@ export function runHere(rom: Uint8Array, model?: CpuModel): string {
   machine.cpu.state.setSegmentBase(1, 0xf0000);
   machine.cpu.updateMode();
   expect([machine.engine.run(MAX_INSTRUCTIONS).reason, text.split("\n").at(-1)]).toEqual(["halted", ""]);
+  if (translate === 0) expect(machine.translator!.counters.regions).toBeGreaterThan(50);
   return text;
 }
 

@@ -2,7 +2,9 @@
 import { conform } from "@doppel/persist";
 import { DESCRIPTOR_L } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FLOAT_SCRATCH, FPR, MODE, SAMPLE_BEYOND, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE } from "../state-layout.ts";
+import {
+  BLOCK_ENDED, BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FPR, FPU_TRAP, MODE, SAMPLE_BEYOND, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE, TLB_VIEW,
+} from "../state-layout.ts";
 import { applyBreakpoints } from "./debug-registers.ts";
 import type { DebugState } from "./debug-registers.ts";
 
@@ -30,9 +32,9 @@ export type CpuImage = {
   readonly msrs: readonly { readonly register: number; readonly low: number; readonly high: number }[];
 };
 
-/** Bytes of the hot state that mean nothing between two instructions. */
+/** Bytes of the hot state that mean nothing between two instructions, or follow from others: which TLB view is in use also hangs on who watches. */
 const TRANSIENT = [
-  [BUDGET, MODE], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT], [SAMPLE_BEYOND, FPR], [FLOAT_SCRATCH, STATE_SIZE],
+  [BUDGET, MODE], [TLB_VIEW, FPU_TRAP], [FAULT_VECTOR, CPL], [SCRATCH, STACK_MASK], [FAULT_ADDRESS, SEGMENT], [SAMPLE_BEYOND, FPR], [BLOCK_ENDED, STATE_SIZE],
 ] as const;
 
 /** Takes the image. The TLB is flushed, so that the machine that goes on fills it as the restored one does. */

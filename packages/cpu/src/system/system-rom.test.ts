@@ -49,3 +49,7 @@ test("faults push RF, traps and software interrupts do not (SDM volume 3, 17.3.1
   expect(["DIV by zero", "UD2", "MOV DS: absent"].map((name) => flags(name) & RF)).toEqual([RF, RF, RF]);
   expect(["INT3", "INT 0x30", "single step", "instruction breakpoint"].map((name) => flags(name) & RF)).toEqual([0, 0, 0, 0]);
 });
+
+test.each([0, 1, 20])("the translator, with threshold %i, answers as the interpreter does", (threshold) => {
+  expect(runHere(systemRom(), undefined, threshold)).toBe(runHere(systemRom()));
+});

@@ -96,7 +96,7 @@ export class FuzzMachine {
     };
     const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices, pairsAtOnce: pairs });
     this.engine = engine;
-    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0, longest: REGION });
+    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0, growsAtOnce: true, longest: REGION });
     const fusedHandler = engine.fusedHandler.bind(engine);
     engine.fusedHandler = (first, second, long, flat) => {
       const number = fusedHandler(first, second, long, flat);
