@@ -38,6 +38,8 @@ export interface TranslatorOptions {
   readonly capacity?: number;
   /** Has regions count what happens in them, for statistics. */
   readonly tally?: Tally;
+  /** Whether regions go on to each other by tail calls, which the host must have; true when absent. Without, each returns to the dispatch function. */
+  readonly tailCalls?: boolean;
 }
 
 /** Counters, for statistics. */
@@ -73,6 +75,7 @@ export class Translator implements RegionCompiler {
   private readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
+  private readonly tailCalls: boolean;
   private readonly helpers: ReturnType<typeof flagHelpers>;
   private readonly heat = new Map<number, number>();
   private readonly installed = new Map<number, Compiled>();
@@ -98,6 +101,7 @@ export class Translator implements RegionCompiler {
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest;
     this.tally = options.tally;
+    this.tailCalls = options.tailCalls ?? true;
     this.helpers = flagHelpers(options.memory);
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
@@ -239,7 +243,7 @@ export class Translator implements RegionCompiler {
     this.waited = 0;
     if (batch.length === 0) return;
     const generated = regionModule(batch.map(({ region }) => region), {
-      first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
+      ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(this.tally === undefined ? {} : { tally: this.tally }),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
     const compiled: Compiled = { regions: new Map(), used: ++this.counters.modules };

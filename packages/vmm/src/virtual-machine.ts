@@ -9,12 +9,14 @@ import { CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor } from "@do
 import { PcChipset, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, type LinuxEntry, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
+import { CPUID_1_EDX_SSE } from "@doppel/x86";
 import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
 import { Translator, type TranslatorCounters } from "@doppel/translator";
-import { CPU_NAMES, type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
+import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
+import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
@@ -53,6 +55,8 @@ export interface MachineOptions extends BootSource {
   readonly cpu?: CpuName;
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. What a guest sees is the same, to the last bit in deterministic time. */
   readonly engine?: EngineName;
+  /** What of the host's WebAssembly may be used; what it has, when absent. */
+  readonly features?: Partial<WasmFeatures>;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -130,6 +134,11 @@ export class VirtualMachine {
     if (options.cpu !== undefined && CPU_MODELS[options.cpu] === undefined) {
       throw new MachineError("MACHINE_CPU", `there is no CPU model ${String(options.cpu)}; choose one of ${CPU_NAMES.join(", ")}`);
     }
+    const features = { ...hostFeatures(), ...options.features };
+    if (!features.simd && CPU_MODELS[options.cpu ?? DEFAULT_CPU].features.edx & CPUID_1_EDX_SSE) {
+      throw new MachineError("MACHINE_SIMD", `this host's WebAssembly has no SIMD, which the SSE of a ${options.cpu ?? DEFAULT_CPU} processor needs; `
+        + `choose the model ${PLAIN_CPU}, which runs 32-bit systems, or a newer browser`);
+    }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
     const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + SLACK);
@@ -151,7 +160,7 @@ export class VirtualMachine {
       selected: (index) => this.chipset.selectCpu(index),
     });
     this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
-      : this.processors.processors.map(({ engine }) => new Translator({ engine, memory: arena.memory }));
+      : this.processors.processors.map(({ engine }) => new Translator({ engine, memory: arena.memory, tailCalls: features.tailCalls }));
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
     this.chipset = new PcChipset({
