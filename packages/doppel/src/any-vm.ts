@@ -74,4 +74,6 @@ export interface AnyVm {
   key(code: string, down: boolean): Awaitable<boolean>;
   /** Lets a debugger speak gdb's remote serial protocol to this machine; `send` takes bytes for the debugger. */
   attachDebugger(send: (bytes: Uint8Array) => void): Awaitable<DebuggerSession>;
+  /** Ends the machine for good; a worker goes with it. */
+  close(): Awaitable<void>;
 }

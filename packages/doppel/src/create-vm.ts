@@ -135,6 +135,11 @@ export class Vm implements AnyVm {
     this.resume();
   }
 
+  /** Ends the machine for good. */
+  close(): void {
+    this.stop();
+  }
+
   /** Stops the guest's time; resolves when it stands still. */
   async pause(): Promise<void> {
     this.hold();

@@ -2,7 +2,7 @@ export type { AnyVm, Awaitable, DebuggerSession, OutputListener, SerialLine } fr
 export { Console, ConsoleError } from "./console.ts";
 export { createVm, Vm, type VmOptions } from "./create-vm.ts";
 export { OptionError } from "./option-error.ts";
-export { type Endpoint, RemoteError, RemoteVm } from "./remote/remote-vm.ts";
+export { type Endpoint, RemoteError, type RemoteOptions, RemoteVm } from "./remote/remote-vm.ts";
 export { serveVm } from "./remote/serve-vm.ts";
 export { SerialPort } from "./serial-port.ts";
 export type { TextScreen } from "@doppel/devices";

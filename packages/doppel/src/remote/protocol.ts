@@ -34,7 +34,7 @@ export type Answer =
 
 /** One end of the line: a `Worker`, a worker's global scope, or a `MessagePort`. */
 export interface Endpoint {
-  postMessage(message: unknown, transfer?: readonly never[]): void;
+  postMessage(message: unknown): void;
   addEventListener(type: "message", listener: (event: object) => void): void;
 }
 

@@ -117,6 +117,20 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
   });
 });
 
+test("a machine that is closed ends its run and its worker", async () => {
+  const { port1, port2 } = new MessageChannel();
+  ports.push(port1, port2);
+  port1.start();
+  port2.start();
+  serveVm(port2 as unknown as Endpoint);
+  const vm = await RemoteVm.create(port1 as unknown as Endpoint, embedded, { end: () => port2.close() });
+  const end = vm.run();
+  await vm.console.waitFor("doppel> ");
+  await vm.close();
+  expect(await end).toEqual({ kind: "stopped" });
+  await expect(vm.save()).rejects.toThrow("this machine was closed");
+});
+
 test("a call to a machine whose worker is gone is rejected, and a run ends", async () => {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
@@ -124,7 +138,7 @@ test("a call to a machine whose worker is gone is rejected, and a run ends", asy
   port2.start();
   serveVm(port2 as unknown as Endpoint);
   let lose: (error: Error) => void = () => {};
-  const vm = await RemoteVm.create(port1 as unknown as Endpoint, embedded, new Promise((_, reject) => (lose = reject)));
+  const vm = await RemoteVm.create(port1 as unknown as Endpoint, embedded, { lost: new Promise((_, reject) => (lose = reject)) });
   const end = vm.run();
   await vm.console.waitFor("doppel> ");
   lose(new Error("the worker ended"));

@@ -36,6 +36,14 @@ class RemoteLine implements SerialLine {
   }
 }
 
+/** What is known of the other end beside its messages. */
+export interface RemoteOptions {
+  /** Rejects when the other end is gone: every call that waits rejects with it. */
+  readonly lost?: Promise<never>;
+  /** Takes the other end down. */
+  readonly end?: () => void;
+}
+
 interface Waiting { resolve(value: never): void; reject(error: Error): void }
 
 /** A machine in a worker. */
@@ -44,15 +52,18 @@ export class RemoteVm implements AnyVm {
   readonly debugOutput: Pick<SerialLine, "onOutput">;
   readonly console: Console;
   private readonly endpoint: Endpoint;
+  private readonly end: () => void;
   private readonly lines: readonly RemoteLine[];
   private readonly debugLine = new RemoteLine(() => {});
   private readonly waiting = new Map<number, Waiting>();
   private failure: Error | undefined;
+  private closed = false;
   private calls = 0;
   private toDebugger: ((bytes: Uint8Array) => void) | undefined;
 
-  private constructor(endpoint: Endpoint) {
+  private constructor(endpoint: Endpoint, end: () => void = () => {}) {
     this.endpoint = endpoint;
+    this.end = end;
     this.serial = this.lines = Array.from({ length: 4 }, (_, serial) => new RemoteLine((data) => this.post({ serial, data })));
     this.debugOutput = this.debugLine;
     this.console = new Console(this.serial[0]!);
@@ -61,11 +72,10 @@ export class RemoteVm implements AnyVm {
 
   /**
    * Makes a machine at the other end, where `serveVm` listens.
-   * @param lost rejects when the other end is gone: every call that waits rejects with it
    * @throws what `createVm` throws there
    */
-  static async create(endpoint: Endpoint, options: VmOptions, lost?: Promise<never>): Promise<RemoteVm> {
-    const vm = new RemoteVm(endpoint);
+  static async create(endpoint: Endpoint, options: VmOptions, { lost, end }: RemoteOptions = {}): Promise<RemoteVm> {
+    const vm = new RemoteVm(endpoint, end);
     lost?.catch((error: Error) => vm.fail(error));
     await vm.call("create", options);
     return vm;
@@ -99,8 +109,16 @@ export class RemoteVm implements AnyVm {
     this.waiting.clear();
   }
 
+  /** Ends the run and the other end; calls that wait are rejected. */
+  async close(): Promise<void> {
+    if (this.failure !== undefined) return;
+    this.closed = true;
+    this.fail(new RemoteError("REMOTE_CLOSED", "this machine was closed"));
+    this.end();
+  }
+
   async run(): Promise<Stop> {
-    const stop = await this.call<Stop>("run").catch((error: Error): Stop => ({ kind: "host-fault", error }));
+    const stop = await this.call<Stop>("run").catch((error: Error): Stop => (this.closed ? { kind: "stopped" } : { kind: "host-fault", error }));
     return stop.kind === "host-fault" && !(stop.error instanceof Error) ? { kind: stop.kind, error: unpackError(stop.error as ErrorMessage) } : stop;
   }
 

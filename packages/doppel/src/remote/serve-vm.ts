@@ -5,6 +5,8 @@ import { createVm, type Vm, type VmOptions } from "../create-vm.ts";
 import { packError } from "./error-message.ts";
 import { type Answer, type Call, type CalledMethod, type Endpoint, listen, type Request } from "./protocol.ts";
 
+export type { Endpoint } from "./protocol.ts";
+
 /**
  * Serves one machine to the other end of a line: in a worker, `serveVm(self)`.
  * @example
