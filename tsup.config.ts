@@ -9,8 +9,8 @@ const forBrowsers: NonNullable<Options["esbuildPlugins"]>[number] = {
   name: "for-browsers",
   setup(build) {
     build.onResolve({ filter: /\.css\?inline$/ }, ({ path, resolveDir }) =>
-      ({ path: createRequire(`${resolveDir}/`).resolve(path.replace(/\?inline$/, "")), namespace: "text" }));
-    build.onLoad({ filter: /./, namespace: "text" }, async ({ path }) => ({ contents: await readFile(path, "utf8"), loader: "text" }));
+      ({ path, namespace: "text", pluginData: createRequire(`${resolveDir}/`).resolve(path.replace(/\?inline$/, "")) as string }));
+    build.onLoad({ filter: /./, namespace: "text" }, async ({ pluginData }) => ({ contents: await readFile(pluginData as string, "utf8"), loader: "text" }));
     build.onLoad({ filter: /start-worker\.ts$/ }, async ({ path }) => ({ contents: (await readFile(path, "utf8")).replace("./worker.ts", "./worker.js"), loader: "ts" }));
   },
 };
