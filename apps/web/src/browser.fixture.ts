@@ -48,16 +48,45 @@ export async function startBrowser(executablePath: string, flags: readonly strin
   return chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
 }
 
-/** A page whose errors fail the test that looks at them. */
-export async function openPage(browser: Browser | BrowserContext, url: string): Promise<Page & { errors: string[] }> {
-  const page = (await browser.newPage()) as Page & { errors: string[] };
-  page.errors = [];
-  page.on("pageerror", (error) => page.errors.push(error.message));
-  await page.goto(url);
-  return page;
-}
+/** A page, and what went wrong in it that nobody caught. */
+export class TestPage {
+  readonly page: Page;
+  readonly errors: string[] = [];
 
-/** What stands on the terminal. */
-export function terminalText(page: Page): Promise<string> {
-  return page.locator(".xterm-rows").innerText();
+  private constructor(page: Page) {
+    this.page = page;
+    page.on("pageerror", (error) => this.errors.push(error.message));
+  }
+
+  static async open(browser: Browser | BrowserContext, url: string): Promise<TestPage> {
+    const page = new TestPage(await browser.newPage());
+    await page.page.goto(url);
+    return page;
+  }
+
+  /** Waits until a machine runs. */
+  async machine(): Promise<void> {
+    await this.page.waitForFunction("globalThis.doppel?.session !== undefined && globalThis.doppel.waiting === undefined", undefined, { polling: 50 });
+  }
+
+  /** Waits until the guest says a text, after what the last wait found: the page itself listens, and nothing looks at it again and again. */
+  async says(text: string, milliseconds = 60_000): Promise<string> {
+    await this.machine();
+    return this.page.evaluate(`globalThis.doppel.session.vm.console.waitFor(${JSON.stringify(text)}, ${milliseconds})`);
+  }
+
+  /** Types on the page's keyboard, as a person does. */
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: 2 });
+  }
+
+  /** What stands on the terminal, once it does. */
+  async terminal(text: string): Promise<void> {
+    await this.page.waitForFunction((wanted) => document.querySelector<HTMLElement>(".xterm-rows")?.innerText.includes(wanted), text, { polling: 100, timeout: 10_000 });
+  }
+
+  /** The words of the page's message. */
+  message(): Promise<string> {
+    return this.page.locator(".message p").first().innerText();
+  }
 }

@@ -63,7 +63,7 @@ export class Charts implements Disposable {
       figure.append(caption, place, ...(lines.length > 1 ? [legend] : []));
       this.element.append(figure);
       return new uPlot({
-        width: Math.max(100, this.element.clientWidth), height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [6, 4, 0, 0],
+        width: Math.max(100, this.element.clientWidth), height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 4, 8, 0],
         scales: { x: { time: false, range: (_plot, _low, high) => [high - 60, high] }, y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
         axes: [{ ...axis, show: false }, { ...axis, size: 44, space: 24, values: (_plot, values) => values.map(short) }],
         series: [{}, ...lines.map(({ label }, n) => ({

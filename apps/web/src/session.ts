@@ -25,8 +25,8 @@ export class Session implements Disposable {
   readonly plan: Plan;
   readonly vm: AnyVm;
   readonly history = new History();
-  readonly terminalHost = host("terminal");
-  readonly screenHost = host("screen");
+  readonly terminalHost = host("console");
+  readonly screenHost = host("picture");
   terminal: TerminalView | undefined;
   screen: ScreenView | undefined;
   state: State = "running";

@@ -65,7 +65,7 @@ function toolbar(app: App, session: Session): TemplateResult {
       <span class="gap"></span>
       <button id="copy" title="The selection, or everything" @click=${() => app.copy()}>Copy</button>
       <button id="paste" ?disabled=${off} @click=${() => app.paste()}>Paste</button>
-      <button id="log" title="What the guest said on its serial line" @click=${() => app.downloadLog()}>Download log</button>
+      <button id="log" title="What the guest said on its serial line" @click=${() => app.downloadLog()}>Save log</button>
       ${app.display === "screen" ? html`<button id="cad" ?disabled=${off} @click=${() => app.act(async ({ vm }) => vm.sendKey("ctrl-alt-delete"))}>Ctrl+Alt+Del</button>` : nothing}
     </div>`;
 }

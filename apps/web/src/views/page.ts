@@ -32,7 +32,7 @@ function messages(app: App): TemplateResult {
       <div role="alert">${error === undefined ? nothing : html`
         <div class="message error"><p>${error}</p><button class="plain" @click=${() => app.dismiss()} aria-label="Dismiss">Dismiss</button></div>`}</div>
       <div role="status">
-        ${waiting === undefined ? nothing : html`<div class="message"><p>${waiting.text}</p><progress max="1" .value=${waiting.fraction ?? nothing} aria-label=${waiting.text}></progress></div>`}
+        ${waiting === undefined ? nothing : html`<div class="message"><p>${waiting.text}</p><progress max="1" value=${waiting.fraction ?? nothing} aria-label=${waiting.text}></progress></div>`}
         ${notice === undefined || waiting !== undefined ? nothing : html`<div class="message good"><p>${notice}</p><button class="plain" @click=${() => app.dismiss()}>Dismiss</button></div>`}
       </div>
     </div>`;
