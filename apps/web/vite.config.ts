@@ -8,6 +8,8 @@ const conditions = ["@doppel/source", "import", "module", "browser", "default"];
 
 export default defineConfig({
   root: here,
+  // A file that is not there is not there, rather than the start page.
+  appType: "mpa",
   // Relative addresses: the built folder works wherever it is put.
   base: "./",
   resolve: { conditions },

@@ -12,7 +12,7 @@ interface ChartDefinition { readonly title: string; readonly unit: string; reado
 
 /** What the panel draws. */
 export const CHARTS: readonly ChartDefinition[] = [
-  { title: "Speed", unit: "million instructions/s", lines: [{ label: "Speed", of: ({ mips }) => mips }] },
+  { title: "Speed", unit: "instructions/s", lines: [{ label: "Speed", of: ({ speed }) => speed }] },
   {
     title: "Exits by cause", unit: "per second",
     lines: [

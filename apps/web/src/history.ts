@@ -7,8 +7,8 @@ type Stats = Awaited<ReturnType<AnyVm["stats"]>>;
 export interface Sample {
   /** Seconds since the machine was made. */
   readonly time: number;
-  /** Million instructions per second of the host's time. */
-  readonly mips: number;
+  /** Instructions per second of the host's time. */
+  readonly speed: number;
   readonly ports: number;
   readonly mmio: number;
   readonly lookups: number;
@@ -41,7 +41,7 @@ export class History {
     const seconds = Math.max(0.001, (at - before.at) / 1000);
     const rate = (of: (stats: Stats) => number): number => Math.max(0, (of(stats) - of(before.stats)) / seconds);
     this.samples.push({
-      time: (at - this.start) / 1000, mips: rate(({ instructions }) => instructions) / 1e6, ports: rate(({ exits }) => exits.portReads + exits.portWrites),
+      time: (at - this.start) / 1000, speed: rate(({ instructions }) => instructions), ports: rate(({ exits }) => exits.portReads + exits.portWrites),
       mmio: rate(({ exits }) => exits.mmioReads + exits.mmioWrites), lookups: rate(({ exits }) => exits.lookups), visits: rate(({ exits }) => exits.visits),
       interrupts: rate(({ interrupts }) => sum(interrupts)), exceptions: rate(({ exceptions }) => sum(exceptions)), tlbFills: rate(({ tlb }) => tlb.fills),
       decoded: stats.code.decoded, translated: stats.translator.instructions,

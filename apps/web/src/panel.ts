@@ -32,13 +32,13 @@ export class Panel implements Disposable {
     const last = samples.at(-1);
     const { translator, code, memory } = stats;
     render(html`
-      <p class="speed"><b data-figure="mips">${last === undefined ? "0" : short(last.mips * 1e6)}</b> instructions/s</p>
+      <p class="speed"><b>${last === undefined ? "0" : short(last.speed)}</b> instructions/s</p>
       <dl class="facts">
         ${fact("Executed", short(stats.instructions), "Instructions since the machine was made")}
         ${fact("Regions", `${short(translator.regions - translator.dropped)} of ${short(translator.regions)}`, "Translated regions that are in use, of those that were made")}
         ${fact("Modules", short(translator.modules), "WebAssembly modules that were compiled")}
         ${fact("Decoded", short(code.decoded), "Instructions that were decoded for the interpreter")}
-        ${fact("Rewritten", short(code.invalidated), "Code pages that the guest wrote to")}
+        ${fact("Rewritten", short(code.invalidated), "Times that the guest wrote to code that had been decoded")}
         ${fact("Memory", `${mebibytes(memory.frames)} of ${mebibytes(memory.arena)}`, "The guest's pages, of all that the machine has reserved")}
       </dl>`, this.facts);
     this.charts?.show(samples);

@@ -1,6 +1,7 @@
 /** What is to be booted, with all its files: enough to start it again. */
 import { type BrowserFeatures, fetchBytes, type FetchProgress, type VmOptions } from "doppel/browser";
 import type { GuestEntry } from "./guest-entry.ts";
+import { guestTitle } from "./guest-title.ts";
 import type { LinkOptions } from "./link.ts";
 
 /** A machine to make. */
@@ -46,7 +47,7 @@ export function common(link: LinkOptions, features: BrowserFeatures): Pick<VmOpt
  */
 export async function planGuest(guest: GuestEntry, link: LinkOptions, features: BrowserFeatures, progress: FetchProgress): Promise<Plan> {
   const shared = { ...common(link, features), memory: link.memory ?? guest.memory };
-  const title = guest.name === EMBEDDED.name ? "Embedded guest" : guest.name;
+  const title = guestTitle(guest.name);
   if (guest.name === EMBEDDED.name) return { title, link, options: { ...shared, guest: "embedded" } };
   const files = new Map<string, Uint8Array>();
   for (const file of guest.files) files.set(file, await fetchBytes(`guests/${encodeURIComponent(guest.name)}/${file}`, `${file} of ${guest.name}`, progress));

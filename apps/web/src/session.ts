@@ -53,8 +53,9 @@ export class Session implements Disposable {
     const vm = await createVm({ ...plan.options, worker });
     const session = new Session(plan, vm, changed);
     session.terminal = await TerminalView.create(session.terminalHost);
+    // Before it is connected: what was said then may hold questions to the terminal, which were answered then.
+    if (plan.tail !== undefined) await session.terminal.replay(plan.tail);
     session.terminal.connect(vm.serial[0]!);
-    if (plan.tail !== undefined) session.terminal.write(`${plan.tail}`);
     session.screen = new ScreenView(session.screenHost, vm);
     session.sampler = setInterval(() => void session.sample(), SAMPLE_MS);
     void session.run();

@@ -21,7 +21,7 @@ export function machineView(app: App, session: Session): TemplateResult {
       ${tabs(app)}
       <div class="display" role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
         <div class="pane" ?hidden=${app.display !== "serial"}>${session.terminalHost}</div>
-        <div class="pane" ?hidden=${app.display !== "screen"}>${session.screenHost}</div>
+        <div class="pane for-screen" ?hidden=${app.display !== "screen"}>${session.screenHost}</div>
       </div>
       <div class="keys" role="group" aria-label="Keys">${KEYS.map(([label, text, name]) => html`
         <button class="plain" @pointerdown=${(event: Event) => event.preventDefault()} @click=${() => press(app, session, text, name)}>${label}</button>`)}</div>

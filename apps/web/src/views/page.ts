@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { machineView } from "./machine.ts";
 import { startView } from "./start.ts";
 
-const THEMES = { auto: "Theme: system", dark: "Theme: dark", light: "Theme: light" } as const;
+const THEMES = { auto: "System", dark: "Dark", light: "Light" } as const;
 
 /** The whole page. */
 export function pageView(app: App): TemplateResult {
@@ -17,7 +17,10 @@ export function pageView(app: App): TemplateResult {
       <nav aria-label="Site">
         <a href="docs/">Docs</a>
         <a href="embed/">Embed</a>
-        <button class="plain" @click=${() => app.nextTheme()}>${THEMES[app.theme]}</button>
+        <button class="plain theme" @click=${() => app.nextTheme()} title="Colours: the system's, dark, or light">
+          <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><circle cx="8" cy="8" r="6.5" /><path d="M8 1.5a6.5 6.5 0 0 1 0 13z" /></svg>
+          <span class="unseen">Colours:</span> ${THEMES[app.theme]}
+        </button>
       </nav>
     </header>
     ${messages(app)}
@@ -28,7 +31,7 @@ export function pageView(app: App): TemplateResult {
 function messages(app: App): TemplateResult {
   const { waiting, error, notice } = app;
   return html`
-    <div class="messages">
+    <div class=${app.session === undefined ? "messages narrow" : "messages"}>
       <div role="alert">${error === undefined ? nothing : html`
         <div class="message error"><p>${error}</p><button class="plain" @click=${() => app.dismiss()} aria-label="Dismiss">Dismiss</button></div>`}</div>
       <div role="status">

@@ -4,13 +4,9 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { mebibytes, moment } from "../format.ts";
 import type { GuestEntry } from "../guest-entry.ts";
-import { type LinkOptions } from "../link.ts";
+import { guestTitle } from "../guest-title.ts";
+import type { LinkOptions } from "../link.ts";
 
-const TITLES: Record<string, string> = {
-  "embedded": "Embedded guest", "debian-12-i386": "Debian 12, 32 bit", "debian-12-i386-pae": "Debian 12, 32 bit PAE", "debian-12-amd64": "Debian 12, 64 bit",
-  "debian-12-installer-i386": "Debian installer, 32 bit", "debian-12-installer-amd64": "Debian installer, 64 bit", "memtest86+": "Memtest86+",
-  "memtest86+x64": "Memtest86+, 64 bit", "xen-4.17": "Xen 4.17", "seabios": "SeaBIOS",
-};
 const KINDS = { kernel: "kernel", multiboot: "multiboot image", initrd: "RAM disk", saved: "saved machine", unknown: "unknown" } as const;
 
 /** What the form asks for; blank fields leave it to the guest. */
@@ -57,7 +53,7 @@ function guestCard(app: App, guest: GuestEntry): TemplateResult {
   const boot = (): void => withOptions(app, (options) => void app.bootGuest(name, options));
   return html`
     <button class="card" data-guest=${name} ?disabled=${app.waiting !== undefined} @click=${boot}>
-      <b>${TITLES[name] ?? name}</b>
+      <b>${guestTitle(name)}</b>
       <span class="says">${says}</span>
       <span class="tags"><span>${architecture === "amd64" ? "64 bit" : "32 bit"}</span><span>${mebibytes(memory)}</span><span class="go">Boot</span></span>
     </button>`;

@@ -88,6 +88,11 @@ export class TerminalView implements Disposable {
     this.terminal.write(data, () => (this.pending -= data.length));
   }
 
+  /** Shows what was said earlier, to a terminal that is not connected yet: what it answers goes nowhere. Resolves when it has answered. */
+  replay(text: string): Promise<void> {
+    return new Promise((resolve) => this.terminal.write(text, resolve));
+  }
+
   /** Fits the terminal to its element, if that is shown. */
   fit(): void {
     if (this.terminal.element?.offsetParent) this.fitNow();
