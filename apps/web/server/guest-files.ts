@@ -39,7 +39,7 @@ async function listGuests(): Promise<GuestEntry[]> {
 }
 
 const serve: Connect.NextHandleFunction = (request, response, next) => {
-  const match = /\/guests\/([^/?]+)(?:\/([^/?]+))?(?:\?|$)/.exec(request.url ?? "");
+  const match = /^\/guests\/([^/?]+)(?:\/([^/?]+))?(?:\?|$)/.exec(request.url ?? "");
   if (match === null) return next();
   const [, name, part] = match;
   const answer = async (): Promise<[string, Uint8Array | string] | undefined> => {

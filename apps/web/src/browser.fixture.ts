@@ -6,7 +6,8 @@ import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { build, preview, type PreviewServer } from "vite";
 
-const app = join(import.meta.dirname, "..");
+/** The folder of the app. */
+export const app = join(import.meta.dirname, "..");
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];

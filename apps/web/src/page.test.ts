@@ -3,7 +3,8 @@ import type { Browser, BrowserContext } from "playwright-core";
 import { readFileSync } from "node:fs";
 import { embeddedGuest } from "@doppel/guests";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { BuiltPage, findChromium, startBrowser, TestPage } from "./browser.fixture.ts";
+import { createServer } from "vite";
+import { app, BuiltPage, findChromium, startBrowser, TestPage } from "./browser.fixture.ts";
 
 const chromium = findChromium();
 const PROMPT = "doppel> ";
@@ -333,6 +334,20 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(await status('kernel="index.html"')).toMatch(/kernel/i);
     expect(await status("")).toMatch(/exactly one thing to boot/);
   });
+});
+
+it.skipIf(chromium === undefined)("the development server serves the page from source (skipped where there is no Chromium)", async () => {
+  const server = await createServer({ configFile: `${app}/vite.config.ts`, configLoader: "native", logLevel: "error", server: { port: 0, host: "127.0.0.1" } });
+  const browser = await startBrowser(chromium!);
+  try {
+    await server.listen();
+    const test = await TestPage.open(browser, `${server.resolvedUrls!.local[0]!}?guest=embedded`);
+    await test.says(PROMPT);
+    expect((await fetch(`${server.resolvedUrls!.local[0]!}guests/nothing/kernel`)).status).toBe(404);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
 });
 
 describe.skipIf(chromium === undefined)("browsers that lack something (skipped where there is no Chromium)", () => {
