@@ -1,7 +1,8 @@
 // Debian's own kernels in Chromium, in the built page. What a command prints was seen under QEMU with the same kernel (scripts/transcript.ts).
 import type { Browser } from "playwright-core";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { getGuest, HostError } from "doppel/node";
+import { getGuest, type Guest, HostError } from "doppel/node";
 import { BuiltPage, findChromium, startBrowser, TestPage } from "./browser.fixture.ts";
 
 const chromium = findChromium();
@@ -11,6 +12,16 @@ const MINUTES = 60_000;
 const HASH = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a  -";
 // The kernel's tests of its own cryptography are half of its boot.
 const CMDLINE = encodeURIComponent("console=ttyS0 cryptomgr.notests");
+
+/** The guest; without apt or a network, the test is skipped and says why. */
+async function guestOrSkip(name: string, skip: (why: string) => never): Promise<Guest> {
+  try {
+    return await getGuest(name, () => {});
+  } catch (error) {
+    if (error instanceof HostError) return skip(error.message);
+    throw error;
+  }
+}
 
 describe.skipIf(chromium === undefined)("Debian in the page (skipped where there is no Chromium)", () => {
   let built: BuiltPage;
@@ -25,13 +36,38 @@ describe.skipIf(chromium === undefined)("Debian in the page (skipped where there
   });
 
   /** Boots it to its shell. */
-  async function boot(name: string, skip: (why: string) => never, meanwhile: (test: TestPage) => Promise<void> = async () => {}): Promise<TestPage> {
-    try {
-      await getGuest(name, () => {});
-    } catch (error) {
-      if (error instanceof HostError) return skip(error.message);
-      throw error;
+  it("the examples of the README boot a kernel from its address", async ({ skip }) => {
+    const { boot } = await guestOrSkip("debian-12-i386", skip);
+    if (boot.kind !== "linux") throw new Error("debian-12-i386 is no Linux");
+    const readme = readFileSync(new URL("../../../packages/doppel/README.md", import.meta.url), "utf8");
+    const html = /```html\n([\s\S]*?)```/.exec(readme)![1]!;
+    const script = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((block) => block[1]!).find((code) => code.includes("doppel/browser"))!;
+    const context = await browser.newContext();
+    for (const [name, body] of [["readme.html", Buffer.from(html)], ["vmlinuz", Buffer.from(boot.kernel)], ["initrd.img", Buffer.from(boot.initrd!)]] as const) {
+      await context.route(`**/${name}`, (route) => route.fulfill({ body, ...(name.endsWith("html") ? { contentType: "text/html" } : {}) }));
     }
+    const test = await TestPage.open(context, `${built.address}readme.html`);
+    const element = test.page.locator("doppel-vm");
+    await test.page.waitForFunction(() => (document.querySelector("doppel-vm") as unknown as { vm?: unknown }).vm !== undefined);
+    const said = await element.evaluate((found) =>
+      (found as unknown as { vm: { console: { waitFor(what: string): Promise<string> } } }).vm.console.waitFor("ommand line: console=ttyS0\r\n"));
+    expect(said).toMatch(/Linux version 6\.1[^]*RAMDISK: \[mem/);
+    await element.evaluate((found) => found.remove());
+    // The second one, with the same files; it is switched off when the kernel speaks.
+    const body = script.replace(/^import (.*) from "doppel\/browser";$/m, 'const $1 = await import("/embed/doppel.js");')
+      .replace("const vm =", "const vm = globalThis.vm =").replace("const stop = await vm.run();", "vm.console.waitFor('RAMDISK: ').then(() => vm.stop()); return (await vm.run()).kind;");
+    const stop = await test.page.evaluate(`(async () => {
+      document.body.innerHTML = '<div id="console" style="height: 300px"></div><div id="screen"></div>';
+      const [kernel, initrd] = await Promise.all(["vmlinuz", "initrd.img"].map(async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer())));
+      ${body}
+    })()`);
+    expect(stop).toBe("stopped");
+    expect(test.errors).toEqual([]);
+    await context.close();
+  }, 3 * MINUTES);
+
+  async function boot(name: string, skip: (why: string) => never, meanwhile: (test: TestPage) => Promise<void> = async () => {}): Promise<TestPage> {
+    await guestOrSkip(name, skip);
     const test = await TestPage.open(browser, `${built.address}?guest=${name}&cmdline=${CMDLINE}`);
     await test.machine();
     await meanwhile(test);
