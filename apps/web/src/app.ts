@@ -240,7 +240,7 @@ export class App {
   focusMachine(): void {
     const { session } = this;
     if (session === undefined) return;
-    if (this.display === "screen") session.screen?.canvas.focus();
+    if (this.display === "screen") session.screen?.focus();
     else {
       session.terminal?.fit();
       session.terminal?.terminal.focus();

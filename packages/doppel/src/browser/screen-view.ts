@@ -17,8 +17,10 @@ const STROKE_MS = 12;
 
 /** The screen of a machine in an element of the page. */
 export class ScreenView implements Disposable {
-  /** The picture; it takes the keyboard while it has the focus. */
+  /** The picture. */
   readonly canvas: HTMLCanvasElement;
+  /** Lies over the picture and takes the keyboard: a field for text is what makes a phone show its own. */
+  private readonly field: HTMLTextAreaElement;
   private readonly context: CanvasRenderingContext2D;
   /** The same as text, for screen readers. */
   private readonly mirror: HTMLPreElement;
@@ -29,6 +31,7 @@ export class ScreenView implements Disposable {
   private phase = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private ended = false;
+  private typing = Promise.resolve();
 
   /**
    * Puts the screen into an element, as wide as that is.
@@ -38,19 +41,23 @@ export class ScreenView implements Disposable {
   constructor(container: HTMLElement, vm: AnyVm) {
     this.vm = vm;
     this.canvas = document.createElement("canvas");
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", "The guest's screen. Keys go to the guest; Ctrl+Alt+G gives the keyboard back to the page.");
+    this.canvas.setAttribute("aria-hidden", "true");
     this.canvas.style.cssText = "display:block;width:100%;height:auto;max-height:100%;object-fit:contain;margin:auto;touch-action:manipulation";
     this.context = this.canvas.getContext("2d", { alpha: false })!;
     this.mirror = document.createElement("pre");
     this.mirror.style.cssText = "position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%);white-space:pre";
-    container.append(this.canvas, this.mirror);
-    this.canvas.addEventListener("keydown", (event) => this.key(event, true));
-    this.canvas.addEventListener("keyup", (event) => this.key(event, false));
-    this.canvas.addEventListener("blur", () => this.releaseAll());
-    this.canvas.addEventListener("pointerdown", () => this.canvas.focus());
-    this.canvas.addEventListener("paste", (event) => void this.type(event.clipboardData?.getData("text") ?? ""));
+    this.field = document.createElement("textarea");
+    for (const [name, value] of Object.entries({ autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false" })) this.field.setAttribute(name, value);
+    this.field.setAttribute("aria-label", "The guest's keyboard. Ctrl+Alt+G gives the keyboard back to the page.");
+    this.field.style.cssText = "position:absolute;inset:0;width:100%;height:100%;margin:0;padding:0;border:0;resize:none;background:transparent;color:transparent;"
+      + "caret-color:transparent;cursor:default;font-size:16px;overflow:hidden";
+    if (getComputedStyle(container).position === "static") container.style.position = "relative";
+    container.append(this.canvas, this.mirror, this.field);
+    this.field.addEventListener("keydown", (event) => this.key(event, true));
+    this.field.addEventListener("keyup", (event) => this.key(event, false));
+    this.field.addEventListener("blur", () => this.releaseAll());
+    this.field.addEventListener("paste", (event) => this.paste(event));
+    this.field.addEventListener("input", (event) => this.input(event as InputEvent));
     this.observer = new ResizeObserver(() => this.draw(true));
     this.observer.observe(container);
     void this.look();
@@ -137,18 +144,34 @@ export class ScreenView implements Disposable {
 
   private key(event: KeyboardEvent, down: boolean): void {
     if (event.ctrlKey && event.altKey && event.code === "KeyG") {
-      this.canvas.blur();
-      this.canvas.dispatchEvent(new CustomEvent("doppel-release", { bubbles: true, composed: true }));
+      this.field.blur();
+      this.field.dispatchEvent(new CustomEvent("doppel-release", { bubbles: true, composed: true }));
       return event.preventDefault();
     }
     // Paste is the page's: its event brings the text.
     if (event.ctrlKey && event.shiftKey && event.code === "KeyV") return;
+    // Keyboards of phones name no keys; what they type comes as input.
+    if (event.code === "" || event.isComposing) return;
     event.preventDefault();
-    // Keyboards of phones name no keys.
-    if (event.code === "") return down ? void this.type(event.key.length === 1 ? event.key : event.key === "Enter" ? "\n" : event.key === "Backspace" ? "\b" : "") : undefined;
     if (down) this.down.add(event.code);
     else this.down.delete(event.code);
     void this.press(event.code, down);
+  }
+
+  private input(event: InputEvent): void {
+    if (event.isComposing) return;
+    this.field.value = "";
+    void this.type(event.inputType === "deleteContentBackward" ? "\b" : event.inputType === "insertLineBreak" ? "\n" : event.data ?? "");
+  }
+
+  private paste(event: ClipboardEvent): void {
+    event.preventDefault();
+    void this.type(event.clipboardData?.getData("text") ?? "");
+  }
+
+  /** Gives the keyboard to the guest. */
+  focus(): void {
+    this.field.focus({ preventScroll: true });
   }
 
   /** A machine that is gone takes no keys, which is no fault. */
@@ -166,8 +189,12 @@ export class ScreenView implements Disposable {
     this.down.clear();
   }
 
-  /** Types a text on the guest's keyboard, as on one of the US. */
-  async type(text: string): Promise<void> {
+  /** Types a text on the guest's keyboard, as on one of the US, behind what is being typed. */
+  type(text: string): Promise<void> {
+    return (this.typing = this.typing.then(() => this.strokes(text)));
+  }
+
+  private async strokes(text: string): Promise<void> {
     for (const { code, shift } of strokesOf(text)) {
       if (shift) await this.press("ShiftLeft", true);
       await this.press(code, true);
@@ -182,8 +209,7 @@ export class ScreenView implements Disposable {
     clearTimeout(this.timer);
     this.releaseAll();
     this.observer.disconnect();
-    this.canvas.remove();
-    this.mirror.remove();
+    for (const element of [this.canvas, this.mirror, this.field]) element.remove();
   }
 }
 
