@@ -1,8 +1,7 @@
-/** A headless Chromium and the built page, for tests. Where there is no Chromium, they are skipped and say so. */
-import { existsSync } from "node:fs";
+/** A headless Chromium and the built page, for tests. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { build, preview, type PreviewServer } from "vite";
 
@@ -11,12 +10,6 @@ export const app = join(import.meta.dirname, "..");
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
-
-/** Where Chromium is, or undefined. */
-export function findChromium(): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return ["chromium", "chromium-browser", "google-chrome"].flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
-}
 
 /** The page as it is built for a server, at an address of this machine. */
 export class BuiltPage implements AsyncDisposable {

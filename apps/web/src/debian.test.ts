@@ -3,9 +3,10 @@ import type { Browser } from "playwright-core";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { getGuest, type Guest, HostError } from "doppel/node";
-import { BuiltPage, findChromium, startBrowser, TestPage } from "./browser.fixture.ts";
+import { BuiltPage, startBrowser, TestPage } from "./browser.fixture.ts";
+import { findChromium } from "./chromium.fixture.ts";
 
-const chromium = findChromium();
+const chromium = await findChromium();
 const PROMPT = "# \x1b[6n";
 const MINUTES = 60_000;
 /** Of `seq 1 20000`. */

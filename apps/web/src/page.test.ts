@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { embeddedGuest } from "@doppel/guests";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createServer } from "vite";
-import { app, BuiltPage, findChromium, startBrowser, TestPage } from "./browser.fixture.ts";
+import { app, BuiltPage, startBrowser, TestPage } from "./browser.fixture.ts";
+import { findChromium } from "./chromium.fixture.ts";
 
-const chromium = findChromium();
+const chromium = await findChromium();
 const PROMPT = "doppel> ";
 
 describe.skipIf(chromium === undefined)("the page (skipped where there is no Chromium)", () => {
