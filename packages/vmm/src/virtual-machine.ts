@@ -117,6 +117,7 @@ export class VirtualMachine {
   private stop: Stop | undefined;
   private resetPending = false;
   private active = 0;
+  private activeSince: number | undefined;
   private running = false;
 
   /**
@@ -260,9 +261,9 @@ export class VirtualMachine {
     this.running = true;
     try {
       for (;;) {
-        const start = this.now();
+        this.activeSince = this.now();
         const exit = await this.loop.run();
-        this.active += this.now() - start;
+        this.rest();
         if (this.stop !== undefined) return this.stop;
         if (exit.reason === "breakpoint") return { kind: "breakpoint" };
         if (exit.reason === "shutdown" && this.options.noReboot === true) return { kind: "triple-fault" };
@@ -274,6 +275,7 @@ export class VirtualMachine {
     } catch (error) {
       return { kind: "host-fault", error: error instanceof Error ? error : new Error(String(error)) };
     } finally {
+      this.rest();
       this.running = false;
     }
   }
@@ -331,6 +333,16 @@ export class VirtualMachine {
     return hashMachine(this);
   }
 
+  private rest(): void {
+    this.active = this.activity();
+    this.activeSince = undefined;
+  }
+
+  /** Milliseconds that the run loop was active, up to now. */
+  private activity(): number {
+    return this.active + (this.activeSince === undefined ? 0 : this.now() - this.activeSince);
+  }
+
   /** Counters since the machine was made. */
   stats(): Stats {
     const engines = this.processors.processors.map(({ engine }) => engine);
@@ -339,8 +351,9 @@ export class VirtualMachine {
     const byVector = (of: (engine: Interpreter) => Float64Array): Record<string, number> =>
       Object.fromEntries(Array.from({ length: 256 }, (_, vector) => [vector.toString(), sum((engine) => of(engine)[vector]!)] as const).filter(([, count]) => count > 0));
     const instructions = this.processors.retired;
+    const milliseconds = this.activity();
     return {
-      instructions, milliseconds: this.active, mips: this.active > 0 ? instructions / this.active / 1000 : 0,
+      instructions, milliseconds, mips: milliseconds > 0 ? instructions / milliseconds / 1000 : 0,
       exits: { ...this.bus.counts, lookups: sum(({ counters }) => counters.lookups), visits: sum(({ counters }) => counters.visits) },
       exceptions: byVector(({ counters }) => counters.exceptions), interrupts: byVector(({ counters }) => counters.interrupts),
       tlb: { fills: sum(({ cpu }) => cpu.mmu.tlb.fills) },

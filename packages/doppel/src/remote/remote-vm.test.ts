@@ -27,6 +27,7 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     await vm.console.waitFor("doppel> ");
     vm.console.type("sum 1000\n");
     expect(await vm.console.waitFor("doppel> ")).toContain("500500");
+    expect((await vm.stats()).mips).toBeGreaterThan(0);
     await vm.pause();
     const { instructions } = await vm.stats();
     await new Promise((resolve) => setTimeout(resolve, 30));
