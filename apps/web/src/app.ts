@@ -59,6 +59,7 @@ export class App {
   /** Draws the page as it is now. */
   draw(): void {
     render(pageView(this), this.root);
+    document.title = this.session === undefined ? "Doppel: a PC in this tab" : `${this.session.plan.title} · Doppel`;
     if (this.session !== undefined) this.panel?.show(this.session.history);
   }
 

@@ -52,7 +52,7 @@ function toolbar(app: App, session: Session): TemplateResult {
   const off = state === "off";
   const busy = app.waiting !== undefined;
   return html`
-    <div class="toolbar" id="toolbar" role="toolbar" aria-label="Machine">
+    <div class="toolbar" id="toolbar" role="group" aria-label="What to do with the machine">
       ${state === "paused"
         ? html`<button id="resume" class="primary" @click=${() => app.act((machine) => machine.resume())}>Resume</button>`
         : html`<button id="pause" ?disabled=${off} @click=${() => app.act((machine) => machine.pause())}>Pause</button>`}

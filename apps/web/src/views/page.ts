@@ -11,7 +11,8 @@ export function pageView(app: App): TemplateResult {
   return html`
     <header class="top">
       <a class="brand" href="./" @click=${(event: Event) => { event.preventDefault(); app.leave(); }}>
-        <svg viewBox="0 0 24 24" width="26" height="26" aria-hidden="true"><rect class="back" x="2" y="2" width="14" height="14" rx="3.5" /><rect class="front" x="8" y="8" width="14" height="14" rx="3.5" /></svg>
+        <svg viewBox="0 0 24 24" width="26" height="26" aria-hidden="true">
+          <rect class="back" x="2" y="2" width="14" height="14" rx="3.5" /><rect class="front" x="8" y="8" width="14" height="14" rx="3.5" /></svg>
         Doppel
       </a>
       <nav aria-label="Site">
