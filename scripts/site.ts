@@ -18,7 +18,8 @@ rmSync(values.out, { recursive: true, force: true });
 await build({
   configFile: join(root, "apps/web/vite.config.ts"), configLoader: "native", logLevel: "warn", build: { outDir: values.out, emptyOutDir: true },
 });
-const docs = spawnSync(process.execPath, [join(root, "node_modules/typedoc/bin/typedoc"), "--out", join(values.out, "docs"), "--logLevel", "Warn"], { cwd: root, stdio: "inherit" });
+const typedoc = [join(root, "node_modules/typedoc/bin/typedoc"), "--out", join(values.out, "docs"), "--logLevel", "Warn"];
+const docs = spawnSync(process.execPath, typedoc, { cwd: root, stdio: "inherit" });
 if (docs.status !== 0) process.exit(docs.status ?? 1);
 try {
   for (const name of positionals) await getGuest(name, (line) => console.log(line));

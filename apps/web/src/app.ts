@@ -108,7 +108,8 @@ export class App {
         await this.boot({ title: kernel.name, options: { ...shared, kernel: { kernel: kernel.bytes, append, ...(initrd ? { initrd: initrd.bytes } : {}) } } });
       } else if (multiboot !== undefined) {
         const modules = initrd === undefined ? [] : [{ data: initrd.bytes, args: initrd.name }];
-        await this.boot({ title: multiboot.name, options: { ...shared, multiboot: { image: multiboot.bytes, modules, ...(options.cmdline === undefined ? {} : { append: options.cmdline }) } } });
+        const append = options.cmdline === undefined ? {} : { append: options.cmdline };
+        await this.boot({ title: multiboot.name, options: { ...shared, multiboot: { image: multiboot.bytes, modules, ...append } } });
       } else throw new Error("There is no kernel among the files; add one.");
     });
   }
@@ -215,7 +216,8 @@ export class App {
 
   async copy(): Promise<void> {
     await this.act(async ({ terminal, vm }) => {
-      if (navigator.clipboard === undefined) throw new Error("This page may not write to the clipboard: that takes https or localhost. Select the text and use the browser's menu.");
+      if (navigator.clipboard === undefined)
+        throw new Error("This page may not write to the clipboard: that takes https or localhost. Select the text and use the browser's menu.");
       if (this.display === "screen") await navigator.clipboard.writeText(await vm.screen());
       else await terminal?.copy();
       this.notice = "Copied.";

@@ -34,7 +34,8 @@ async function fetchChromium(): Promise<string> {
   };
   const fonts = join(folder, "../../share/fonts");
   await place("loader", (file) => copyFile(loader, file));
-  await place("fonts.conf", (file) => writeFile(file, `<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig><dir>${fonts}</dir><cachedir>${folder}/fontcache</cachedir></fontconfig>\n`));
+  await place("fonts.conf", (file) => writeFile(file, `<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n`
+    + `<fontconfig><dir>${fonts}</dir><cachedir>${folder}/fontcache</cachedir></fontconfig>\n`));
   await place("run", async (file) => {
     await writeFile(file, `#!/bin/sh\nexport FONTCONFIG_FILE='${folder}/fonts.conf'\nexec '${folder}/loader' --library-path '${folder}:${libraries}' '${program}' `
       + `--no-zygote --browser-subprocess-path='${script}' "$@"\n`);

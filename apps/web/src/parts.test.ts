@@ -24,7 +24,9 @@ describe("links", () => {
 });
 
 describe("files", () => {
-  const bytes = (...parts: (string | number)[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((c) => c.charCodeAt(0)) : Array<number>(part).fill(0))));
+  /** Text, and numbers of zeros. */
+  const bytes = (...parts: (string | number)[]): Uint8Array =>
+    Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((c) => c.charCodeAt(0)) : Array<number>(part).fill(0))));
   it.each([
     ["saved", bytes("DPLS", 20)], ["kernel", bytes(0x202, "HdrS", 20)], ["kernel", bytes("\x7fELF", 60)], ["initrd", bytes("070701", 20)], ["initrd", bytes("\x1f\x8b", 20)],
     ["initrd", bytes("\xfd7zXZ", 20)], ["unknown", bytes("hello")], ["unknown", bytes()], ["multiboot", embeddedGuest().image],

@@ -34,10 +34,12 @@ function messages(app: App): TemplateResult {
   return html`
     <div class=${app.session === undefined ? "messages narrow" : "messages"}>
       <div role="alert">${error === undefined ? nothing : html`
-        <div class="message error"><p>${error}</p><button class="plain" @click=${() => app.dismiss()} aria-label="Dismiss">Dismiss</button></div>`}</div>
+        <div class="message error"><p>${error}</p><button class="plain" @click=${() => app.dismiss()}>Dismiss</button></div>`}</div>
       <div role="status">
-        ${waiting === undefined ? nothing : html`<div class="message"><p>${waiting.text}</p><progress max="1" value=${waiting.fraction ?? nothing} aria-label=${waiting.text}></progress></div>`}
-        ${notice === undefined || waiting !== undefined ? nothing : html`<div class="message good"><p>${notice}</p><button class="plain" @click=${() => app.dismiss()}>Dismiss</button></div>`}
+        ${waiting === undefined ? nothing : html`
+          <div class="message"><p>${waiting.text}</p><progress max="1" value=${waiting.fraction ?? nothing} aria-label=${waiting.text}></progress></div>`}
+        ${notice === undefined || waiting !== undefined ? nothing : html`
+          <div class="message good"><p>${notice}</p><button class="plain" @click=${() => app.dismiss()}>Dismiss</button></div>`}
       </div>
     </div>`;
 }

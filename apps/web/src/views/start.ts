@@ -64,13 +64,13 @@ function optionsView({ link }: App): TemplateResult {
     <details class="options">
       <summary>Options</summary>
       <div class="form">
-        <label>Memory<input id="option-memory" placeholder="the guest's own" .value=${link.memory === undefined ? "" : `${link.memory / 2 ** 20}M`} autocomplete="off"></label>
+        <label>Memory<input id="option-memory" placeholder="guest's own" .value=${link.memory === undefined ? "" : `${link.memory / 2 ** 20}M`} autocomplete="off"></label>
         <label>Processors<select id="option-cpus">${[1, 2, 4, 8].map((n) => html`<option ?selected=${n === (link.cpus ?? 1)}>${n}</option>`)}</select></label>
         <label>Processor model<select id="option-cpu">
-          <option value="">the guest's own</option>
+          <option value="">guest's own</option>
           ${["pentium-pro", "i686", "x86-64", "x86-64-v2", "max"].map((name) => html`<option ?selected=${name === link.cpu}>${name}</option>`)}
         </select></label>
-        <label class="wide">Kernel command line<input id="option-cmdline" placeholder="the guest's own" .value=${link.cmdline ?? ""} autocomplete="off" spellcheck="false"></label>
+        <label class="wide">Kernel command line<input id="option-cmdline" placeholder="guest's own" .value=${link.cmdline ?? ""} autocomplete="off" spellcheck="false"></label>
       </div>
     </details>`;
 }

@@ -16,7 +16,9 @@ export async function fetchBytes(url: string, what: string, progress: FetchProgr
   const response = await fetch(url).catch((cause: unknown) => {
     throw new FetchError("FETCH_FAILED", `the ${what} ${url} cannot be loaded: the server does not answer`, { cause });
   });
-  if (!response.ok || response.body === null) throw new FetchError("FETCH_FAILED", `the ${what} ${url} cannot be loaded: the server says ${response.status} ${response.statusText}`.trimEnd());
+  if (!response.ok || response.body === null) {
+    throw new FetchError("FETCH_FAILED", `the ${what} ${url} cannot be loaded: the server says ${response.status} ${response.statusText}`.trimEnd());
+  }
   // A length counts what was sent, which is something else when it was compressed.
   const length = response.headers.has("content-encoding") ? 0 : Number(response.headers.get("content-length") ?? 0);
   const pieces: Uint8Array[] = [];

@@ -38,7 +38,8 @@ async function whileThereIsRoom<T>(bytes: number, write: () => Promise<T>): Prom
     return await write();
   } catch (error) {
     if (error instanceof DOMException && error.name === "QuotaExceededError") {
-      throw new StoreError("STORE_FULL", `the browser has no room for ${Math.ceil(bytes / 2 ** 20)} MiB; remove another saved machine, or save this one to a file`, { cause: error });
+      const size = Math.ceil(bytes / 2 ** 20);
+      throw new StoreError("STORE_FULL", `the browser has no room for ${size} MiB; remove another saved machine, or save this one to a file`, { cause: error });
     }
     throw error;
   }
