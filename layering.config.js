@@ -72,7 +72,7 @@ export default {
       comment: "Another package is used through its index, never by a path into it",
       severity: "error",
       from: { path: "^(packages|apps)/([^/]+)/" },
-      to: { path: "^packages/([^/]+)/src/", pathNot: ["^packages/$2/", "/src/index\\.ts$", "^packages/doppel/src/node/index\\.ts$"] },
+      to: { path: "^packages/([^/]+)/src/", pathNot: ["^packages/$2/", "/src/index\\.ts$", "^packages/doppel/src/(node|browser)/index\\.ts$"] },
     },
     {
       name: "resolvable",

@@ -1,18 +1,34 @@
 // How every package is built for publication: `tsup --config ../../tsup.config.ts` in the package's folder.
 import { existsSync } from "node:fs";
-import { defineConfig } from "tsup";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { defineConfig, type Options } from "tsup";
+
+/** What bundlers of web pages do with sources and find in a package no more: style sheets as text, and the name of a worker's script. */
+const forBrowsers: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "for-browsers",
+  setup(build) {
+    build.onResolve({ filter: /\.css\?inline$/ }, ({ path, resolveDir }) =>
+      ({ path, namespace: "text", pluginData: createRequire(`${resolveDir}/`).resolve(path.replace(/\?inline$/, "")) as string }));
+    build.onLoad({ filter: /./, namespace: "text" }, async ({ pluginData }) => ({ contents: await readFile(pluginData as string, "utf8"), loader: "text" }));
+    build.onLoad({ filter: /start-worker\.ts$/ }, async ({ path }) => ({ contents: (await readFile(path, "utf8")).replace("./worker.ts", "./worker.js"), loader: "ts" }));
+  },
+};
 
 export default defineConfig({
   entry: {
     index: "src/index.ts",
     ...(existsSync("src/node/index.ts") ? { "node/index": "src/node/index.ts" } : {}),
+    ...(existsSync("src/browser/index.ts") ? { "browser/index": "src/browser/index.ts", "browser/worker": "src/browser/worker.ts" } : {}),
   },
-  // Only the umbrella package has an entry point that knows Node.
-  ...(existsSync("tsconfig.node.json") ? { tsconfig: "tsconfig.node.json" } : {}),
+  // Only the umbrella package has entry points that know Node and browsers.
+  ...(existsSync("tsconfig.build.json") ? { tsconfig: "tsconfig.build.json" } : {}),
+  esbuildPlugins: [forBrowsers],
   format: "esm",
   target: "es2023",
   platform: "neutral",
   external: [/^node:/],
+  noExternal: [/\.css\?inline$/],
   dts: true,
   clean: true,
   sourcemap: true,

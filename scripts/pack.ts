@@ -63,23 +63,32 @@ for (const folder of folders) {
   console.log(`packed ${manifest.name}`);
 }
 
-const imports = entries.map((entry, index) => `import * as p${index} from "${entry}";`).join("\n");
-const list = entries.map((entry, index) => `["${entry}", p${index}]`).join(", ");
 writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
-writeFileSync(
-  join(project, "main.ts"),
-  `${imports}\nfor (const [name, exported] of [${list}] as [string, object][])\n`
-  + `  if (Object.keys(exported).length === 0) throw new Error(name + " exports nothing");\nexport {};\n`,
-);
+/** A program that imports entry points. */
+function program(file: string, entries: readonly string[]): void {
+  const imports = entries.map((entry, index) => `import * as p${index} from "${entry}";`).join("\n");
+  const list = entries.map((entry, index) => `["${entry}", p${index}]`).join(", ");
+  writeFileSync(
+    join(project, file),
+    `${imports}\nfor (const [name, exported] of [${list}] as [string, object][])\n`
+    + `  if (Object.keys(exported).length === 0) throw new Error(name + " exports nothing");\nexport {};\n`,
+  );
+}
+const isForPages = (entry: string): boolean => entry.endsWith("/browser");
+program("main.ts", entries.filter((entry) => !isForPages(entry)));
+program("page.ts", entries.filter(isForPages));
 mkdirSync(join(project, "node_modules/@types"), { recursive: true });
 symlinkSync(realpathSync(join(root, "node_modules/@types/node")), join(project, "node_modules/@types/node"));
 symlinkSync(join(root, "types"), join(project, "types"));
-writeFileSync(join(project, "tsconfig.json"), JSON.stringify({
-  compilerOptions: {
-    target: "ES2023", lib: ["ES2023", "ESNext.Disposable"], module: "NodeNext", strict: true, noEmit: true, types: ["node"],
-  },
-  files: ["main.ts", "types/webassembly.d.ts"],
-}));
-run(project, bin("tsc"), "-p", ".");
-run(project, bin("node"), "main.ts");
+// A program for Node knows no page, and what is for pages can at least be loaded without one.
+for (const [file, lib, types] of [["main.ts", [], ["types/webassembly.d.ts"]], ["page.ts", ["DOM", "DOM.Iterable"], []]] as const) {
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({
+    compilerOptions: {
+      target: "ES2023", lib: ["ES2023", "ESNext.Disposable", ...lib], module: "NodeNext", strict: true, noEmit: true, types: lib.length > 0 ? [] : ["node"],
+    },
+    files: [file, ...types],
+  }));
+  run(project, bin("tsc"), "-p", ".");
+  run(project, bin("node"), file);
+}
 console.log(`imported ${entries.length} entry points from packed packages`);

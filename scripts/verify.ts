@@ -46,8 +46,11 @@ async function types(): Promise<Count> {
   const projects = ["tsconfig.json"];
   for (const group of ["packages", "apps"])
     for (const name of readdirSync(join(root, group)).sort()) {
-      const project = join(group, name, "tsconfig.json");
-      if (existsSync(join(root, project)) && existsSync(join(root, group, name, "src"))) projects.push(project);
+      // An entry point for a platform is a project of its own, with that platform's types.
+      for (const file of ["tsconfig.json", "tsconfig.node.json", "tsconfig.browser.json"]) {
+        const project = join(group, name, file);
+        if (existsSync(join(root, project)) && existsSync(join(root, group, name, "src"))) projects.push(project);
+      }
     }
   let wrong = 0;
   for (const project of projects)

@@ -9,7 +9,7 @@ export const ENGINES: readonly EngineName[] = ["interpreter", "auto"];
 /** Entries of a Linux kernel. */
 export const ENTRIES: readonly LinuxEntry[] = ["protected", "real", "long"];
 /** Names of the processor models; the library that has them is loaded later, so that `--help` is quick. */
-export const CPU_NAMES: readonly CpuName[] = ["i686", "x86-64", "x86-64-v2", "max"];
+export const CPU_NAMES: readonly CpuName[] = ["pentium-pro", "i686", "x86-64", "x86-64-v2", "max"];
 
 /** The options as the parser collects them: strings, and flags that are there or not. */
 export interface RawRunOptions {

@@ -1,6 +1,6 @@
 /** A conversation with a guest over a serial line: wait for a text, type an answer. */
 import { DoppelError } from "@doppel/persist";
-import type { SerialPort } from "./serial-port.ts";
+import type { SerialLine } from "./any-vm.ts";
 
 /** The guest did not say what was waited for. */
 export class ConsoleError extends DoppelError {}
@@ -13,11 +13,11 @@ export class Console {
   /** Everything that the guest has said, the last mebibyte of it. */
   text = "";
   private seen = 0;
-  private readonly port: SerialPort;
+  private readonly port: SerialLine;
   private readonly decoder = new TextDecoder();
   private readonly waiting = new Set<() => void>();
 
-  constructor(port: SerialPort) {
+  constructor(port: SerialLine) {
     this.port = port;
     port.onOutput((bytes) => {
       this.text += this.decoder.decode(bytes, { stream: true });

@@ -5,14 +5,16 @@
 import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
-import { DoppelError } from "@doppel/persist";
-import { type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Stats, type Stop, savedOptions, VirtualMachine } from "@doppel/vmm";
+import type { TextScreen } from "@doppel/devices";
 import type { TranslationUnit } from "@doppel/translator";
+import {
+  type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
+} from "@doppel/vmm";
+import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
+import type { AnyVm, DebuggerSession } from "./any-vm.ts";
 import { Console } from "./console.ts";
+import { OptionError } from "./option-error.ts";
 import { SerialPort } from "./serial-port.ts";
-
-/** An option of `createVm` that cannot be used. */
-export class OptionError extends DoppelError {}
 
 /** What to build and what to boot on it. */
 export interface VmOptions extends BootSource {
@@ -40,6 +42,8 @@ export interface VmOptions extends BootSource {
   readonly debugExit?: boolean;
   /** A reset or triple fault ends the run instead of starting the machine anew. */
   readonly noReboot?: boolean;
+  /** What of the host's WebAssembly may be used; what it has, when absent. Without SIMD the processor is a {@link PLAIN_CPU} unless `cpu` says otherwise. */
+  readonly features?: Partial<WasmFeatures>;
 }
 
 /**
@@ -53,12 +57,6 @@ export interface Plugin {
   readonly name: string;
   /** Called when the machine is made. What it returns is disposed of with the machine. */
   attach(vm: Vm): Disposable;
-}
-
-/** One end of a conversation with a debugger. */
-export interface DebuggerSession extends Disposable {
-  /** Takes bytes from the debugger. */
-  receive(bytes: Uint8Array): void;
 }
 
 const MIB = 1 << 20;
@@ -84,7 +82,7 @@ function keyName(text: string): string {
 }
 
 /** A running or paused machine. */
-export class Vm implements Disposable {
+export class Vm implements AnyVm, Disposable {
   /** The machine underneath, for plugins, tools and tests. */
   readonly machine: VirtualMachine;
   /** COM1 to COM4. */
@@ -116,8 +114,11 @@ export class Vm implements Disposable {
       throw new OptionError("OPTION_BOOT", "vgaBios goes with bios: only a BIOS runs the display's ROM");
     }
     this.debugOutput = new SerialPort(() => {});
+    const features = { ...hostFeatures(), ...options.features };
     this.machine = new VirtualMachine({
-      memory, cpu: saved?.cpu ?? options.cpu ?? DEFAULT_CPU, cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE, explain: options.explain ?? false, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }), serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
+      features, memory, cpu: saved?.cpu ?? options.cpu ?? (features.simd ? DEFAULT_CPU : PLAIN_CPU), cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE,
+      explain: options.explain ?? false, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }),
+      serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),
       debugOutput: (byte) => this.debugOutput.output(byte),
@@ -187,6 +188,11 @@ export class Vm implements Disposable {
     this.resume();
   }
 
+  /** Ends the machine for good. */
+  close(): void {
+    this.stop();
+  }
+
   /** Stops the guest's time; resolves when it stands still. */
   async pause(): Promise<void> {
     this.hold();
@@ -213,6 +219,11 @@ export class Vm implements Disposable {
     this.paused = undefined;
     this.machine.clock.resume();
     paused.resolve();
+  }
+
+  /** Power-on state again, and what was booted once more; a run goes on there. A restored machine has nothing to boot again. */
+  reset(): Promise<void> {
+    return this.still(() => this.machine.reset());
   }
 
   /** Calls `action` while the guest stands still. */
@@ -255,6 +266,11 @@ export class Vm implements Disposable {
   /** The text screen, a line per row, without the blanks at the ends. */
   screen(): string {
     return this.machine.chipset.screen().rows.map((row) => row.trimEnd()).join("\n");
+  }
+
+  /** What the display shows: characters, colours and the cursor. */
+  display(): TextScreen {
+    return this.machine.chipset.screen();
   }
 
   /** Hash over architectural state, devices and RAM. */
@@ -331,6 +347,13 @@ export class Vm implements Disposable {
       lines.push(`${(linear >>> 0).toString(16).padStart(8, "0")} -> machine ${host.toString(16).padStart(8, "0")} ${flags} ${2 ** (pageShift - 10)}K`);
     });
     return lines;
+  }
+
+  /** Presses or releases a key, named as in `KeyboardEvent.code`; false when the keyboard has no such key, or no room. */
+  key(code: string, down: boolean): boolean {
+    const known = this.machine.chipset.keyboard.key(code, down);
+    this.machine.wake();
+    return known;
   }
 
   /** Presses keys held together, such as `ctrl-alt-delete`; false when a name is unknown. */

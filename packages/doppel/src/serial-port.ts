@@ -3,12 +3,10 @@
  * UART has room. Nothing that was typed is lost, however fast it came.
  */
 import type { SerialBackend, Uart } from "@doppel/devices";
-
-/** Hears what the guest sends. */
-export type OutputListener = (bytes: Uint8Array) => void;
+import type { OutputListener, SerialLine } from "./any-vm.ts";
 
 /** One of COM1 to COM4. */
-export class SerialPort implements SerialBackend {
+export class SerialPort implements SerialBackend, SerialLine {
   /** Set once the machine stands. */
   uart: Uart | undefined;
   private readonly listeners = new Set<OutputListener>();

@@ -68,7 +68,7 @@ describe("a loop", () => {
 test("64-bit code: addresses are whole, calls are chained, and the graph shows them", () => {
   // So long that the function stands in no caller's region.
   const long = Array.from({ length: 200 }, (_, n) => `add rax, ${n}`).join("\n");
-  const { engine, explainer } = counting(`mov rcx, 500\nl: call f\ndec rcx\njnz l\nhlt\nf: ${long}\nret`, 64);
+  const { engine, explainer } = counting(`mov rcx, 500\njmp l\nf: ${long}\nret\nl: call f\ndec rcx\njnz l\nhlt`, 64);
   engine.run(1e6);
   const units = explainer().hottest(10);
   const callee = units[0]!;

@@ -19,6 +19,8 @@ const MOST_CALLS = 3;
 const MOST_ENTRIES = 100;
 /** Pages that a region lies in at most: sets of them are bits of a number. */
 const MOST_PAGES = 30;
+/** Instructions behind which control does not come back. */
+const GOES = new Set(["IRET", "RETF", "JMPF", "SYSENTER", "SYSEXIT", "SYSRET", "RSM", "UD0", "UD1", "UD2"]);
 /** Bytes that a region reaches from its entry's page at most: places in it are numbers of 32 bits with a sign. */
 const FARTHEST = 2 ** 30;
 const PAGE_SIZE = 4096;
@@ -164,12 +166,12 @@ class Decoder {
     return page !== undefined && this.source.isKnown(page + at - pageOf(at) * PAGE_SIZE);
   }
 
-  /** Where an instruction ends that is not for regions, if there is one. */
+  /** Where an instruction ends that is not for regions, if control comes back there. */
   behind(at: number): number | undefined {
     const page = this.page(pageOf(at));
     const instruction = new Instruction();
     if (page === undefined || decode(this.source.bytes, page + at - pageOf(at) * PAGE_SIZE, page + PAGE_SIZE, this.source.long ? 8 : 4, instruction) !== OK) return undefined;
-    return at + instruction.length;
+    return GOES.has(instruction.form.mnemonic) ? undefined : at + instruction.length;
   }
 
   /** Why there is nothing at a place, for statistics: the instruction there, or that it was not looked for. */

@@ -45,6 +45,8 @@ export interface TranslatorOptions {
   readonly tally?: Tally;
   /** The same, with each region's counters for itself: for `Explainer`. */
   readonly counts?: RegionCounts;
+  /** Whether regions go on to each other by tail calls, which the host must have; true when absent. Without, each returns to the dispatch function. */
+  readonly tailCalls?: boolean;
 }
 
 /** Counters, for statistics. */
@@ -115,6 +117,7 @@ export class Translator implements RegionCompiler {
   private readonly installed = new Map<number, Installed>();
   private readonly byKey = new Map<number, Installed>();
   private readonly byFrame = new Map<number, Set<Installed>>();
+  private readonly tailCalls: boolean;
   private readonly capacity: number;
   private readonly longest: number | undefined;
   private readonly growsAtOnce: boolean;
@@ -137,6 +140,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally ?? options.counts?.tally;
     this.helpers = regionHelpers(options.memory);
+    this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
@@ -245,7 +249,7 @@ export class Translator implements RegionCompiler {
     this.waited = 0;
     if (drafts.length === 0) return;
     const generated = regionModule(drafts.map(({ region }) => region), {
-      first: (long) => this.engine.firstOutlined(long), ...(this.tally === undefined ? {} : { tally: this.tally }),
+      ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(this.tally === undefined ? {} : { tally: this.tally }),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };

@@ -9,12 +9,14 @@ import { type Bus, CPU_MODELS, type Cpu, type Interpreter, type Multiprocessor }
 import { PcChipset, type SerialBackend } from "@doppel/devices";
 import { acpiFwCfgFiles, type EntryState, type LinuxEntry, installTables, layoutMemory, loadLinux, loadMultiboot } from "@doppel/firmware";
 import { Arena, Frames, PAGE_SIZE } from "@doppel/memory";
+import { CPUID_1_EDX_SSE } from "@doppel/x86";
 import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
 import { Explainer, RegionCounts, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
-import { CPU_NAMES, type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
+import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
+import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
 import { framesFor, PcMemory } from "./pc-memory.ts";
@@ -58,6 +60,8 @@ export interface MachineOptions extends BootSource {
   readonly hotThreshold?: number;
   /** The translator's fragments count what happens in them, so that `explain` has figures; they are slower and larger for it. */
   readonly explain?: boolean;
+  /** What of the host's WebAssembly may be used; what it has, when absent. */
+  readonly features?: Partial<WasmFeatures>;
   /** Back ends of COM1 to COM4. */
   readonly serial?: readonly (SerialBackend | undefined)[];
   /** The `isa-debug-exit` port. */
@@ -121,6 +125,7 @@ export class VirtualMachine {
   private stop: Stop | undefined;
   private resetPending = false;
   private active = 0;
+  private activeSince: number | undefined;
   private running = false;
 
   /**
@@ -137,6 +142,11 @@ export class VirtualMachine {
     }
     if (options.cpu !== undefined && CPU_MODELS[options.cpu] === undefined) {
       throw new MachineError("MACHINE_CPU", `there is no CPU model ${String(options.cpu)}; choose one of ${CPU_NAMES.join(", ")}`);
+    }
+    const features = { ...hostFeatures(), ...options.features };
+    if (!features.simd && CPU_MODELS[options.cpu ?? DEFAULT_CPU].features.edx & CPUID_1_EDX_SSE) {
+      throw new MachineError("MACHINE_SIMD", `this host's WebAssembly has no SIMD, which the SSE of a ${options.cpu ?? DEFAULT_CPU} processor needs; `
+        + `choose the model ${PLAIN_CPU}, which runs 32-bit systems, or a newer browser`);
     }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
@@ -162,7 +172,7 @@ export class VirtualMachine {
     });
     this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
       : this.processors.processors.map(({ engine }, n) => new Translator({
-        engine, memory: arena.memory, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }), ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
+        engine, memory: arena.memory, tailCalls: features.tailCalls, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }), ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
       }));
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
@@ -264,9 +274,9 @@ export class VirtualMachine {
     this.running = true;
     try {
       for (;;) {
-        const start = this.now();
+        this.activeSince = this.now();
         const exit = await this.loop.run();
-        this.active += this.now() - start;
+        this.rest();
         if (this.stop !== undefined) return this.stop;
         if (exit.reason === "breakpoint") return { kind: "breakpoint" };
         if (exit.reason === "shutdown" && this.options.noReboot === true) return { kind: "triple-fault" };
@@ -278,6 +288,7 @@ export class VirtualMachine {
     } catch (error) {
       return { kind: "host-fault", error: error instanceof Error ? error : new Error(String(error)) };
     } finally {
+      this.rest();
       this.running = false;
     }
   }
@@ -363,6 +374,16 @@ export class VirtualMachine {
     for (const { counts } of this.translators) counts?.clear();
   }
 
+  private rest(): void {
+    this.active = this.activity();
+    this.activeSince = undefined;
+  }
+
+  /** Milliseconds that the run loop was active, up to now. */
+  private activity(): number {
+    return this.active + (this.activeSince === undefined ? 0 : this.now() - this.activeSince);
+  }
+
   /** Counters since the machine was made. */
   stats(): Stats {
     const engines = this.processors.processors.map(({ engine }) => engine);
@@ -371,8 +392,9 @@ export class VirtualMachine {
     const byVector = (of: (engine: Interpreter) => Float64Array): Record<string, number> =>
       Object.fromEntries(Array.from({ length: 256 }, (_, vector) => [vector.toString(), sum((engine) => of(engine)[vector]!)] as const).filter(([, count]) => count > 0));
     const instructions = this.processors.retired;
+    const milliseconds = this.activity();
     return {
-      instructions, milliseconds: this.active, mips: this.active > 0 ? instructions / this.active / 1000 : 0,
+      instructions, milliseconds, mips: milliseconds > 0 ? instructions / milliseconds / 1000 : 0,
       exits: { ...this.bus.counts, lookups: sum(({ counters }) => counters.lookups), visits: sum(({ counters }) => counters.visits) },
       exceptions: byVector(({ counters }) => counters.exceptions), interrupts: byVector(({ counters }) => counters.interrupts),
       tlb: { fills: sum(({ cpu }) => cpu.mmu.tlb.fills) },

@@ -35,7 +35,7 @@ const I686_EDX = x86.CPUID_1_EDX_FPU | x86.CPUID_1_EDX_VME | x86.CPUID_1_EDX_DE 
 
 /** CR4 bits that every model has. */
 const CR4_ALWAYS = x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
-  | x86.CR4_PCE | x86.CR4_OSFXSR | x86.CR4_OSXMMEXCPT;
+  | x86.CR4_PCE;
 
 /** IA32_ARCH_CAPABILITIES exists. */
 export const CPUID_7_EDX_ARCH_CAPABILITIES = 1 << 29;
@@ -49,8 +49,9 @@ const NO_FEATURES: CpuModel["features"] = {
 };
 
 /** CR4 bits that come with features. */
-function cr4Of({ ecx, structuredEbx, structuredEcx }: CpuModel["features"]): number {
-  return CR4_ALWAYS | (ecx & x86.CPUID_1_ECX_XSAVE ? x86.CR4_OSXSAVE : 0) | (ecx & x86.CPUID_1_ECX_PCID ? x86.CR4_PCIDE : 0)
+function cr4Of({ edx, ecx, structuredEbx, structuredEcx }: CpuModel["features"]): number {
+  return CR4_ALWAYS | (edx & x86.CPUID_1_EDX_FXSR ? x86.CR4_OSFXSR : 0) | (edx & x86.CPUID_1_EDX_SSE ? x86.CR4_OSXMMEXCPT : 0)
+    | (ecx & x86.CPUID_1_ECX_XSAVE ? x86.CR4_OSXSAVE : 0) | (ecx & x86.CPUID_1_ECX_PCID ? x86.CR4_PCIDE : 0)
     | (structuredEbx & x86.CPUID_7_EBX_FSGSBASE ? x86.CR4_FSGSBASE : 0) | (structuredEbx & x86.CPUID_7_EBX_SMEP ? x86.CR4_SMEP : 0)
     | (structuredEbx & x86.CPUID_7_EBX_SMAP ? x86.CR4_SMAP : 0) | (structuredEcx & x86.CPUID_7_ECX_UMIP ? x86.CR4_UMIP : 0);
 }
@@ -70,6 +71,12 @@ const I686_ECX = x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR;
 const LONG_EDX = x86.CPUID_80000001_EDX_SYSCALL | x86.CPUID_80000001_EDX_NX | x86.CPUID_80000001_EDX_LM;
 const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x86.CPUID_1_ECX_SSE4_1 | x86.CPUID_1_ECX_SSE4_2
   | x86.CPUID_1_ECX_POPCNT;
+
+/** The first of family 6: no MMX and no SSE, so that a host without vectors can execute all that it has. */
+export const MODEL_PENTIUM_PRO: CpuModel = model("pentium-pro", 0x619, 36, 32, {
+  edx: I686_EDX & ~(x86.CPUID_1_EDX_CLFSH | x86.CPUID_1_EDX_MMX | x86.CPUID_1_EDX_FXSR | x86.CPUID_1_EDX_SSE | x86.CPUID_1_EDX_SSE2),
+  ecx: x86.CPUID_1_ECX_HYPERVISOR,
+});
 
 /** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
 export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX });
@@ -99,7 +106,7 @@ export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
 });
 
 /** The models that can be chosen by name. */
-export const CPU_MODELS = { "i686": MODEL_I686, "x86-64": MODEL_X86_64, "x86-64-v2": MODEL_X86_64_V2, "max": MODEL_MAX } as const;
+export const CPU_MODELS = { "pentium-pro": MODEL_PENTIUM_PRO, "i686": MODEL_I686, "x86-64": MODEL_X86_64, "x86-64-v2": MODEL_X86_64_V2, "max": MODEL_MAX } as const;
 
 /** EAX, EBX, ECX and EDX of a leaf. */
 export type CpuidResult = readonly [number, number, number, number];

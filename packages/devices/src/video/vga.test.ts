@@ -35,6 +35,24 @@ describe("VGA text", () => {
     expect([characterOf(0xc9), characterOf(0xb0), characterOf(0xfe), characterOf(0x01)]).toEqual(["╔", "░", "■", "☺"]);
   });
 
+  test("colours come through the palette, the DAC and its mask, and blinking can be switched to bright backgrounds", () => {
+    const m = machine();
+    const colour = (n: number) => [...m.vga.screen().colours.subarray(3 * n, 3 * n + 3)];
+    // 42 and 21 of 63 are the levels of mode 3; brown has half the green.
+    expect([colour(0), colour(7), colour(6), colour(15)]).toEqual([[0, 0, 0], [170, 170, 170], [170, 85, 0], [255, 255, 255]]);
+    expect(m.vga.screen().blink).toBe(true);
+    const attribute = (index: number, value: number) => {
+      m.ports.read(0x3da, 1);
+      m.ports.write(0x3c0, 1, index | 0x20);
+      m.ports.write(0x3c0, 1, value);
+    };
+    attribute(0x10, 0x04);
+    attribute(1, 0x3f);
+    expect([colour(1), m.vga.screen().blink]).toEqual([[255, 255, 255], false]);
+    m.ports.write(0x3c6, 1, 0x07);
+    expect(colour(1)).toEqual([170, 170, 170]);
+  });
+
   test("start address scrolls, and the cursor counts from it", () => {
     const m = machine();
     m.print(160, "top");

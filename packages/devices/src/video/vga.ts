@@ -31,6 +31,10 @@ const GRAPHICS_BITS = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff, 0x0
 const COLOR_IO = 0x01;
 const CRTC_PROTECT = 0x80;
 const CRTC = { MAX_SCAN_LINE: 0x09, CURSOR_START: 0x0a, START_HIGH: 0x0c, CURSOR_HIGH: 0x0e, PROTECT: 0x11, DISPLAY_END: 0x12, OFFSET: 0x13 } as const;
+const ATTRIBUTE = { MODE: 0x10, COLOUR_SELECT: 0x14 } as const;
+const BLINK = 0x08;
+/** Bits 5 and 4 of the palette come from the colour select register. */
+const PALETTE_54 = 0x80;
 const PALETTE_ON = 0x20;
 const GRAPHICS_MODE = 0x01;
 
@@ -47,6 +51,10 @@ const VERTICAL_RETRACE = 0x08;
 export type TextScreen = {
   readonly columns: number; readonly rows: string[]; readonly cells: Uint8Array;
   readonly cursor: { readonly row: number; readonly column: number; readonly visible: boolean };
+  /** Red, green and blue of the sixteen colours, as the palette and the DAC have them, eight bits a part. */
+  readonly colours: Uint8Array;
+  /** Bit 7 of an attribute makes the character blink; else it makes the background bright. */
+  readonly blink: boolean;
   /** False while a graphics mode is on; the rows are empty then. */
   readonly isText: boolean;
 };
@@ -145,7 +153,21 @@ export class Vga implements BusDevice, Persist<VgaState> {
     const row = pitch > 0 ? Math.floor(cursor / pitch) : 0;
     const column = pitch > 0 ? cursor - row * pitch : 0;
     const visible = (crtc[CRTC.CURSOR_START] & 0x20) === 0 && row >= 0 && row < rowCount && column < columns;
-    return { columns, rows, cells, cursor: { row, column, visible }, isText };
+    const blink = (this.#state.attribute[ATTRIBUTE.MODE] & BLINK) !== 0;
+    return { columns, rows, cells, cursor: { row, column, visible }, colours: this.#colours(), blink, isText };
+  }
+
+  /** What the sixteen attributes look like: through the palette, and the DAC behind it. */
+  #colours(): Uint8Array {
+    const { attribute, dac, dacMask } = this.#state;
+    const select = attribute[ATTRIBUTE.COLOUR_SELECT];
+    const colours = new Uint8Array(48);
+    for (let n = 0; n < 16; n++) {
+      const low = (attribute[ATTRIBUTE.MODE] & PALETTE_54) !== 0 ? (attribute[n] & 0x0f) | ((select & 3) << 4) : attribute[n] & 0x3f;
+      const at = 3 * ((low | ((select & 0x0c) << 4)) & dacMask);
+      for (let part = 0; part < 3; part++) colours[3 * n + part] = Math.round(((dac[at + part] & 0x3f) * 255) / 63);
+    }
+    return colours;
   }
 
   save(): VgaState {

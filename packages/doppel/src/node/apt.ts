@@ -95,10 +95,11 @@ export class Apt {
     const show = (await this.#run("apt-cache", ["show", "--no-all-versions", name])).stdout;
     const field = (key: string): string => new RegExp(`^${key}: (.*)$`, "m").exec(show)?.[1] ?? "";
     const size = Number(field("Size"));
-    const stem = `${name}_${field("Version").replaceAll(":", "%3a")}_`;
+    // With its architecture: the same package of another one may stand beside it.
+    const own = `${name}_${field("Version").replaceAll(":", "%3a")}_${field("Architecture")}.deb`;
     const line = `fetching ${name} ${field("Version")} (${(size / 1e6).toFixed(1)} MB)`;
     this.#progress(line, 0);
-    const find = async (): Promise<string | undefined> => (await readdir(into)).find((file) => file.startsWith(stem));
+    const find = async (): Promise<string | undefined> => (await readdir(into)).find((file) => file === own);
     const timer = setInterval(() => {
       void find()
         .then(async (file) => file && this.#progress(line, Math.min((await stat(join(into, file))).size / size, 1)))

@@ -80,7 +80,7 @@ export const recipes: readonly GuestRecipe[] = [
     packages: [linuxKernel("linux-image-686"), busybox], memory: 256 * MIB, boot: shell,
   },
   {
-    name: "debian-12-i386-pae", says: "the same with PAE (686-pae)", architecture: "i386",
+    name: "debian-12-i386-pae", says: "Linux 6.1 of Debian 12 (686-pae) with a busybox shell on the serial line", architecture: "i386",
     packages: [linuxKernel("linux-image-686-pae"), busybox], memory: 256 * MIB, boot: shell,
   },
   {

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostError } from "./index.ts";
 import { whileNoOtherFetches } from "./cache.ts";
+import { Apt } from "./apt.ts";
 import { dataMember } from "./debian-package.ts";
 import { cacheFolder, extractFromDeb, findRecipe, getGuest, getProgram, isCached, readInput, recipes, sha256, writeOutput } from "./index.ts";
 
@@ -59,6 +60,19 @@ describe("Debian packages", () => {
   ])("with %s are refused", async (_, bytes) => {
     expect(await codeOf(extractFromDeb(write("b.deb", bytes), { absent: /^usr\/absent$/ }, { dpkg: false }))).toBe("HOST_BAD_PACKAGE");
   });
+});
+
+it.runIf(process.platform === "linux")("a package is the one of the guest's architecture, also beside that of another", async () => {
+  // An apt of two scripts.
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+  const script = (name: string, text: string): void => writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  script("apt-cache", "echo 'Version: 1:2'; echo 'Architecture: i386'; echo 'Size: 3'");
+  script("apt-get", "echo 386 > busybox_1%3a2_i386.deb");
+  mkdirSync(join(folder, "packages"));
+  writeFileSync(join(folder, "packages/busybox_1%3a2_amd64.deb"), "64");
+  vi.stubEnv("PATH", bin);
+  expect((await new Apt(folder, "i386", () => {}).download("busybox")).file).toBe(join(folder, "packages/busybox_1%3a2_i386.deb"));
 });
 
 describe("guests", () => {

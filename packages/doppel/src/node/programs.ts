@@ -20,12 +20,12 @@ const LIBRARY = /^(lib|zlib)/;
 
 /**
  * Gives the words that start a program: from the cache, or fetched with apt first.
- * @param name the package. @param path the program in it, such as `usr/bin/gdb`.
+ * @param name the package. @param path the program in it, such as `usr/bin/gdb`. @param also packages beside the libraries that it needs
  * @throws {HostError} `HOST_NO_APT`, also on a machine that is no x86-64 Linux, `HOST_PACKAGE_NOT_FOUND`, `HOST_DOWNLOAD` or `HOST_BAD_PACKAGE`.
  */
-export async function getProgram(name: string, path: string, progress: Progress): Promise<[string, ...string[]]> {
+export async function getProgram(name: string, path: string, progress: Progress, also: readonly string[] = []): Promise<[string, ...string[]]> {
   const folder = join(cacheFolder(), "programs", name);
-  if (!existsSync(folder)) await whileNoOtherFetches(async () => void (existsSync(folder) || (await fetchProgram(name, folder, progress))));
+  if (!existsSync(folder)) await whileNoOtherFetches(async () => void (existsSync(folder) || (await fetchProgram(name, folder, progress, also))));
   // Debian 13 has them all below /usr.
   const libraries = ["lib", "usr/lib"].map((parent) => join(folder, parent, TRIPLE));
   const loader = libraries.map((library) => join(library, LOADER)).find(existsSync);
@@ -33,7 +33,7 @@ export async function getProgram(name: string, path: string, progress: Progress)
   return [loader, "--library-path", libraries.join(":"), join(folder, path)];
 }
 
-async function fetchProgram(name: string, folder: string, progress: Progress): Promise<void> {
+async function fetchProgram(name: string, folder: string, progress: Progress, also: readonly string[]): Promise<void> {
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new HostError("HOST_NO_APT", `${name} is fetched for x86-64 Linux only, and this machine is ${process.arch} ${process.platform}.`);
   const apt = new Apt(cacheFolder(), "amd64", progress);
@@ -42,7 +42,7 @@ async function fetchProgram(name: string, folder: string, progress: Progress): P
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
-  const wanted = needed.filter((needs) => needs === name || LIBRARY.test(needs));
+  const wanted = needed.filter((needs) => needs === name || also.includes(needs) || LIBRARY.test(needs));
   progress(`fetching ${name} and ${wanted.length - 1} libraries`);
   await apt.downloadInto(partial, wanted);
   for (const deb of await readdir(partial)) {

@@ -1,0 +1,56 @@
+/** The live panel: what the machine does, in figures and charts. */
+import { html, render, type TemplateResult } from "lit-html";
+import { mebibytes, short } from "./format.ts";
+import type { History } from "./history.ts";
+import type { Charts } from "./charts.ts";
+
+function fact(name: string, value: string, hint: string): TemplateResult {
+  return html`<div title=${hint}><dt>${name}</dt><dd>${value}</dd></div>`;
+}
+
+/** The panel of one machine. */
+export class Panel implements Disposable {
+  readonly element = document.createElement("div");
+  private readonly facts = document.createElement("div");
+  private readonly drawings = document.createElement("div");
+  private charts: Charts | undefined;
+  private disposed = false;
+
+  constructor() {
+    this.element.className = "panel-content";
+    this.drawings.className = "charts";
+    this.element.append(this.facts, this.drawings);
+    // Charts come with the first machine, not with the page.
+    void import("./charts.ts").then(({ Charts }) => {
+      if (!this.disposed) this.charts = new Charts(this.drawings);
+    });
+  }
+
+  /** Shows the figures of now. */
+  show({ stats, samples }: History): void {
+    if (stats === undefined) return;
+    const last = samples.at(-1);
+    const { translator, code, memory } = stats;
+    render(html`
+      <p class="speed"><b>${last === undefined ? "0" : short(last.speed)}</b> instructions/s</p>
+      <dl class="facts">
+        ${fact("Executed", short(stats.instructions), "Instructions since the machine was made")}
+        ${fact("Regions", `${short(translator.regions - translator.dropped)} of ${short(translator.regions)}`, "Translated regions that are in use, of those that were made")}
+        ${fact("Modules", short(translator.modules), "WebAssembly modules that were compiled")}
+        ${fact("Decoded", short(code.decoded), "Instructions that were decoded for the interpreter")}
+        ${fact("Rewritten", short(code.invalidated), "Times that the guest wrote to code that had been decoded")}
+        ${fact("Memory", `${mebibytes(memory.frames)} of ${mebibytes(memory.arena)}`, "The guest's pages, of all that the machine has reserved")}
+      </dl>`, this.facts);
+    this.charts?.show(samples);
+  }
+
+  /** The page's colours have changed. */
+  restyle(): void {
+    this.charts?.build();
+  }
+
+  [Symbol.dispose](): void {
+    this.disposed = true;
+    this.charts?.[Symbol.dispose]();
+  }
+}
