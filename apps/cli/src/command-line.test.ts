@@ -102,7 +102,7 @@ describe("run", () => {
     const host = fakeHost();
     await commandLine(["run", "--kernel", kernel, "--append", "quiet", "--memory", "64M", "--no-reboot", "--debug-exit", "--deterministic"], host);
     expect(host.options).toMatchObject({
-      memory: 64 << 20, noReboot: true, debugExit: true, deterministic: true, engine: "interpreter",
+      memory: 64 << 20, noReboot: true, debugExit: true, deterministic: true, engine: "auto",
       kernel: { kernel: Buffer.from("a kernel"), append: "quiet" },
     });
     expect(host.stderr).toBe("state hash c0ffee\n");

@@ -1,5 +1,6 @@
 /** The command line: every command with its options and examples, as commander takes them. */
 import { CPU_NAMES, ENGINES, ENTRIES, type RawRunOptions } from "./run-options.ts";
+import { DEFAULT_ENGINE } from "doppel";
 import type { RawExplainOptions } from "./explain-options.ts";
 import type { Shell } from "./completion.ts";
 import { readFileSync } from "node:fs";
@@ -67,7 +68,7 @@ export function makeProgram(actions: Actions): Command {
     .option("--vgabios <file>", "the display's ROM for --bios, so that the BIOS has a screen")
     .option("-g, --guest <name>", "guest to boot: embedded, or one of `doppel guest list`")
     .option("-m, --memory <size>", "RAM, such as 256M or 1G (default: what the guest wants, or 256M)")
-    .addOption(new Option("--engine <engine>", "how instructions are executed: auto translates hot code to WebAssembly").choices(ENGINES).default("interpreter"))
+    .addOption(new Option("--engine <engine>", "how instructions are executed: auto translates hot code to WebAssembly").choices(ENGINES).default(DEFAULT_ENGINE))
     .addOption(new Option("--cpu <model>", "processor model (default: what the guest wants, or x86-64)").choices(CPU_NAMES))
     .option("--cpus <number>", "virtual processors, 1 to 8; they take turns (default: 1)")
     .option("--save <file>", "where SIGUSR1 and the monitor save the machine's state")

@@ -37,7 +37,7 @@ export interface TranslatorOptions {
   readonly threshold?: number;
   /** Has a block in a region become a further entry of it as soon as it is decoded, for tests with a threshold of 0. */
   readonly growsAtOnce?: boolean;
-  /** Instructions of a region at most; 400 when absent. */
+  /** Instructions of a region at most; 600 when absent. */
   readonly longest?: number;
   /** Instructions in all regions at most; 300,000 when absent. */
   readonly capacity?: number;
@@ -243,7 +243,9 @@ export class Translator implements RegionCompiler {
     const drafts: Draft[] = [];
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
-      const draft = this.hostOf(place.linear, place.view) === place.host && !drafts.some(({ region, place: { host } }) => host === place.host || bodyOf(region).includes(place.host)) ? this.draft(place) : undefined;
+      const isThere = this.hostOf(place.linear, place.view) === place.host;
+      // What is part of another draft of this batch may become an entry of that region later.
+      const draft = isThere && !drafts.some(({ region }) => bodyOf(region).includes(place.host)) ? this.draft(place) : undefined;
       if (draft !== undefined) drafts.push(draft);
     }
     this.waited = 0;
@@ -275,8 +277,7 @@ export class Translator implements RegionCompiler {
   private grown(installed: Installed, place: Place, isExit: boolean): Draft | undefined {
     const { pages, place: first, others } = installed;
     if (!this.growsAtOnce && this.engine.code.executed(place.key) < Math.max(1, this.threshold * REBUILD_AFTER)) return undefined;
-    const [distance] = [...pages].find(([, host]) => Math.floor(host / PAGE_SIZE) === Math.floor(place.host / PAGE_SIZE)) ?? [NaN];
-    const at = distance * PAGE_SIZE + (place.host % PAGE_SIZE);
+    const at = placeOf(pages, place.host);
     const linear = this.cpu.wrap(place.linear - at + (first.host % PAGE_SIZE));
     if (this.hostOf(linear, place.view) !== first.host) return undefined;
     const all = isExit ? others : [...others, at];
@@ -299,7 +300,7 @@ export class Translator implements RegionCompiler {
     }
     if (found.size === 0) return { place, region, others: [], rebuilt: 0, replaces: [] };
     const replaces = [...found];
-    const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
+    const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
     return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, replaces };
   }
@@ -362,7 +363,7 @@ function hostAt({ pages }: Region, at: number): number {
 }
 
 /** The place in a region that has a host address; NaN where its page is not the region's. */
-function placeOf({ pages }: Region, host: number): number {
+function placeOf(pages: Region["pages"], host: number): number {
   const [distance] = [...pages].find(([, page]) => page === host - (host % PAGE_SIZE)) ?? [NaN];
   return distance * PAGE_SIZE + (host % PAGE_SIZE);
 }

@@ -3,4 +3,4 @@
 /** `interpreter` executes decoded records alone; `auto` has hot code translated to WebAssembly as well. */
 export type EngineName = "interpreter" | "auto";
 /** The engine of a machine that asks for none. */
-export const DEFAULT_ENGINE: EngineName = "interpreter";
+export const DEFAULT_ENGINE: EngineName = "auto";
