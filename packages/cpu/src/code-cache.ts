@@ -13,7 +13,7 @@ import { CONTROL_FROM, EXECUTED_SHIFT, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
-import { CS, GENERATION, GLOBAL_GENERATION, STATE } from "./state-layout.ts";
+import { CS, GENERATION, GLOBAL_GENERATION, RESUME, STATE } from "./state-layout.ts";
 
 /** The part of the mode key that decides how bytes become records. */
 const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG | MODE_SINGLE;
@@ -518,6 +518,7 @@ export class CodeCache implements WriteObserver {
     this.counts.fill(0, 0, (this.next - this.base) / RECORD_SIZE);
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
+    this.view.setInt32(STATE + RESUME, 0, true);
     this.onDropped();
   }
 

@@ -15,7 +15,7 @@ import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
 import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, type Watching, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
-import { BUDGET, EXECUTED, MODE, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, EXECUTED, MODE, RESUME, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -104,7 +104,10 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   load(CONTROL_FROM).set(from);
   loadNative(CONTROL_DELTA).set(delta);
   loadNative(RIP).set(ip);
-  // The first thing a visit does is look up RIP: `record` 0 says so to the dispatch loop.
+  // The first thing a visit does is look up RIP, unless it goes on: `record` 0 says so to the dispatch loop.
+  load(RESUME).set(record);
+  f.i32(0).i32(0).memory(OP.i32_store, STATE + RESUME);
+  load(TLB_VIEW).set(view);
   const dispatch = f.loop();
   const next = f.block();
   const lookUp = f.block();
@@ -159,6 +162,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   // out: the budget is used up before this record.
   f.get(budget).i32(1).op(OP.i32_add).set(budget);
   storeRip(currentIp);
+  f.i32(0).get(record).memory(OP.i32_store, STATE + RESUME);
+  f.i32(0).get(delta).memory(long ? OP.i64_store : OP.i32_store, STATE + CONTROL_DELTA);
   leave(EXIT_BUDGET);
   f.end();
   // fault: the instruction did not retire.

@@ -18,7 +18,7 @@ import { BLOCK_ENDS, type Helpers, instantiate, isDefined, outlineKey, outlineMo
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import {
-  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
+  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
 } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
@@ -474,6 +474,7 @@ export class Interpreter implements Engine, HandlerTable {
     this.slice = slice;
     words[(STATE + BUDGET) >> 2] = slice - 1;
     words[(STATE + BUDGET_KEPT) >> 2] = 0;
+    words[(STATE + RESUME) >> 2] = 0;
     let rest = slice;
     const { observer } = this;
     try {
