@@ -15,7 +15,7 @@ const MOST_INSTRUCTIONS = 600;
 /** Instructions of a called function at most, and how many calls stand in each other. */
 const MOST_CALLED = 160;
 const MOST_CALLS = 3;
-/** Entries at most: their numbers are bytes. */
+/** Entries at most. */
 const MOST_ENTRIES = 100;
 /** Pages that a region lies in at most: sets of them are bits of a number. */
 const MOST_PAGES = 30;
@@ -100,7 +100,8 @@ export interface CodeSource {
 
 interface Decoded extends RegionInstruction {
   readonly next: number;
-  readonly flow: "on" | "jump" | "branch" | "call" | "return" | "gone";
+  /** "away" comes back behind it, "gone" does not. */
+  readonly flow: "on" | "jump" | "branch" | "call" | "return" | "away" | "gone";
   /** Of a direct jump or call. */
   readonly target: number;
 }
@@ -128,7 +129,7 @@ const pageOf = (at: number): number => Math.floor(at / PAGE_SIZE);
 function flowOf({ mnemonic }: Instruction["form"], direct: boolean): Decoded["flow"] {
   switch (mnemonic) {
     case "JMP": return direct ? "jump" : "gone";
-    case "CALL": return direct ? "call" : "gone";
+    case "CALL": return direct ? "call" : "away";
     case "Jcc": return direct ? "branch" : "on";
     case "RET": return "return";
     default: return "on";
@@ -239,7 +240,7 @@ class Explorer {
   private readonly decoder: Decoder;
   private readonly most: number;
   private readonly calls: Call[] = [];
-  /** Places behind instructions that are not for regions. */
+  /** Places behind indirect calls and behind instructions that are not for regions. */
   private readonly resumed: number[] = [];
   private total = 0;
   private blocks = 0;
@@ -334,10 +335,13 @@ class Explorer {
         call.code.set(at, one);
         this.total++;
         if (one.flow === "return") call.returns = true;
+        if (call.depth > 0 && (one.flow === "away" || one.flow === "gone")) return false;
+        if (one.flow === "away") this.resumed.push(one.next);
         if (one.flow === "jump" || one.flow === "branch") {
           call.leaders.add(one.target);
           // Another function begins there: it is not this one's business.
           if (one.flow === "branch" || !this.decoder.isFunction(one.target)) open.push(one.target);
+          else if (call.depth > 0) return false;
         }
         if (one.flow === "branch" || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
         if (one.flow !== "on" && one.flow !== "branch") break;
@@ -387,7 +391,7 @@ function blockAt(decoder: Decoder, call: Call, start: number, id: number): Regio
       return block(callee === undefined ? { kind: "gone" } : { kind: "call", to: edge(callee, one.target) }, length);
     }
     if (one.flow === "return") return block(call.caller === undefined ? { kind: "gone" } : { kind: "return", to: edge(call.caller, call.returnsTo) }, length);
-    if (one.flow === "gone") return block({ kind: "gone" }, length);
+    if (one.flow === "gone" || one.flow === "away") return block({ kind: "gone" }, length);
     at = one.next;
     if (call.leaders.has(at)) return block({ kind: "goto", to: edge(call, at) }, length);
   }
