@@ -101,7 +101,11 @@ export class CodeCache implements WriteObserver {
   private next: number;
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
-  private readonly blocks = new Map<number, { record: number; length: number; second: number }>();
+  /**
+   * By key; undefined where there is none any more: what is deleted from a Map stays in its chain until the whole table is made anew, so code that is
+   * written again and again would make every look-up of it longer.
+   */
+  private readonly blocks = new Map<number, { record: number; length: number; second: number } | undefined>();
   private readonly code = new Map<Frame, FrameCode>();
   private readonly regions = new Set<CodeRegion>();
   /** Regions and their entries' numbers, by the key of the entry. */
@@ -436,7 +440,7 @@ export class CodeCache implements WriteObserver {
   private drop(frame: Frame, code: FrameCode): void {
     for (const { record, count, key } of code.blocks) {
       for (let n = 0; n < count; n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
-      this.blocks.delete(key);
+      this.blocks.set(key, undefined);
     }
     for (const region of code.regions) this.dropRegion(region);
     this.code.delete(frame);
