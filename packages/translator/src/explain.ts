@@ -12,7 +12,7 @@ import { decode, Instruction, instructionText, OK, REGISTER_NAMES } from "@doppe
 import { placeOffset } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import type { CountedRegion, RegionCounter } from "./region-counts.ts";
-import { formRegion, type Region, type RegionBlock } from "./region.ts";
+import { formRegion, type Region, type RegionBlock, successors } from "./region.ts";
 import { sensitivityOf } from "./sensitivity.ts";
 import type { Translator } from "./translator.ts";
 
@@ -273,9 +273,8 @@ function contains({ region, linear }: CountedRegion, address: number): boolean {
   return [...region.blocks.values()].some(({ start, length }) => at >= start && at < start + length);
 }
 
-function inside({ blocks }: Region, { end }: RegionBlock): number[] {
-  const edges = end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
-  return edges.filter(({ block }) => block >= 0).map(({ block }) => blocks.get(block)!.start);
+function inside({ blocks }: Region, block: RegionBlock): number[] {
+  return successors(block).map((id) => blocks.get(id)!.start);
 }
 
 function explained(instruction: Instruction, place: Places, at: number): ExplainedInstruction {

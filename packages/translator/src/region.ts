@@ -431,8 +431,12 @@ function knownPages(entries: readonly RegionBlock[], blocks: ReadonlyMap<number,
   return (block, page) => (known.get(block)! & bit(page)) !== 0;
 }
 
+/** The ways on from a block, out of the region as well. */
+export function edgesOf({ end }: RegionBlock): readonly Edge[] {
+  return end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
+}
+
 /** Numbers of the blocks at which a block may go on. */
-export function successors({ end }: RegionBlock): number[] {
-  const edges = end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
-  return edges.map(({ block }) => block).filter((block) => block >= 0);
+export function successors(block: RegionBlock): number[] {
+  return edgesOf(block).map(({ block: id }) => id).filter((id) => id >= 0);
 }

@@ -7,7 +7,7 @@ import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
-import { type CodeSource, formRegion, type Region } from "./region.ts";
+import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
@@ -377,10 +377,6 @@ function bodyOf(region: Region): Uint32Array {
 
 /** Host addresses of the places at which its own code leaves it by direct jumps, and did not lead when it was formed. */
 function exitsOf(region: Region): Uint32Array {
-  const places = [...region.blocks.values()].filter(({ own }) => own).flatMap(({ end }) => {
-    if (end.kind === "leave") return [end.at];
-    const edges = end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
-    return edges.filter(({ block }) => block < 0).map(({ at }) => at);
-  });
+  const places = [...region.blocks.values()].filter(({ own }) => own).flatMap((block) => (block.end.kind === "leave" ? [block.end.at] : edgesOf(block).filter((edge) => edge.block < 0).map(({ at }) => at)));
   return Uint32Array.from(places.filter((at) => region.pages.has(Math.floor(at / PAGE_SIZE))).map((at) => hostAt(region, at)));
 }
