@@ -1,0 +1,159 @@
+/** Finds what belongs to a region: a function from an entry on, what it calls, and where control comes back to it. */
+import { type Decoded, type Decoder, pageOf } from "./region-decoder.ts";
+
+/** Instructions of a called function at most, and how many calls stand in each other. */
+const MOST_CALLED = 160;
+const MOST_CALLS = 3;
+/** Entries at most. */
+const MOST_ENTRIES = 100;
+
+/** A function that is called, at one call. */
+export interface Call {
+  readonly caller: Call | undefined;
+  readonly returnsTo: number;
+  readonly target: number;
+  readonly depth: number;
+  readonly leaders: Set<number>;
+  /** Where the region may be entered, of the outermost function. */
+  readonly entries: Set<number>;
+  readonly code: Map<number, Decoded>;
+  /** Calls that were looked at. */
+  readonly seen: Set<number>;
+  /** Calls of others that are part of the region, by the place behind the call. */
+  readonly callees: Map<number, Call>;
+  readonly numbers: Map<number, number>;
+  returns: boolean;
+}
+
+/** Finds what belongs to a region. */
+export class Explorer {
+  private readonly decoder: Decoder;
+  private readonly most: number;
+  private readonly calls: Call[] = [];
+  /** Places behind indirect calls and behind instructions that are not for regions. */
+  private readonly resumed: number[] = [];
+  private total = 0;
+  private blocks = 0;
+
+  constructor(decoder: Decoder, most: number) {
+    this.decoder = decoder;
+    this.most = most;
+  }
+
+  explore(entry: number, others: readonly number[]): readonly Call[] {
+    const own = this.call(undefined, NaN, entry);
+    this.calls.push(own);
+    own.entries.add(entry);
+    this.walk(own, entry, this.most);
+    for (;;) {
+      this.follow(own);
+      const at = this.resumed.pop();
+      if (at === undefined) break;
+      this.comeBack(own, at);
+    }
+    for (const other of others) this.comeBack(own, other);
+    for (const call of this.calls) for (const leader of call.leaders) if (call.code.has(leader)) call.numbers.set(leader, this.blocks++);
+    return this.calls;
+  }
+
+  private call(caller: Call | undefined, returnsTo: number, target: number): Call {
+    return { caller, returnsTo, target, depth: caller === undefined ? 0 : caller.depth + 1, entries: new Set(), leaders: new Set(), code: new Map(), seen: new Set(), callees: new Map(), numbers: new Map(), returns: false };
+  }
+
+  private enterAt(own: Call, at: number): void {
+    if (own.entries.size >= MOST_ENTRIES) return;
+    own.leaders.add(at);
+    own.entries.add(at);
+  }
+
+  /** Takes functions in that are called, or lets control come back from them, and adds what stands behind the calls. */
+  private follow(own: Call): void {
+    for (let one = nextCall(own); one !== undefined; one = nextCall(own)) {
+      const taken = this.takeIn(own, one, Math.min(this.total + MOST_CALLED, this.most));
+      this.calls.push(...(taken ?? []));
+      if (taken === undefined) this.comeBack(own, one.next);
+      else this.walk(own, one.next, this.most);
+    }
+  }
+
+  /**
+   * Makes a function part of the region, with all that it calls: one that control leaves in the middle is better a region of its own, as
+   * control comes back there. Returns the function and those that it calls, or undefined where there would be more than `limit` instructions.
+   */
+  private takeIn(caller: Call, { next, target }: Decoded, limit: number): Call[] | undefined {
+    const callee = this.call(caller, next, target);
+    const taken = [callee];
+    const before = this.total;
+    let fits = callee.depth <= MOST_CALLS && !isOpen(caller, target) && this.walk(callee, target, limit);
+    for (let one = nextCall(callee); fits && one !== undefined; one = nextCall(callee)) {
+      const inner = this.takeIn(callee, one, limit);
+      taken.push(...(inner ?? []));
+      fits = inner !== undefined && this.walk(callee, one.next, limit);
+    }
+    if (fits && callee.returns) {
+      caller.callees.set(next, callee);
+      return taken;
+    }
+    this.total = before;
+    return undefined;
+  }
+
+  /** Control comes back here from elsewhere, if it has done so before. */
+  private comeBack(own: Call, at: number): void {
+    if (!this.decoder.comesBack || this.decoder.at(at) === undefined) return;
+    if (!own.code.has(at)) this.walk(own, at, this.most);
+    if (own.code.has(at)) this.enterAt(own, at);
+  }
+
+  /** Adds what jumps reach; false when the region would have more than `limit` instructions, and for a called function when control leaves it otherwise. */
+  private walk(call: Call, entry: number, limit: number): boolean {
+    const open = [entry];
+    call.leaders.add(entry);
+    while (open.length > 0) {
+      let at = open.pop()!;
+      for (;;) {
+        if (call.code.has(at)) break;
+        if (this.total >= limit) return false;
+        const one = this.decoder.at(at);
+        if (one === undefined) {
+          if (!this.decoder.isKnown(at)) break;
+          if (call.depth > 0) return false;
+          const next = this.decoder.behind(at);
+          if (next !== undefined) this.resumed.push(next);
+          break;
+        }
+        call.code.set(at, one);
+        this.total++;
+        if (one.flow === "return") call.returns = true;
+        if (call.depth > 0 && (one.flow === "away" || one.flow === "gone")) return false;
+        if (one.flow === "away") this.resumed.push(one.next);
+        if (one.flow === "jump" || one.flow === "branch") {
+          call.leaders.add(one.target);
+          // Another function begins there: it is not this one's business.
+          if (one.flow === "branch" || !this.decoder.isFunction(one.target)) open.push(one.target);
+          else if (call.depth > 0) return false;
+        }
+        if (one.flow === "branch" || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
+        if (one.flow !== "on" && one.flow !== "branch") break;
+        at = one.next;
+      }
+    }
+    return call.code.has(entry);
+  }
+}
+
+/** A call that was not looked at. */
+function nextCall(call: Call): Decoded | undefined {
+  for (const one of call.code.values()) {
+    if (one.flow !== "call" || call.seen.has(one.at)) continue;
+    call.seen.add(one.at);
+    return one;
+  }
+  return undefined;
+}
+
+/** Whether a function is being called already: it calls itself. */
+function isOpen(call: Call, target: number): boolean {
+  for (let one: Call | undefined = call; one !== undefined; one = one.caller) if (one.target === target) return true;
+  return false;
+}
