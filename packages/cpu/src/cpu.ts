@@ -13,7 +13,7 @@ import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
-import { CS, DS, ES, FS, GS, LDTR, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, SS, STATUS_FAULT, TR } from "./state-layout.ts";
+import { CS, DS, ES, FS, GS, LDTR, SS, STATUS_FAULT, TR } from "./state-layout.ts";
 import { EDX } from "./system/architecture.ts";
 import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
@@ -27,6 +27,7 @@ import { settleNonCanonical } from "./system/non-canonical.ts";
 import { restoreCpu, saveCpu } from "./system/save-image.ts";
 import type { CpuImage } from "./system/save-image.ts";
 import { deriveLengths } from "./system/segmentation.ts";
+import { Stack } from "./system/stack.ts";
 
 
 /** What a vCPU is made of. */
@@ -71,6 +72,9 @@ export class Cpu {
   readonly physical: PhysicalMap;
   readonly bus: Bus;
   readonly linear: LinearMemory;
+  /** Where control transfers push and pop: the stack in use, and that of an inner level. */
+  readonly stack = new Stack(this);
+  readonly innerStack = new Stack(this);
   readonly msr: ModelSpecificRegisters;
   readonly model: CpuModel;
   readonly timestamp: () => number;
@@ -402,9 +406,6 @@ export class Cpu {
   }
 
   #isFlat(segment: number): boolean {
-    const { state } = this;
-    const at = SEGMENT + segment * SEGMENT_STRIDE;
-    const isWhole = (length: number): boolean => state.word(at + length) === 0 && state.word(at + length + 4) === 1;
-    return (state.word(at + SEG_BASE) | state.word(at + SEG_BASE + 4)) === 0 && isWhole(SEG_READ_LENGTH) && (segment === CS || isWhole(SEG_WRITE_LENGTH));
+    return this.state.isFlat(segment, segment !== CS);
   }
 }

@@ -272,6 +272,16 @@ export class HotState {
     this.setAddress(at + SEG_WRITE_LENGTH, write);
   }
 
+  /** Whether a segment has base 0 and may be read, and with `write` written, in all of 4 GiB. */
+  isFlat(segment: number, write: boolean): boolean {
+    const words = this.#words;
+    const at = (SEGMENT + segment * SEGMENT_STRIDE) >> 2;
+    const base = at + (SEG_BASE >> 2);
+    const read = at + (SEG_READ_LENGTH >> 2);
+    const last = write ? at + (SEG_WRITE_LENGTH >> 2) : read;
+    return (words[base] | words[base + 1] | words[read] | words[last]) === 0 && words[read + 1] === 1 && words[last + 1] === 1;
+  }
+
   get fpuControl(): number {
     return this.#words[FPU_CONTROL >> 2] & 0xffff;
   }

@@ -167,8 +167,9 @@ export class Interpreter implements Engine, HandlerTable {
     const system = new SystemHelpers(cpu) as unknown as Helpers;
     const attentive = (name: string): ((...args: number[]) => number) => {
       const helper = system[name]!;
-      return (...args) => {
-        const status = helper(...args);
+      // No helper has more arguments; a list of them would be made anew each time.
+      return (a, b, c, d, e, f) => {
+        const status = helper(a!, b!, c!, d!, e!, f!);
         if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.unused() + this.forfeited;
         if (this.wantsAttention()) this.endVisit();
         return status;

@@ -204,7 +204,6 @@ function enterGate(cpu: Cpu, vector: number, returnIp: number, kind: number, cod
     cpu.updateMode();
     for (const segment of [GS, FS, DS, ES]) setNull(cpu, segment, 0);
   }
-  cpu.updateMode();
   setCode(cpu, selector, target, cpl);
   state.rip = gate.gateOffset;
   cpu.updateMode();

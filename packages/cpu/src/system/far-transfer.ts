@@ -213,7 +213,9 @@ export function farReturn(cpu: Cpu, size: number, popBytes: number): boolean {
     cpu.updateMode();
     return true;
   }
-  return outerReturn(cpu, stack, size, selector, target, offset, popBytes, false);
+  if (!outerReturn(cpu, stack, size, selector, target, offset, popBytes, false)) return false;
+  cpu.updateMode();
+  return true;
 }
 
 /** The checks on CS that RETF and IRET share. */
@@ -229,7 +231,7 @@ export function readReturnCode(cpu: Cpu, selector: number, target: Descriptor): 
 
 /**
  * The second half of RETF and IRET to an outer level, and of every IRET in 64-bit mode: SS:rSP from the stack, then CS, and the data
- * segments' check. SS may be null where 64-bit code outside level 3 goes on; IRET looks at its RPL then.
+ * segments' check. SS may be null where 64-bit code outside level 3 goes on; IRET looks at its RPL then. The caller updates the mode.
  */
 export function outerReturn(
   cpu: Cpu, stack: Stack, size: number, selector: number, target: Descriptor, offset: number, popBytes: number, interrupt: boolean,
@@ -252,7 +254,7 @@ export function outerReturn(
   else return false;
   setCode(cpu, selector, target, level);
   state.rip = offset;
-  cpu.updateMode();
+  if (long !== cpu.longMode) cpu.updateMode();
   if (long) state.setGpr64(ESP, low, high);
   else if (state.segmentAttributes(SS) & DESCRIPTOR_DB) state.setGpr32(ESP, low);
   else state.setGpr16(ESP, low);
@@ -262,6 +264,5 @@ export function outerReturn(
     released.setPointer();
   }
   if (outer) dropInnerSegments(cpu, level);
-  cpu.updateMode();
   return true;
 }

@@ -36,9 +36,10 @@ export function systemEnter(cpu: Cpu): boolean {
   const selector = msr.value(IA32_SYSENTER_CS) & 0xfffc;
   if (!(cpu.cr0 & 1) || selector === 0) return cpu.fault(VECTOR_GP, 0);
   const long = cpu.ia32e;
+  const virtual = !cpu.protectedMode;
   state.systemFlags &= ~(EFLAGS_VM | EFLAGS_IF | EFLAGS_RF);
   state.cpl = 0;
-  cpu.updateMode();
+  if (virtual) cpu.updateMode();
   setFlat(cpu, CS, selector, long ? LONG_CODE : FLAT_CODE, 0);
   setFlat(cpu, SS, selector + 8, FLAT_DATA, 0);
   if (long) state.setAddress(GPR + 8 * ESP, msr.address(IA32_SYSENTER_ESP));

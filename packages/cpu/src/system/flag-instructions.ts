@@ -42,7 +42,6 @@ export function setInterruptFlag(cpu: Cpu): boolean {
   if (state.systemFlags & EFLAGS_IF) return true;
   state.systemFlags |= EFLAGS_IF;
   if (cpu.shadow === SHADOW_NONE) cpu.shadow = SHADOW_STI;
-  cpu.updateMode();
   return true;
 }
 

@@ -3,7 +3,7 @@
  * access translated before a byte moves (SDM volume 3, 4.7 and 6.15 "Page-Fault Exception").
  */
 import { VECTOR_GP } from "@doppel/x86";
-import { EXECUTE, READ, WRITE } from "@doppel/mmu";
+import { EXECUTE, READ, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
 import type { Access } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
 import { SCRATCH, STATE } from "../state-layout.ts";
@@ -61,8 +61,20 @@ export class LinearMemory {
     return true;
   }
 
+  /** Host address of bytes that one entry of the TLB permits to be accessed without a further look, else -1. */
+  #direct(linear: number, size: number, tag: number, user: boolean): number {
+    const { mmu, dataBreakpoints } = this.#cpu;
+    return dataBreakpoints || (linear & 0xfff) + size > 4096 ? -1 : mmu.tlb.lookup(mmu.viewOf(user), linear, tag);
+  }
+
   /** Reads 1, 2, 4 or 8 bytes into `value` (and `valueHigh`). */
   read(linear: number, size: number, user: boolean): boolean {
+    const host = this.#direct(linear, size, TLB_READ_TAG, user);
+    if (host >= 0) {
+      this.value = size >= 4 ? this.#view.getUint32(host, true) : size === 2 ? this.#view.getUint16(host, true) : this.#bytes[host];
+      this.valueHigh = size === 8 ? this.#view.getUint32(host + 4, true) : 0;
+      return true;
+    }
     if (!this.probe(linear, size, READ, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, false);
     this.value = this.#get(0, size < 4 ? size : 4);
@@ -77,6 +89,14 @@ export class LinearMemory {
 
   /** Writes 1, 2, 4 or 8 bytes. */
   write(linear: number, size: number, value: number, user: boolean, high = 0): boolean {
+    const host = this.#direct(linear, size, TLB_WRITE_TAG, user);
+    if (host >= 0) {
+      if (size >= 4) this.#view.setInt32(host, value, true);
+      else if (size === 2) this.#view.setInt16(host, value, true);
+      else this.#bytes[host] = value;
+      if (size === 8) this.#view.setInt32(host + 4, high, true);
+      return true;
+    }
     if (!this.probe(linear, size, WRITE, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, true);
     this.#put(0, size < 4 ? size : 4, value);
@@ -84,14 +104,19 @@ export class LinearMemory {
     return true;
   }
 
-  /** Writes eight-byte values downwards, the last of them at `linear`; all lie in one page. */
-  writeQuads(linear: number, lows: readonly number[], highs: readonly number[], user: boolean): boolean {
-    const size = 8 * lows.length;
-    if (!this.probe(linear, size, WRITE, user)) return false;
-    if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, size, true);
-    for (let i = 0, at = size - 8; at >= 0; i += 1, at -= 8) {
-      this.#put(at, 4, lows[i]!);
-      this.#put(at + 4, 4, highs[i]!);
+  /** Writes `count` values of 4 or 8 bytes downwards, the last of them at `linear`; all lie in one page, and nobody watches. */
+  writeFrame(linear: number, size: number, count: number, lows: Int32Array, highs: Int32Array, user: boolean): boolean {
+    const bytes = size * count;
+    const host = this.#direct(linear, bytes, TLB_WRITE_TAG, user);
+    if (host < 0 && !this.probe(linear, bytes, WRITE, user)) return false;
+    for (let i = 0, at = bytes - size; i < count; i += 1, at -= size) {
+      if (host >= 0) {
+        this.#view.setInt32(host + at, lows[i], true);
+        if (size === 8) this.#view.setInt32(host + at + 4, highs[i], true);
+      } else {
+        this.#put(at, 4, lows[i]);
+        if (size === 8) this.#put(at + 4, 4, highs[i]);
+      }
     }
     return true;
   }

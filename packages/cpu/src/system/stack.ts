@@ -16,25 +16,38 @@ function widthOf(attributes: number): number {
   return attributes & DESCRIPTOR_DB ? 4 : 2;
 }
 
-/** A stack that values are pushed to or popped from, without touching the registers until {@link Stack.commit}. */
+/** The most values of a frame: those of a call gate with 31 parameters. */
+const MOST_VALUES = 40;
+
+/**
+ * A stack that values are pushed to or popped from, without touching the registers until {@link Stack.commit}. A processor has two, which
+ * are used again and again: the one in use, and one that an inner level brings.
+ */
 export class Stack {
   /** The stack pointer so far; only the bits of the mask are meaningful. */
-  pointer: number;
+  pointer = 0;
   readonly #cpu: Cpu;
-  readonly #base: number;
-  readonly #limit: number;
-  readonly #attributes: number;
+  #base = 0;
+  #limit = 0;
+  #attributes = 0;
   /** Bytes of the stack pointer: 2, 4 or 8. */
-  readonly #width: number;
-  readonly #user: boolean;
-  readonly #code: number;
-  readonly #offsets: number[] = [];
-  readonly #values: number[] = [];
-  readonly #highs: number[] = [];
-  readonly #sizes: number[] = [];
+  #width = 4;
+  #user = false;
+  #code = 0;
+  /** Values pushed. */
+  #count = 0;
+  /** Bytes of every value, or 0 when they differ. */
+  #size = 0;
+  readonly #offsets = new Float64Array(MOST_VALUES);
+  readonly #values = new Int32Array(MOST_VALUES);
+  readonly #highs = new Int32Array(MOST_VALUES);
+  readonly #sizes = new Uint8Array(MOST_VALUES);
 
-  private constructor(cpu: Cpu, base: number, limit: number, attributes: number, pointer: number, user: boolean, code: number, width: number) {
+  constructor(cpu: Cpu) {
     this.#cpu = cpu;
+  }
+
+  #use(base: number, limit: number, attributes: number, pointer: number, user: boolean, code: number, width: number): this {
     this.#base = base;
     this.#limit = limit;
     this.#attributes = attributes;
@@ -42,6 +55,8 @@ export class Stack {
     this.#user = user;
     this.#code = code;
     this.pointer = pointer;
+    this.#count = this.#size = 0;
+    return this;
   }
 
   /** The stack that SS:rSP points to now. Limit violations are #SS(EXT). */
@@ -50,40 +65,45 @@ export class Stack {
     const user = state.cpl === 3;
     if (cpu.longMode) return Stack.long(cpu, state.gprAddress(ESP), user);
     const attributes = state.segmentAttributes(SS);
-    return new Stack(cpu, state.segmentBase(SS), state.segmentLimit(SS), attributes, state.gpr32(ESP), user, cpu.external, widthOf(attributes));
+    return cpu.stack.#use(state.segmentBase(SS), state.segmentLimit(SS), attributes, state.gpr32(ESP), user, cpu.external, widthOf(attributes));
   }
 
   /** A stack of 64-bit mode: no base, no limit; an address that is not canonical is #SS(EXT). */
   static long(cpu: Cpu, pointer: number, user: boolean): Stack {
-    return new Stack(cpu, 0, 0, 0, pointer, user, cpu.external, 8);
+    return cpu.stack.#use(0, 0, 0, pointer, user, cpu.external, 8);
   }
 
   /** A stack that is not loaded yet, for privilege `cpl`. Limit violations are #SS(selector + EXT). */
   static of(cpu: Cpu, selector: number, descriptor: Descriptor, pointer: number, cpl: number): Stack {
-    return new Stack(cpu, descriptor.base, descriptor.limit, descriptor.attributes, pointer, cpl === 3, (selector & 0xfffc) | cpu.external, widthOf(descriptor.attributes));
+    const { attributes } = descriptor;
+    return cpu.innerStack.#use(descriptor.base, descriptor.limit, attributes, pointer, cpl === 3, (selector & 0xfffc) | cpu.external, widthOf(attributes));
   }
 
   /** Notes a value for {@link commit}: an integer that a number holds exactly. */
   push(size: number, value: number): void {
-    this.pushHalves(size, value | 0, Math.floor(value / 0x1_0000_0000));
+    this.pushHalves(size, value | 0, size === 8 ? Math.floor(value / 0x1_0000_0000) : 0);
   }
 
   /** The same for any 64 bits. */
   pushHalves(size: number, low: number, high: number): void {
+    const n = this.#count;
     this.pointer = this.#mask(this.pointer - size);
-    this.#offsets.push(this.pointer);
-    this.#values.push(low);
-    this.#highs.push(high);
-    this.#sizes.push(size);
+    this.#offsets[n] = this.pointer;
+    this.#values[n] = low;
+    this.#highs[n] = high;
+    this.#sizes[n] = size;
+    this.#size = n === 0 || size === this.#size ? size : 0;
+    this.#count = n + 1;
   }
 
   /** Checks every push against limit and pages; nothing is written. */
   check(): boolean {
-    if (this.#inOnePage()) return this.#cpu.linear.probe(this.pointer, 8 * this.#offsets.length, WRITE, this.#user) || this.#firstPush();
-    for (let i = 0; i < this.#offsets.length; i += 1) {
+    const whole = this.#whole();
+    if (!Number.isNaN(whole)) return this.#cpu.linear.probe(whole, this.#size * this.#count, WRITE, this.#user) || this.#firstPush();
+    for (let i = 0; i < this.#count; i += 1) {
       if (!this.#allow(this.#offsets[i], this.#sizes[i])) return false;
     }
-    for (let i = 0; i < this.#offsets.length; i += 1) {
+    for (let i = 0; i < this.#count; i += 1) {
       if (!this.#cpu.linear.probe(this.#linear(this.#offsets[i]), this.#sizes[i], WRITE, this.#user)) return false;
     }
     return true;
@@ -91,9 +111,10 @@ export class Stack {
 
   /** Checks and then writes every push. ESP is the caller's to set, with {@link setPointer}. */
   commit(): boolean {
-    if (this.#inOnePage()) return this.#cpu.linear.writeQuads(this.pointer, this.#values, this.#highs, this.#user) || this.#firstPush();
+    const whole = this.#whole();
+    if (!Number.isNaN(whole)) return this.#cpu.linear.writeFrame(whole, this.#size, this.#count, this.#values, this.#highs, this.#user) || this.#firstPush();
     if (!this.check()) return false;
-    for (let i = 0; i < this.#offsets.length; i += 1) {
+    for (let i = 0; i < this.#count; i += 1) {
       if (!this.#cpu.linear.write(this.#linear(this.#offsets[i]), this.#sizes[i], this.#values[i], this.#user, this.#highs[i])) return false;
     }
     return true;
@@ -130,18 +151,24 @@ export class Stack {
     else this.#cpu.state.setGpr16(ESP, this.pointer);
   }
 
-  /** The frame of 64-bit mode, as nearly all are: eight-byte values in one canonical page, which one look decides. */
-  #inOnePage(): boolean {
+  /**
+   * Linear address of the frame, where one look decides over all of it, as with nearly every frame: aligned values as wide as the stack
+   * pointer, in one page and within the segment. NaN otherwise, and while somebody watches single accesses.
+   */
+  #whole(): number {
     const { pointer } = this;
-    const bytes = 8 * this.#offsets.length;
-    if (this.#width !== 8 || bytes === 0 || (pointer & 0xfff) + bytes > 4096 || !isCanonical(pointer)) return false;
-    // Alignment checks are those of each value; a frame of other sizes is none of this.
-    return (pointer & 7) === 0 && this.#offsets[0] === pointer + bytes - 8 && this.#sizes.every((size) => size === 8);
+    const size = this.#size;
+    const bytes = size * this.#count;
+    if (bytes === 0 || size === 2 || size !== this.#width || this.#offsets[0] !== pointer + bytes - size || this.#cpu.dataBreakpoints) return NaN;
+    const linear = this.#linear(pointer);
+    if ((linear & (size - 1)) !== 0 || (linear & 0xfff) + bytes > 4096) return NaN;
+    const allowed = size === 8 ? isCanonical(pointer) : !(this.#attributes & UNUSABLE) && withinLimit(this.#attributes, this.#limit, pointer, bytes);
+    return allowed ? linear : NaN;
   }
 
   /** A page fault of the whole frame is that of its first push. */
   #firstPush(): false {
-    this.#cpu.state.faultAddress = this.#offsets[0]!;
+    this.#cpu.state.faultAddress = this.#linear(this.#offsets[0]);
     return false;
   }
 
