@@ -33,22 +33,37 @@ function writeRegion(generated: GeneratedModule, region: Region, name: string, {
   builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
-  const target = new RegionTarget(builder, generated, region, longestWays(region, structure), chain, tally);
+  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally);
   target.enter();
   new BlockWriter(region, structure, target).tree(ROOT);
   target.exit();
 }
 
-/** Instructions on the longest way from each block to the next loop, or out. */
-function longestWays(region: Region, { order, loopHeaders }: Structure): Map<number, number> {
-  const ways = new Map<number, number>();
+/** Where a way through the region is longer than this, the budget is looked at on it: what is left of it at an interrupt is interpreted. */
+const LONGEST_WAY = 64;
+
+/** Where the budget is looked at, loops' headers among it, and how much of it may be used from each block to the next look, or out. */
+export interface BudgetChecks {
+  readonly checked: ReadonlySet<number>;
+  readonly needs: ReadonlyMap<number, number>;
+}
+
+function budgetChecks(region: Region, { order, loopHeaders }: Structure): BudgetChecks {
+  const checked = new Set(loopHeaders);
+  const needs = new Map<number, number>();
   for (const id of [...order].reverse()) {
     const block = region.blocks.get(id);
     if (block === undefined) continue;
-    const behind = successors(block).filter((to) => !loopHeaders.has(to)).map((to) => ways.get(to)!);
-    ways.set(id, block.count + Math.max(0, ...behind));
+    let behind = 0;
+    for (const to of successors(block)) {
+      if (checked.has(to)) continue;
+      const need = needs.get(to)!;
+      if (block.count + need > LONGEST_WAY) checked.add(to);
+      else behind = Math.max(behind, need);
+    }
+    needs.set(id, block.count + behind);
   }
-  return ways;
+  return { checked, needs };
 }
 
 /** Writes blocks in the nesting that their structure asks for. */
@@ -97,7 +112,7 @@ class BlockWriter {
   private block(block: RegionBlock): void {
     const { target } = this;
     this.sendOn(block.id);
-    target.begin(block, this.structure.loopHeaders.has(block.id));
+    target.begin(block);
     const { end } = block;
     const last = end.kind === "call" || end.kind === "return" ? block.instructions.at(-1) : undefined;
     for (const one of block.instructions) {

@@ -3,7 +3,7 @@
  * itself (a page that the TLB does not have, a fault, a helper) it leaves to the interpreter: a side exit in front of the instruction, with
  * everything stored. So a region makes no calls, and state is precise wherever it is left.
  *
- * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry and in front of loops.
+ * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry, in front of loops, and on long ways.
  *
  *   parameters: record, delta = RIP minus the offset in the page
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
@@ -19,6 +19,7 @@ import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
 import { findName, findSignature } from "./region-helpers.ts";
+import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
 const { STATE, GPR, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
@@ -61,8 +62,7 @@ export class RegionTarget implements Target {
   /** For the count of what retires in regions. */
   private readonly budgetBefore: number;
   private readonly exitLeft: number;
-  /** Instructions that may execute before the budget is looked at again, by block. */
-  private readonly needs: ReadonlyMap<number, number>;
+  private readonly checks: BudgetChecks;
   private instruction!: Instruction;
   private at = 0;
   /** Instructions of the block behind the present one, it included: counted already, and not yet retired. */
@@ -74,7 +74,7 @@ export class RegionTarget implements Target {
   private readonly how: number;
   private readonly tally: Tally | undefined;
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, needs: ReadonlyMap<number, number>, chaining?: Chain, tally?: Tally) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally) {
     this.f = f;
     this.region = region;
     this.tally = tally;
@@ -90,7 +90,7 @@ export class RegionTarget implements Target {
     this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
     for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native, stateName(GPR + 8 * n, region.long ? 8 : 4)));
     this.flags = new KeptFlagLocals(f, generated, region.long);
-    this.needs = needs;
+    this.checks = checks;
     this.budgetBefore = f.local("i32", "budgetBefore");
     this.exitAt = f.local("i32", "exitAt");
     this.exitLeft = f.local("i32", "exitLeft");
@@ -102,10 +102,14 @@ export class RegionTarget implements Target {
   enter(): void {
     const { f, long } = this;
     const { entries } = this.region;
-    const needed = Math.max(...entries.map(({ id }) => this.needs.get(id)!));
+    const needed = Math.max(...entries.map(({ id }) => this.checks.needs.get(id)!));
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget);
     f.i32(0).memory(OP.i32_load, STATE + BUDGET_KEPT).tee(this.how).op(OP.i32_add).i32(needed).op(OP.i32_lt_s).if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
+    // From another region it came whole: what is interpreted now, samples count.
+    f.get(this.how).i32(0).memory(OP.i32_load, STATE + SAMPLE_BEYOND).op(OP.i32_or).op(OP.i32_eqz).if();
+    this.storeBudget();
+    f.end();
     this.flags.makeWords();
     this.count("refused");
     this.alone(0);
@@ -233,11 +237,11 @@ export class RegionTarget implements Target {
     f.end().end().end();
   }
 
-  /** Takes a block from the budget; in front of a loop, leaves unless there is enough of it for every way to the next look. */
-  begin({ id, start, count }: RegionBlock, isLoop: boolean): void {
+  /** Takes a block from the budget; where that is looked at, leaves unless there is enough of it for every way to the next look. */
+  begin({ id, start, count }: RegionBlock): void {
     const { f, budget } = this;
-    if (isLoop) {
-      f.get(budget).i32(this.needs.get(id)!).op(OP.i32_lt_s).if(undefined, false);
+    if (this.checks.checked.has(id)) {
+      f.get(budget).i32(this.checks.needs.get(id)!).op(OP.i32_lt_s).if(undefined, false);
       this.leaveAt(start, 0, "budget");
       f.end();
     }
