@@ -102,9 +102,24 @@ export class MemoryLowering {
     this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
   }
 
+  /** Pushes the host address of an access, for a tier that needs no slow path. */
+  private pushHost(linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
+    const { f, t } = this;
+    const entry = f.local("i32");
+    const off = f.local(t.long ? "i64" : "i32");
+    this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+    this.inBounds(size);
+    f.if("i32", true);
+    this.hostAddress(entry, off);
+    f.else();
+    translate.call(t, linear, size, write);
+    f.end();
+    f.release(entry);
+    f.release(off);
+  }
+
   private slow(name: string, linear: number, size: Size): void {
     const { f, t } = this;
-    if (t.miss !== undefined) return t.miss();
     t.synchronize();
     if (t.long) f.get(linear).op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(0);
@@ -117,6 +132,16 @@ export class MemoryLowering {
   load(s: Statement & { kind: "load" }): void {
     const { f, t } = this;
     const linear = this.linear(s.address, s.size, s.update);
+    if (t.translate !== undefined) {
+      this.pushHost(linear, s.size, s.update, t.translate);
+      if (s.update) {
+        const host = this.values.own("i32");
+        this.probes.set(s, { linear, host });
+        f.tee(host);
+      }
+      f.memory(OP[LOADS[s.size]]);
+      return this.values.take(s.value);
+    }
     const type = t.long ? "i64" : "i32";
     const entry = f.local("i32");
     const off = f.local(type);
@@ -149,10 +174,15 @@ export class MemoryLowering {
   probe(s: Statement & { kind: "probe" }): void {
     const { f, t } = this;
     const linear = this.linear(s.address, s.size, true);
-    const entry = f.local("i32");
-    const off = f.local(t.long ? "i64" : "i32");
     const host = this.values.own("i32");
     this.probes.set(s, { linear, host });
+    if (t.translate !== undefined) {
+      this.pushHost(linear, s.size, true, t.translate);
+      f.set(host);
+      return;
+    }
+    const entry = f.local("i32");
+    const off = f.local(t.long ? "i64" : "i32");
     this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if("i32", true);
@@ -179,8 +209,8 @@ export class MemoryLowering {
     if (probed !== undefined && s.address.probed!.address === s.address) {
       // The offset was evaluated by the probe; count this use of it.
       this.values.forget(s.address.offset);
-      if (t.miss !== undefined) {
-        // The probe left where it did not find the page.
+      if (t.translate !== undefined) {
+        // The probe left where there was no host address.
         f.get(probed.host);
         value.push();
         f.memory(op);
@@ -197,6 +227,12 @@ export class MemoryLowering {
       return;
     }
     const linear = this.linear(s.address, s.size, true);
+    if (t.translate !== undefined) {
+      this.pushHost(linear, s.size, true, t.translate);
+      value.push();
+      f.memory(op);
+      return value.done();
+    }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
     this.lookUp(linear, entry, off, TLB_WRITE_TAG);

@@ -68,11 +68,13 @@ export interface Target {
   condition?(code: number): boolean;
   /** Takes an update of the arithmetic flags of which the tier makes flag words later, if at all. INC and DEC keep CF. */
   keepFlags?(kept: KeptFlags): void;
-  /**
-   * Leaves before the instruction, for a tier that can have it executed otherwise: an access is not in the TLB, a segment does not permit
-   * it, or a TypeScript helper would be called.
-   */
+  /** Leaves before the instruction, for a tier that can have it executed otherwise: a segment does not permit an access, or a TypeScript helper would be called. */
   miss?(): void;
+  /**
+   * Pushes the host address of an access that the TLB does not have, or leaves before the instruction, for a tier that can.
+   * @param linear local with the address
+   */
+  translate?(linear: number, size: Size, write: boolean): void;
   /** Index of a TypeScript helper's import. */
   helper(name: string, parameters: number): number;
   /** Index of an IR function. */

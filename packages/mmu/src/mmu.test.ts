@@ -1,13 +1,13 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
-const RAM = 0x100000;
+const RAM = TLB_SIZE;
 
 /** 1 MiB of RAM at physical 0, which is linear memory from `RAM` on; everything above is no memory. */
 function machine() {
-  const buffer = new ArrayBuffer(2 * RAM);
+  const buffer = new ArrayBuffer(RAM + 0x100000);
   const view = new DataView(buffer);
   const observed = new Set<number>();
   const physical: PhysicalMap = {

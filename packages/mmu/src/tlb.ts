@@ -1,6 +1,7 @@
 /**
  * The software TLB, in linear memory so that generated code reads it inline. One view per kind of access privilege; a view
- * has 4096 entries, chosen by bits 12-23 of the linear address (of 1024, a kernel's modules and its data often shared one):
+ * has 16384 entries, chosen by bits 12-25 of the linear address: they reach 64 MiB, and a kernel's code, its modules and a program's
+ * pages seldom share one. Memory of zeros holds nothing, so that what is never used costs nothing:
  *
  *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host    +28 i32 frame
  *
@@ -9,7 +10,7 @@
  */
 
 /** Entries of a view. */
-export const TLB_ENTRIES = 4096;
+export const TLB_ENTRIES = 16384;
 /** Bytes of an entry. */
 export const TLB_ENTRY_SIZE = 32;
 /** Bytes of a view. */
@@ -58,19 +59,19 @@ export class Tlb {
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
   readonly #listed = new Uint8Array(SLOTS);
-  /** Physical page behind a slot whose translation permits writes and is dirty, or -1: holds also while the write tag is withheld. */
-  readonly #storePage = new Float64Array(SLOTS).fill(-1);
-  readonly #local = new Uint16Array(SLOTS);
-  readonly #shared = new Uint16Array(SLOTS);
+  /** Physical page, plus one, behind a slot whose translation permits writes and is dirty, or 0: holds also while the write tag is withheld. */
+  readonly #storePage = new Float64Array(SLOTS);
+  readonly #local = new Uint32Array(SLOTS);
+  readonly #shared = new Uint32Array(SLOTS);
   #localCount = 0;
   #sharedCount = 0;
   #large = false;
 
-  /** @param buffer the buffer of the linear memory  @param base byte address of {@link TLB_SIZE} bytes, 8-byte aligned */
+  /** @param buffer the buffer of the linear memory  @param base byte address of {@link TLB_SIZE} bytes of zeros, 8-byte aligned */
   constructor(buffer: ArrayBufferLike, base: number) {
     this.base = base;
     this.#words = new Int32Array(buffer, base, TLB_SIZE >> 2);
-    for (let slot = 0; slot < SLOTS; slot += 1) this.#clear(slot);
+    for (let slot = 0; slot < SLOTS; slot += TLB_ENTRIES) this.#clear(slot);
   }
 
   /** Linear-memory address of a view. */
@@ -92,7 +93,7 @@ export class Tlb {
    */
   storePage(view: number, linear: number): number {
     const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
-    return this.#storePage[slot] >= 0 && this.#page(slot) === linear - (linear & 0xfff) ? this.#storePage[slot] : -1;
+    return this.#storePage[slot] > 0 && this.#page(slot) === linear - (linear & 0xfff) ? this.#storePage[slot] - 1 : -1;
   }
 
   /** Makes the write tag of an entry valid again: nobody watches its frame any more. */
@@ -120,7 +121,7 @@ export class Tlb {
     this.#words[at + 7] = frame;
     this.#shift[slot] = pageShift;
     this.#global[slot] = global ? 1 : 0;
-    this.#storePage[slot] = storePage;
+    this.#storePage[slot] = storePage + 1;
     if (pageShift > 12) this.#large = true;
     this.#list(slot, global);
     this.fills += 1;
@@ -217,9 +218,9 @@ export class Tlb {
     }
   }
 
-  /** A page whose index differs from the slot's. */
+  /** A page whose index differs from the slot's: page 0, or 1 where that belongs. */
   #invalid(slot: number): number {
-    return ((slot & (TLB_ENTRIES - 1)) ^ 1) << 12;
+    return (slot & (TLB_ENTRIES - 1)) === 0 ? 4096 : 0;
   }
 
   #tag(word: number, slot: number, valid: boolean, low: number, high: number): void {
@@ -234,7 +235,7 @@ export class Tlb {
     this.#tag(at + 4, slot, false, 0, 0);
     this.#words[at + 7] = -1;
     this.#global[slot] = 0;
-    this.#storePage[slot] = -1;
+    this.#storePage[slot] = 0;
   }
 
   /** The page of a slot: that of whichever tag is valid, or the invalid tag's. */

@@ -1,5 +1,6 @@
 /** Functions that all regions share: they are made once, and the modules of regions import them. */
-import { GeneratedModule, ifKnown } from "@doppel/cpu";
+import { type Cpu, GeneratedModule, ifKnown } from "@doppel/cpu";
+import type { Access } from "@doppel/mmu";
 import { OP, type Signature } from "@doppel/wasm";
 import { writeFlagHelpers } from "./kept-flags.ts";
 
@@ -8,8 +9,13 @@ export const findName = (long: boolean): string => (long ? "find64" : "find32");
 /** It takes an instruction pointer and gives the address of the jump cache's entry, or 0. */
 export const findSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32"], results: ["i32"] });
 
+/** Name of the function that translates an address as an access of a kind would. */
+export const TRANSLATE = "translate";
+/** It takes both halves of a linear address, bytes and a kind of access, and gives the host address, or 0; see `LinearMemory.translate`. */
+export const TRANSLATE_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] };
+
 /** The functions by the names under which modules import them. */
-export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {
+export function regionHelpers(memory: WebAssembly.Memory, { linear: linearMemory }: Cpu): Record<string, (...args: number[]) => number> {
   const generated = new GeneratedModule();
   writeFlagHelpers(generated);
   for (const long of [false, true]) {
@@ -20,5 +26,6 @@ export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...ar
     f.get(entry).op(OP.return).end();
     f.i32(0);
   }
-  return generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
+  const shared = generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
+  return { ...shared, [TRANSLATE]: (low, high, size, kind) => linearMemory.translate(low!, high!, size!, kind as Access) };
 }

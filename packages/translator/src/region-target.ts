@@ -1,7 +1,7 @@
 /**
  * How a region lowers the IR: general registers, flag words and the budget in locals, record fields as constants. Whatever it cannot do
- * itself (a page that the TLB does not have, a fault, a helper) it leaves to the interpreter: a side exit in front of the instruction, with
- * everything stored. So a region makes no calls, and state is precise wherever it is left.
+ * itself (a fault, a device, a helper) it leaves to the interpreter: a side exit in front of the instruction, with everything stored. So
+ * state is precise wherever it is left; the one thing that a region calls is the translation of an address that the TLB does not have.
  *
  * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry, in front of loops, and on long ways.
  *
@@ -12,13 +12,13 @@ import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
+import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
 import { type IrFunction, type Place, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
-import { findName, findSignature } from "./region-helpers.ts";
+import { findName, findSignature, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
@@ -331,10 +331,24 @@ export class RegionTarget implements Target {
     f.memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG);
     page();
     f.op(long ? OP.i64_ne : OP.i32_ne);
-    f.get(entry).memory(OP.i32_load, TLB_HOST).i32(this.region.pages.get(distance)!).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
+    const host = this.region.pages.get(distance)!;
+    f.get(entry).memory(OP.i32_load, TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
+    this.callTranslate(page, 1, EXECUTE);
+    f.i32(host).op(OP.i32_ne).if(undefined, false);
     this.leaveAt(at, 0, "page");
-    f.end();
+    f.end().end();
     f.release(entry);
+  }
+
+  /** Pushes where the bytes at a linear address are, or 0, and has the TLB filled as by an access. */
+  private callTranslate(push: () => void, size: number, kind: Access): void {
+    const { f, long, generated } = this;
+    push();
+    if (long) f.op(OP.i32_wrap_i64);
+    if (long) push();
+    if (long) f.i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(0);
+    f.i32(size).i32(kind).call(generated.shared(TRANSLATE, () => generated.module.importFunction("helpers", TRANSLATE, TRANSLATE_SIGNATURE)));
   }
 
   /** Leaves by a jump to another place than a return was expected to lead to; pushes whether it is the expected one. */
@@ -393,6 +407,15 @@ export class RegionTarget implements Target {
   }
   miss(): void {
     this.leaveBefore(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
+  }
+  translate(linear: number, size: Size, write: boolean): void {
+    const { f } = this;
+    const host = f.local("i32");
+    this.callTranslate(() => f.get(linear), size, write ? WRITE : READ);
+    f.tee(host).op(OP.i32_eqz).if(undefined, false);
+    this.miss();
+    f.end().get(host);
+    f.release(host);
   }
   fault(): void {
     this.miss();
