@@ -98,7 +98,8 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly arena: Arena;
   private readonly words: Int32Array;
   private readonly jumps: JumpCache;
-  private readonly helpers: Helpers;
+  /** What generated code calls by name. */
+  readonly helpers: Helpers;
   private readonly hot: HotHandlers[] = [];
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;

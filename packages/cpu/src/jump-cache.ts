@@ -92,6 +92,11 @@ export class JumpCache {
   }
 }
 
+/** Pushes a number that changes whenever decoded code is dropped. */
+export function pushCodeGeneration(f: FunctionBuilder): void {
+  f.i32(0).memory(OP.i32_load, STATE + JUMP_CACHE).memory(OP.i32_load, CODE_GENERATION);
+}
+
 /** Writes the look-ups of one function. `linear` and `entry` are locals: the linear address, and the address of the entry. */
 class LookUp {
   private readonly f: FunctionBuilder;

@@ -293,7 +293,7 @@ export class Lowering implements ValueSource {
         if (s.value !== undefined) this.take(s.value);
         return;
       case "helper":
-        if (t.miss !== undefined) {
+        if (t.miss !== undefined && t.calls?.(s.name) !== true) {
           t.miss();
           // Arguments count as used.
           for (const arg of s.args) this.forget(arg);

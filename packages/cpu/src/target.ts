@@ -53,6 +53,8 @@ export interface Target {
   again(): void;
   leave(at: "rip" | "next" | "again"): void;
   bulk(statement: Statement & { kind: "bulk" }): void;
+  /** Whether a tier that leaves before TypeScript helpers calls this one. */
+  calls?(helper: string): boolean;
   /** Called before a TypeScript helper: what it may look at (the budget) goes to the state. */
   synchronize(): void;
   /** Called after a TypeScript helper, with its status on the stack: what it may have changed comes back. */

@@ -1,6 +1,6 @@
 /**
  * What an instruction does to the state that a region keeps in locals: general registers and the flag words, read or written. Instructions
- * whose every execution needs the interpreter (a TypeScript helper, a repeated string instruction, a change of mode) have no place in a region.
+ * whose every execution needs the interpreter (most TypeScript helpers, a repeated string instruction) have no place in a region.
  */
 import { fieldOffset, shapeKey } from "@doppel/cpu";
 import { type Block, DEFINITIONS, InstructionBuilder, type Place, type Shape, type Statement, type Value } from "@doppel/semantics";
@@ -18,7 +18,25 @@ export interface Meaning {
   /** It needs the flag words themselves: it reads a flag, keeps others than CF, or sets them on some of its ways only. */
   readonly needsFlagWords: boolean;
   readonly setsFlags: boolean;
+  /** It calls a TypeScript helper each time. */
+  readonly calls: boolean;
+  /** That helper says where control goes. */
+  readonly transfers: boolean;
 }
+
+/**
+ * TypeScript helpers that a region calls, those that kernels need most often: they write no memory but a frame on the stack and accessed
+ * bits, a fault leaves everything as it was, and of what a region takes for granted they change nothing but what it looks at behind them.
+ */
+const CALLED = new Set([
+  "loadSegment", "checkProtected", "verr", "verw", "lar", "lsl", "cli", "sti", "pushFlags", "popFlags", "accessFlag", "rdtsc", "readBase", "writeBase", "swapgs",
+  "softInterrupt", "iret", "sysenter", "sysexit", "syscall", "sysret",
+]);
+/** Those that read or write the arithmetic flags. */
+const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "syscall", "sysret"]);
+
+/** Whether a region calls a helper. */
+export const isCalled = (helper: string): boolean => CALLED.has(helper);
 
 /** Numbers of the general registers, 0 to 15, that an instruction reads and writes. */
 export interface Registers {
@@ -65,7 +83,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -82,8 +100,15 @@ function findMeaning(shape: Shape): Meaning | undefined {
     if ("address" in s) value(s.address.offset);
     if ("args" in s) s.args.forEach(value);
     switch (s.kind) {
-      case "bulk": case "again": case "leave": return false;
-      case "helper": return !always;
+      case "bulk": case "again": return false;
+      case "helper":
+        if (!always) return true;
+        found.calls = true;
+        if (FLAGGED.has(s.name)) found.needsFlagWords = true;
+        return isCalled(s.name);
+      case "leave":
+        found.transfers = s.at === "rip";
+        return always && found.calls && s.at !== "again";
       case "setPlace":
         writes.push(s.place);
         return true;

@@ -1,7 +1,8 @@
 /**
  * How a region lowers the IR: general registers, flag words and the budget in locals, record fields as constants. Whatever it cannot do
  * itself (a fault, a device, a helper) it leaves to the interpreter: a side exit in front of the instruction, with everything stored. So
- * state is precise wherever it is left; the one thing that a region calls is the translation of an address that the TLB does not have.
+ * state is precise wherever it is left. Two things a region calls: the translation of an address that the TLB does not have, and the helpers
+ * of a few instructions that kernels execute all the time.
  *
  * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry, in front of loops, and on long ways.
  *
@@ -9,20 +10,20 @@
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, Lowering, R_HANDLER,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, Lowering, pushCodeGeneration, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, type Target,
 } from "@doppel/cpu";
 import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
 import { type IrFunction, type Place, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
-import { placeOffset, registerAt } from "./effects.ts";
+import { isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
 import { findName, findSignature, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 
-const { STATE, GPR, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, GPR, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
@@ -64,6 +65,10 @@ export class RegionTarget implements Target {
   private readonly exitLeft: number;
   private readonly checks: BudgetChecks;
   private instruction!: Instruction;
+  private meaning!: Meaning;
+  /** Mode and code generation in front of a helper. */
+  private readonly modeBefore: number;
+  private readonly codeBefore: number;
   private at = 0;
   /** Instructions of the block behind the present one, it included: counted already, and not yet retired. */
   private left = 0;
@@ -96,6 +101,8 @@ export class RegionTarget implements Target {
     this.exitLeft = f.local("i32", "exitLeft");
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
+    this.modeBefore = f.local("i32", "modeBefore");
+    this.codeBefore = f.local("i32", "codeBefore");
   }
 
   /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
@@ -143,14 +150,18 @@ export class RegionTarget implements Target {
     f.end();
     this.count("retired", undefined, () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
     this.flags.exit();
-    for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
+    this.storeRegisters();
     if (this.chaining !== undefined) this.chain(this.chaining);
     this.storeBudget();
-    f.i32(0).get(this.ipLocal);
-    if (!long) f.op(OP.i64_extend_i32_u);
-    f.memory(OP.i64_store, STATE + RIP);
+    // Outside of 64-bit code the upper half is zero, unless a transfer has led there: then it is right, too.
+    f.i32(0).get(this.ipLocal).memory(long ? OP.i64_store : OP.i32_store, STATE + RIP);
     this.flags.makeWords();
     f.get(this.how);
+  }
+
+  private storeRegisters(): void {
+    const { f, long } = this;
+    for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
   }
 
   /** Gives the interpreter what is left to the next sample, and keeps the rest back. */
@@ -256,6 +267,7 @@ export class RegionTarget implements Target {
    */
   lower({ instruction, meaning, at }: RegionInstruction, onJump?: (target: () => void) => void): void {
     this.instruction = instruction;
+    this.meaning = meaning;
     this.at = at;
     this.onJump = onJump;
     if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
@@ -263,6 +275,7 @@ export class RegionTarget implements Target {
     new Lowering(this).lower(meaning.statements);
     // What was not kept went to the words.
     if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
+    if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
     this.left -= 1;
   }
 
@@ -430,12 +443,44 @@ export class RegionTarget implements Target {
   again(): void {
     this.miss();
   }
-  leave(): void {
-    this.miss();
+  leave(at: "rip" | "next" | "again"): void {
+    const { f, long } = this;
+    if (at === "rip") this.leaveTo(() => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + RIP), `transfer ${this.instruction.form.mnemonic}`);
   }
   bulk(): void {}
-  synchronize(): void {}
-  resynchronize(): void {}
+  calls(helper: string): boolean {
+    return isCalled(helper);
+  }
+  /** The helper finds the registers, and of the budget what is left behind this instruction. */
+  synchronize(): void {
+    const { f } = this;
+    this.storeRegisters();
+    f.i32(0).get(this.budget).i32(this.left - 1).op(OP.i32_add).memory(OP.i32_store, STATE + BUDGET);
+    f.i32(0).memory(OP.i32_load, STATE + MODE).set(this.modeBefore);
+    pushCodeGeneration(f);
+    f.set(this.codeBefore);
+  }
+  resynchronize(): void {
+    const { f, long } = this;
+    if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).set(this.budgetBefore);
+    f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(this.left - 1).op(OP.i32_sub).set(this.budget);
+    if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_add).set(this.budgetBefore);
+    // Where the visit is to end, its budget was added there.
+    f.i32(0).i32(0).memory(OP.i32_store, STATE + SAMPLE_BEYOND);
+    f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
+    if (this.meaning.transfers) for (const n of this.dirty) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(this.registers.get(n)!);
+  }
+
+  /** Leaves behind an instruction whose helper has changed the mode, or code, or wants the visit to end. */
+  private attend(next: number): void {
+    const { f } = this;
+    f.i32(0).memory(OP.i32_load, STATE + MODE).get(this.modeBefore).op(OP.i32_ne);
+    pushCodeGeneration(f);
+    f.get(this.codeBefore).op(OP.i32_ne).op(OP.i32_or);
+    f.get(this.budget).i32(1 - this.left).op(OP.i32_eq).op(OP.i32_or).if(undefined, false);
+    this.leaveAt(next, this.left - 1, "attention");
+    f.end();
+  }
 
   field(name: string): void {
     const { form, immediate, immediateHigh, immediate2, memory, modrm, reg } = this.instruction;
@@ -531,8 +576,8 @@ export class RegionTarget implements Target {
     f.set(local);
   }
 
-  helper(name: string): number {
-    throw new Error(`a region does not call helpers: ${name}`);
+  helper(name: string, parameters: number): number {
+    return this.generated.helper(name, parameters);
   }
   callee(callee: IrFunction): number {
     return this.generated.callee(callee);

@@ -139,7 +139,7 @@ export class Translator implements RegionCompiler {
     this.growsAtOnce = options.growsAtOnce ?? false;
     this.counts = options.counts;
     this.tally = options.tally ?? options.counts?.tally;
-    this.helpers = regionHelpers(options.memory, this.cpu);
+    this.helpers = { ...this.engine.helpers, ...regionHelpers(options.memory, this.cpu) };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
