@@ -39,6 +39,8 @@ export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
 const SLOTS = TLB_VIEWS * TLB_ENTRIES;
 const WORDS = TLB_ENTRY_SIZE >> 2;
 const TWO_32 = 0x1_0000_0000;
+const LARGE = 0x40_0000;
+const EVERYWHERE = NaN;
 
 /** Which list a slot stands in: pages that survive a CR3 load, and pages that do not. */
 const LISTED_LOCAL = 1;
@@ -55,6 +57,8 @@ export class Tlb {
   onFlush: (localOnly: boolean) => void = () => {};
   /** Fills since construction, for statistics. */
   fills = 0;
+  /** How often since construction a fill took another page's place, or something was taken back: what was looked up before may not hold any more. */
+  losses = 0;
   readonly #words: Int32Array;
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
@@ -63,14 +67,22 @@ export class Tlb {
   readonly #storePage = new Float64Array(SLOTS);
   readonly #local = new Uint32Array(SLOTS);
   readonly #shared = new Uint32Array(SLOTS);
+  /** The slots that point to a machine frame, as chains by frame: slot + 1, or 0 at their ends. */
+  readonly #first: Int32Array;
+  readonly #next = new Int32Array(SLOTS);
+  readonly #previous = new Int32Array(SLOTS);
+  /** Frame + 1 of a slot in a chain, else 0. */
+  readonly #chained = new Int32Array(SLOTS);
   #localCount = 0;
   #sharedCount = 0;
-  #large = false;
+  /** The 4 MiB of linear addresses that pieces of large pages were entered for, by number; `EVERYWHERE` when a page was larger. */
+  readonly #large = new Set<number>();
 
   /** @param buffer the buffer of the linear memory  @param base byte address of {@link TLB_SIZE} bytes of zeros, 8-byte aligned */
   constructor(buffer: ArrayBufferLike, base: number) {
     this.base = base;
     this.#words = new Int32Array(buffer, base, TLB_SIZE >> 2);
+    this.#first = new Int32Array(Math.ceil(buffer.byteLength / 4096));
     for (let slot = 0; slot < SLOTS; slot += TLB_ENTRIES) this.#clear(slot);
   }
 
@@ -114,21 +126,27 @@ export class Tlb {
     const at = slot * WORDS;
     const low = linear & ~0xfff;
     const high = Math.floor(linear / TWO_32);
+    if (this.#chained[slot] !== 0) {
+      if (this.#page(slot) !== linear - (linear & 0xfff)) this.losses += 1;
+      this.#unchain(slot);
+    }
     this.#tag(at, slot, read, low, high);
     this.#tag(at + 2, slot, write, low, high);
     this.#tag(at + 4, slot, execute, low, high);
     this.#words[at + 6] = host;
     this.#words[at + 7] = frame;
+    this.#chain(slot, frame);
     this.#shift[slot] = pageShift;
     this.#global[slot] = global ? 1 : 0;
     this.#storePage[slot] = storePage + 1;
-    if (pageShift > 12) this.#large = true;
+    if (pageShift > 12) this.#large.add(pageShift > 22 ? EVERYWHERE : Math.floor(linear / LARGE));
     this.#list(slot, global);
     this.fills += 1;
   }
 
   /** Forgets everything. */
   flush(): void {
+    this.losses += 1;
     this.flushLocal();
     this.onFlush(false);
     for (let i = 0; i < this.#sharedCount; i += 1) {
@@ -137,11 +155,12 @@ export class Tlb {
       this.#listed[slot] = 0;
     }
     this.#sharedCount = 0;
-    this.#large = false;
+    this.#large.clear();
   }
 
   /** Forgets every page that is not global (a CR3 load). */
   flushLocal(): void {
+    this.losses += 1;
     this.onFlush(true);
     for (let i = 0; i < this.#localCount; i += 1) {
       const slot = this.#local[i];
@@ -153,12 +172,13 @@ export class Tlb {
 
   /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
   flushPage(linear: number): void {
+    this.losses += 1;
     this.onFlush(false);
     for (let view = 0; view < TLB_VIEWS; view += 1) {
       const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
       if (this.#page(slot) === linear - (linear & 0xfff)) this.#clear(slot);
     }
-    if (this.#large) {
+    if (this.#large.size > 0 && (this.#large.has(Math.floor(linear / LARGE)) || this.#large.has(EVERYWHERE))) {
       this.#eachUsed((slot) => {
         const size = 2 ** this.#shift[slot];
         if (size > 4096 && Math.floor(this.#page(slot) / size) === Math.floor(linear / size)) this.#clear(slot);
@@ -168,17 +188,15 @@ export class Tlb {
 
   /** Makes direct writes to a machine frame impossible until the next fill: an observer wants to see them. */
   revokeWrite(frame: number): void {
-    this.#eachUsed((slot) => {
-      if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#tag(slot * WORDS + 2, slot, false, 0, 0);
-    });
+    this.losses += 1;
+    for (let at = this.#first[frame]; at !== 0; at = this.#next[at - 1]) this.#tag((at - 1) * WORDS + 2, at - 1, false, 0, 0);
   }
 
   /** Forgets every entry that points to a machine frame (the frame is given to another page). */
   evictFrame(frame: number): void {
+    this.losses += 1;
     this.onFlush(false);
-    this.#eachUsed((slot) => {
-      if (this.#words[slot * WORDS + 7] === (frame | 0)) this.#clear(slot);
-    });
+    for (let at = this.#first[frame]; at !== 0; at = this.#first[frame]) this.#clear(at - 1);
   }
 
   /** Whether the entry of a linear address, which must be valid, is of a global page. */
@@ -218,6 +236,24 @@ export class Tlb {
     }
   }
 
+  #chain(slot: number, frame: number): void {
+    const next = this.#first[frame];
+    this.#next[slot] = next;
+    this.#previous[slot] = 0;
+    if (next !== 0) this.#previous[next - 1] = slot + 1;
+    this.#first[frame] = slot + 1;
+    this.#chained[slot] = frame + 1;
+  }
+
+  #unchain(slot: number): void {
+    const next = this.#next[slot];
+    const previous = this.#previous[slot];
+    if (previous !== 0) this.#next[previous - 1] = next;
+    else this.#first[this.#chained[slot] - 1] = next;
+    if (next !== 0) this.#previous[next - 1] = previous;
+    this.#chained[slot] = 0;
+  }
+
   /** A page whose index differs from the slot's: page 0, or 1 where that belongs. */
   #invalid(slot: number): number {
     return (slot & (TLB_ENTRIES - 1)) === 0 ? 4096 : 0;
@@ -234,6 +270,7 @@ export class Tlb {
     this.#tag(at + 2, slot, false, 0, 0);
     this.#tag(at + 4, slot, false, 0, 0);
     this.#words[at + 7] = -1;
+    if (this.#chained[slot] !== 0) this.#unchain(slot);
     this.#global[slot] = 0;
     this.#storePage[slot] = 0;
   }

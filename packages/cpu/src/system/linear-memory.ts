@@ -165,13 +165,15 @@ export class LinearMemory {
   /**
    * What a region calls where the TLB does not have what it is about to access: translates, and fills the TLB, as the access would.
    * @param kind of access
-   * @returns the host address, or 0 where the access is to be made otherwise: it faults, crosses a page's end, or somebody watches
+   * @returns the host address, or 0 where the access is to be made otherwise: it faults, crosses a page's end, somebody watches, or what the
+   * region has looked up before may not hold any more
    */
   translate(low: number, high: number, size: number, kind: Access): number {
     const linear = this.#linear(low, high);
     const { mmu, longMode, state } = this.#cpu;
     const user = state.cpl === 3;
-    if ((linear & 0xfff) + size > 4096 || (longMode && !isCanonical(linear)) || !mmu.translate(linear, kind, user)) return 0;
+    const { losses } = mmu.tlb;
+    if ((linear & 0xfff) + size > 4096 || (longMode && !isCanonical(linear)) || !mmu.translate(linear, kind, user) || mmu.tlb.losses !== losses) return 0;
     return Math.max(0, mmu.tlb.lookup(mmu.viewOf(user), linear, TAG_OF[kind]));
   }
 
