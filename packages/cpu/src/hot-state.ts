@@ -364,6 +364,21 @@ export class HotState {
     return this.#bytes.subarray(FPR + index * FPR_STRIDE, FPR + index * FPR_STRIDE + 10);
   }
 
+  /** Copies the ten bytes of a physical x87 register to a place in `out`. */
+  readFpr(index: number, out: Uint8Array, at: number): void {
+    for (let i = 0; i < 10; i += 1) out[at + i] = this.#bytes[FPR + index * FPR_STRIDE + i]!;
+  }
+
+  /** Takes the ten bytes of a physical x87 register from a place in `bytes`. */
+  writeFpr(index: number, bytes: Uint8Array, at: number): void {
+    for (let i = 0; i < 10; i += 1) this.#bytes[FPR + index * FPR_STRIDE + i] = bytes[at + i]!;
+  }
+
+  /** The first XMM registers, one behind the other (a view, not a copy). */
+  xmms(count: number): Uint8Array {
+    return this.#bytes.subarray(XMM, XMM + count * XMM_STRIDE);
+  }
+
   /** The sixteen bytes of an XMM register (a view, not a copy). */
   xmm(index: number): Uint8Array {
     return this.#bytes.subarray(XMM + index * XMM_STRIDE, XMM + (index + 1) * XMM_STRIDE);

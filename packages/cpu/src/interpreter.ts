@@ -104,7 +104,7 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
-  private readonly dispatchers = new Map<string, Pick<DispatchTiers, "run">>();
+  private readonly dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private readonly pairsAtOnce: boolean;
   private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]! + this.words[(STATE + BUDGET_KEPT) >> 2]!;
   private exitRequested = false;
@@ -263,12 +263,12 @@ export class Interpreter implements Engine, HandlerTable {
   }
 
   private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
-    const key = `${long} ${this.watching}`;
-    let dispatcher = this.dispatchers.get(key);
+    const dispatchers = this.dispatchers[this.watching];
+    let dispatcher = long ? dispatchers.long : dispatchers.short;
     if (dispatcher === undefined) {
       dispatcher = this.watching !== "nothing" ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
         : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
-      this.dispatchers.set(key, dispatcher);
+      dispatchers[long ? "long" : "short"] = dispatcher;
     }
     return dispatcher;
   }

@@ -56,8 +56,8 @@ export function legacyImage(cpu: Cpu, size: number): Uint8Array {
   }
   view.setUint32(24, state.mxcsr, true);
   view.setUint32(28, MXCSR_WRITABLE, true);
-  for (let i = 0; i < 8; i += 1) bytes.set(state.fpr((top(state.fpuStatus) + i) & 7), 32 + 16 * i);
-  for (let i = 0; 160 + 16 * i < bytes.length; i += 1) bytes.set(state.xmm(i), 160 + 16 * i);
+  for (let i = 0; i < 8; i += 1) state.readFpr((top(state.fpuStatus) + i) & 7, bytes, 32 + 16 * i);
+  bytes.set(state.xmms((bytes.length - 160) / 16), 160);
   return bytes;
 }
 
@@ -72,12 +72,12 @@ export function loadX87(cpu: Cpu, bytes: Uint8Array, size: number): void {
   const pointer = (at: number): number => (size === 8 ? view.getInt32(at + 4, true) * TWO_32 : 0) + view.getUint32(at, true);
   const selector = (at: number): number => (size === 8 ? 0 : view.getUint16(at, true));
   state.setFpuPointers(pointer(8), selector(12), pointer(16), selector(20));
-  for (let i = 0; i < 8; i += 1) state.fpr((top(state.fpuStatus) + i) & 7).set(bytes.subarray(32 + 16 * i, 42 + 16 * i));
+  for (let i = 0; i < 8; i += 1) state.writeFpr((top(state.fpuStatus) + i) & 7, bytes, 32 + 16 * i);
 }
 
 /** Takes the XMM registers from an image of FXSAVE's form: as many as the mode has. */
 export function loadSse(cpu: Cpu, bytes: Uint8Array): void {
-  for (let i = 0; 160 + 16 * i < registerBytes(cpu); i += 1) cpu.state.xmm(i).set(bytes.subarray(160 + 16 * i, 176 + 16 * i));
+  cpu.state.xmms((registerBytes(cpu) - 160) / 16).set(bytes.subarray(160, registerBytes(cpu)));
 }
 
 /** FXSAVE at a linear address. #NM, #GP(0) unless 16-byte aligned, #PF. */
@@ -202,7 +202,7 @@ export function saveFpu(cpu: Cpu, linear: number, size: number): boolean {
   const length = environmentSize(size);
   const bytes = new Uint8Array(length + 80);
   bytes.set(environment(cpu, size));
-  for (let i = 0; i < 8; i += 1) bytes.set(state.fpr((top(state.fpuStatus) + i) & 7), length + 10 * i);
+  for (let i = 0; i < 8; i += 1) state.readFpr((top(state.fpuStatus) + i) & 7, bytes, length + 10 * i);
   if (!cpu.linear.writeBytes(linear, bytes, state.cpl === 3)) return false;
   state.fpuControl = FCW_RESET;
   state.fpuStatus = 0;
@@ -219,9 +219,6 @@ export function restoreFpu(cpu: Cpu, linear: number, size: number): boolean {
   const bytes = new Uint8Array(length + 80);
   if (!accessible(cpu, linear, size) || !cpu.linear.readBytes(linear, bytes, state.cpl === 3)) return false;
   loadEnvironment(cpu, bytes, size);
-  for (let i = 0; i < 8; i += 1) {
-    const at = length + 10 * i;
-    state.fpr((top(state.fpuStatus) + i) & 7).set(bytes.subarray(at, at + 10));
-  }
+  for (let i = 0; i < 8; i += 1) state.writeFpr((top(state.fpuStatus) + i) & 7, bytes, length + 10 * i);
   return true;
 }

@@ -123,6 +123,11 @@ export class LinearMemory {
 
   /** Copies bytes out of linear memory, `out.length` at most 4096. #GP(0) for a non-canonical address, #PF. */
   readBytes(linear: number, out: Uint8Array, user: boolean): boolean {
+    const host = this.#direct(linear, out.length, TLB_READ_TAG, user);
+    if (host >= 0) {
+      out.set(this.#bytes.subarray(host, host + out.length));
+      return true;
+    }
     if (!this.#canonical(linear, out.length) || !this.probe(linear, out.length, READ, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, out.length, false);
     for (let i = 0; i < out.length; i += 1) out[i] = this.#get(i, 1);
@@ -131,6 +136,11 @@ export class LinearMemory {
 
   /** Copies at most 4096 bytes into linear memory. Faults as {@link readBytes}. */
   writeBytes(linear: number, bytes: Uint8Array, user: boolean): boolean {
+    const host = this.#direct(linear, bytes.length, TLB_WRITE_TAG, user);
+    if (host >= 0) {
+      this.#bytes.set(bytes, host);
+      return true;
+    }
     if (!this.#canonical(linear, bytes.length) || !this.probe(linear, bytes.length, WRITE, user)) return false;
     if (this.#cpu.dataBreakpoints) noteDataAccess(this.#cpu, linear, bytes.length, true);
     for (let i = 0; i < bytes.length; i += 1) this.#put(i, 1, bytes[i]);
