@@ -4,11 +4,11 @@
  * when the decoder first meets them.
  */
 import { type FunctionBuilder, type Label, ModuleBuilder, OP } from "@doppel/wasm";
-import { type Block, DEFINITIONS, InstructionBuilder, type IrFunction, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
+import { type Block, DEFINITIONS, InstructionBuilder, type IrFunction, type IrType, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
 import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering } from "./lowering.ts";
-import type { Target } from "./target.ts";
+import { loadOf, storeOf, type Target } from "./target.ts";
 import {
   fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
@@ -211,17 +211,16 @@ abstract class RecordTarget implements Target {
     return STATE + (place.plus ?? 0);
   }
 
-  readPlace(place: Place, size: Size): void {
+  readPlace(place: Place, size: Size, type: IrType): void {
     const at = this.base(place);
-    const op = size === 1 ? OP.i32_load8_u : size === 2 ? OP.i32_load16_u : size === 4 ? OP.i32_load : size === 8 ? OP.i64_load : OP.v128_load;
-    this.f.memory(op, at);
+    this.f.memory(loadOf(size, type), at);
   }
 
-  writePlace(place: Place, size: Size, value: () => void): void {
+  writePlace(place: Place, size: Size, type: IrType, value: () => void): void {
     const at = this.base(place);
     value();
     if (size === 4 && this.long && this.isGeneralPlace(place)) this.f.op(OP.i64_extend_i32_u).memory(OP.i64_store, at);
-    else this.f.memory(size === 1 ? OP.i32_store8 : size === 2 ? OP.i32_store16 : size === 4 ? OP.i32_store : size === 8 ? OP.i64_store : OP.v128_store, at);
+    else this.f.memory(storeOf(size, type), at);
   }
 
   private isGeneralPlace(place: Place): boolean {

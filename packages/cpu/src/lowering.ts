@@ -62,6 +62,10 @@ export class Lowering implements ValueSource {
 
   // ---- values ----
 
+  get isUnconditional(): boolean {
+    return this.depth === 1;
+  }
+
   private define(value: Value): void {
     const local = this.f.local(value.type);
     this.locals.set(value, local);
@@ -164,7 +168,7 @@ export class Lowering implements ValueSource {
         return this.memory.addSegmentBase(value.data as SegmentRef);
       case "place": {
         const { place, size } = value.data as { place: Place; size: Size };
-        return t.readPlace(place, size);
+        return t.readPlace(place, size, value.type);
       }
       case "state": {
         const { op, offset } = value.data as { op: Op; offset: number };
@@ -183,6 +187,22 @@ export class Lowering implements ValueSource {
         return;
       case "arithmeticFlags":
         return this.flags.arithmeticFlags();
+      case "steady":
+        // On some ways only it would not be known behind them.
+        if (!this.isUnconditional || t.steady === undefined) return this.push(value.args[0]!);
+        return this.steady(t.steady.bind(t), value);
+      case "known": {
+        const { place, fact } = value.data as { place: Place; fact: string };
+        if (t.known?.(place, fact) === true) return this.leaveOut(value.args[0]!);
+        return this.push(value.args[0]!);
+      }
+      case "all":
+        f.i32(1);
+        for (const arg of value.args) {
+          this.push(arg);
+          f.op(OP.i32_and);
+        }
+        return;
       case "select":
         for (const arg of value.args) this.push(arg);
         f.op(OP.select);
@@ -215,6 +235,38 @@ export class Lowering implements ValueSource {
     this.depth--;
   }
 
+  /** One branch for each condition, and the other arm once. */
+  private ifAll({ condition, then, otherwise, likely }: Statement & { kind: "if" }): void {
+    const { f } = this;
+    const end = f.block();
+    const other = f.block();
+    for (const arg of condition.args) {
+      this.push(arg);
+      f.op(OP.i32_eqz).if(undefined, likely === undefined ? undefined : !likely);
+      f.br(other).end();
+    }
+    this.block(then);
+    f.br(end).end();
+    if (otherwise !== undefined) this.block(otherwise);
+    f.end();
+  }
+
+  private steady(ask: NonNullable<Target["steady"]>, { data, type, args: [made] }: Value): void {
+    let isNew = false;
+    ask(data as string, type, () => {
+      isNew = true;
+      this.push(made!);
+    });
+    if (!isNew) this.leaveOut(made!);
+  }
+
+  /** A value is not needed: what it would read is not to be read either. */
+  private leaveOut(value: Value): void {
+    this.pending.delete(value);
+    if (this.locals.has(value)) this.forget(value);
+    else value.args.forEach((arg) => this.leaveOut(arg));
+  }
+
   private consumed(statement: Statement): Set<Value> {
     const out = new Set<Value>();
     const visit = (value: Value | undefined): void => {
@@ -223,7 +275,7 @@ export class Lowering implements ValueSource {
       for (const arg of value.args) visit(arg);
     };
     switch (statement.kind) {
-      case "setPlace": case "setVariable": case "return": visit(statement.value); break;
+      case "setPlace": case "setVariable": case "return": case "note": visit(statement.value); break;
       case "setState": visit(statement.base); visit(statement.value); break;
       case "store": visit(statement.value); break;
       case "helper": case "call": statement.args.forEach(visit); break;
@@ -249,10 +301,11 @@ export class Lowering implements ValueSource {
     if (s.kind === "let") {
       const { value } = s;
       if (value.uses === 0) return;
-      if (value.uses > 1) this.materialize(value);
+      if (value.uses > 1 || (value.op === "steady" && this.isUnconditional)) this.materialize(value);
       else if (value.effect === "read") this.pending.add(value);
       return;
     }
+    if (s.kind === "if" && s.once !== undefined && this.isUnconditional && t.passed?.(s.once) === true) return this.leaveOut(s.condition);
     this.flush(s);
     switch (s.kind) {
       case "load":
@@ -265,7 +318,12 @@ export class Lowering implements ValueSource {
         this.memory.linear(s.address, s.size, s.write);
         return;
       case "setPlace":
-        return t.writePlace(s.place, s.size, () => this.push(s.value));
+        t.writePlace(s.place, s.size, s.value.type, () => this.push(s.value));
+        if (s.size === 16 && s.value.op === "place" && this.isUnconditional) t.copied?.(s.place, (s.value.data as { place: Place }).place);
+        return;
+      case "note":
+        if (t.note === undefined) return this.leaveOut(s.value);
+        return t.note(s.place, s.fact, () => this.push(s.value));
       case "setState":
         if (s.base === undefined) f.i32(0);
         else this.push(s.base);
@@ -278,7 +336,7 @@ export class Lowering implements ValueSource {
         return;
       case "flags": {
         if (this.flagUse === "dead") return;
-        if (this.depth === 1 && s.when === undefined && this.flags.offer(s.update)) return;
+        if (this.isUnconditional && s.when === undefined && this.flags.offer(s.update)) return;
         if (s.when === undefined) return this.flags.set(s.update);
         this.flags.shareOperands(s.update);
         this.push(s.when);
@@ -306,6 +364,7 @@ export class Lowering implements ValueSource {
         faultOnStatus(t);
         return;
       case "if":
+        if (s.condition.op === "all" && !this.locals.has(s.condition)) return this.ifAll(s);
         this.push(s.condition);
         f.if(undefined, s.likely);
         this.block(s.then);

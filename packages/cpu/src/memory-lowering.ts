@@ -7,10 +7,8 @@ import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } fr
 import { OP } from "@doppel/wasm";
 import type { Address, SegmentRef, Size, Statement } from "@doppel/semantics";
 import { SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE } from "./state-layout.ts";
-import type { Op, Target, ValueSource } from "./target.ts";
+import { loadOf, storeOf, type Target, type ValueSource } from "./target.ts";
 
-const LOADS: Record<Size, Op> = { 1: "i32_load8_u", 2: "i32_load16_u", 4: "i32_load", 8: "i64_load", 16: "v128_load" };
-const STORES: Record<Size, Op> = { 1: "i32_store8", 2: "i32_store16", 4: "i32_store", 8: "i64_store", 16: "v128_store" };
 
 /** Leaves with a fault when the status on the stack says so. */
 export function faultOnStatus(t: Target): void {
@@ -30,10 +28,6 @@ export class MemoryLowering {
     this.t = target;
     this.f = target.f;
     this.values = values;
-  }
-
-  private state(op: Op, offset: number): void {
-    this.f.i32(0).memory(OP[op], STATE + offset);
   }
 
   private pushSegment(segment: SegmentRef): void {
@@ -77,14 +71,21 @@ export class MemoryLowering {
     return local;
   }
 
-  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
-  private lookUp(linear: number, entry: number, off: number, tag: number): void {
+  /** Pushes the address of the TLB's entry. */
+  private pushEntry(linear: number): void {
     const { f, t } = this;
     if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(7).op(OP.i32_shr_u);
     f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     t.tlbView();
-    f.op(OP.i32_add).set(entry);
+    f.op(OP.i32_add);
+  }
+
+  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
+  private lookUp(linear: number, entry: number, off: number, tag: number): void {
+    const { f, t } = this;
+    this.pushEntry(linear);
+    f.set(entry);
     f.get(linear).get(entry);
     if (t.long) f.memory(OP.i64_load, tag).op(OP.i64_sub);
     else f.memory(OP.i32_load, tag).op(OP.i32_sub);
@@ -102,20 +103,45 @@ export class MemoryLowering {
     this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
   }
 
-  /** Pushes the host address of an access, for a tier that needs no slow path. */
-  private pushHost(linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
+  /** Pushes the host address of an access, for a tier that needs no slow path: in a page that it has kept, in the TLB, or as it is translated. */
+  private pushHost(address: Address, linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
     const { f, t } = this;
-    const entry = f.local("i32");
-    const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+    const type = t.long ? "i64" : "i32";
+    const kept = this.values.isUnconditional ? t.keptPage?.(address.offset, write) : undefined;
+    const tag = kept?.tag ?? f.local(type);
+    const host = kept?.host ?? f.local("i32");
+    const off = f.local(type);
+    const found = f.block();
+    if (kept?.isSet === true) {
+      f.get(linear).get(tag).op(t.long ? OP.i64_sub : OP.i32_sub).tee(off);
+      f.get(kept.stale).op(t.long ? OP.i64_or : OP.i32_or);
+      this.inBounds(size);
+      f.brIf(found, true);
+    }
+    this.pushEntry(linear);
+    f.tee(host).memory(t.long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).set(tag);
+    f.get(host).memory(OP.i32_load, TLB_HOST).set(host);
+    f.get(linear).get(tag).op(t.long ? OP.i64_sub : OP.i32_sub).tee(off);
     this.inBounds(size);
-    f.if("i32", true);
-    this.hostAddress(entry, off);
-    f.else();
+    f.brIf(found, true);
+    f.get(linear);
+    if (t.long) f.i64(0xfff).op(OP.i64_and);
+    else f.i32(0xfff).op(OP.i32_and);
+    f.set(off);
     translate.call(t, linear, size, write);
-    f.end();
-    f.release(entry);
+    this.pushNarrow(off);
+    f.op(OP.i32_sub).set(host).end();
+    this.pushNarrow(off);
+    f.get(host).op(OP.i32_add);
     f.release(off);
+    if (kept !== undefined) return;
+    f.release(tag);
+    f.release(host);
+  }
+
+  private pushNarrow(local: number): void {
+    this.f.get(local);
+    if (this.t.long) this.f.op(OP.i32_wrap_i64);
   }
 
   private slow(name: string, linear: number, size: Size): void {
@@ -132,19 +158,19 @@ export class MemoryLowering {
   load(s: Statement & { kind: "load" }): void {
     const { f, t } = this;
     const linear = this.linear(s.address, s.size, s.update);
+    const op = loadOf(s.size, s.value.type);
     if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, s.update, t.translate);
+      this.pushHost(s.address, linear, s.size, s.update, t.translate);
       if (s.update) {
         const host = this.values.own("i32");
         this.probes.set(s, { linear, host });
         f.tee(host);
       }
-      f.memory(OP[LOADS[s.size]]);
+      f.memory(op);
       return this.values.take(s.value);
     }
-    const type = t.long ? "i64" : "i32";
     const entry = f.local("i32");
-    const off = f.local(type);
+    const off = f.local(t.long ? "i64" : "i32");
     this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
     this.inBounds(s.size);
     if (s.update) {
@@ -152,19 +178,17 @@ export class MemoryLowering {
       this.probes.set(s, { linear, host });
       f.if(s.value.type, true);
       this.hostAddress(entry, off);
-      f.tee(host).memory(OP[LOADS[s.size]]).else();
+      f.tee(host).memory(op).else();
       this.slow("probeWrite", linear, s.size);
       this.slow("loadSlow", linear, s.size);
       f.i32(0).set(host);
-      this.state(LOADS[s.size], SCRATCH);
     } else {
       f.if(s.value.type, true);
       this.hostAddress(entry, off);
-      f.memory(OP[LOADS[s.size]]).else();
+      f.memory(op).else();
       this.slow("loadSlow", linear, s.size);
-      this.state(LOADS[s.size], SCRATCH);
     }
-    f.end();
+    f.i32(0).memory(op, STATE + SCRATCH).end();
     f.release(entry);
     f.release(off);
     this.values.take(s.value);
@@ -177,7 +201,7 @@ export class MemoryLowering {
     const host = this.values.own("i32");
     this.probes.set(s, { linear, host });
     if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, true, t.translate);
+      this.pushHost(s.address, linear, s.size, true, t.translate);
       f.set(host);
       return;
     }
@@ -197,7 +221,7 @@ export class MemoryLowering {
   /** Stores; at an address that was probed it cannot fault. */
   store(s: Statement & { kind: "store" }): void {
     const { f, t } = this;
-    const op = OP[STORES[s.size]];
+    const op = storeOf(s.size, s.value.type);
     const probed = s.address.probed === undefined ? undefined : this.probes.get(s.address.probed);
     const value = this.values.shared(s.value);
     const slowly = (linear: number): void => {
@@ -228,7 +252,7 @@ export class MemoryLowering {
     }
     const linear = this.linear(s.address, s.size, true);
     if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, true, t.translate);
+      this.pushHost(s.address, linear, s.size, true, t.translate);
       value.push();
       f.memory(op);
       return value.done();

@@ -2,11 +2,24 @@
  * What a tier supplies to the lowering: where registers, record fields and the budget are, and how one leaves. The
  * interpreter has two targets (arms of the dispatch function, functions of their own); a translator has another.
  */
-import type { OP, FunctionBuilder } from "@doppel/wasm";
+import { OP, type FunctionBuilder } from "@doppel/wasm";
 import type { IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/semantics";
 
 /** Name of a WebAssembly instruction. */
 export type Op = keyof typeof OP;
+
+const NARROW: Record<number, [load: Op, store: Op]> = { 1: ["i32_load8_u", "i32_store8"], 2: ["i32_load16_u", "i32_store16"] };
+
+/** The load of so many bytes as a value of this type. */
+export function loadOf(size: Size, type: IrType): number {
+  if (type === "v128" && size < 16) return size === 8 ? OP.v128_load64_zero : OP.v128_load32_zero;
+  return OP[NARROW[size]?.[0] ?? `${type}_load`];
+}
+
+/** The store of so many bytes of a value of this type. */
+export function storeOf(size: Size, type: IrType): number {
+  return OP[NARROW[size]?.[1] ?? `${type}_store`];
+}
 
 /** How the lowering of flags reads the two words. */
 export type FlagLoad = "i32_load" | "i32_load8_u" | "i64_load";
@@ -42,9 +55,9 @@ export interface Target {
   effectiveAddress(): void;
   addressMask(): void;
   /** Pushes a register operand's value, zero-extended from its size. */
-  readPlace(place: Place, size: Size): void;
+  readPlace(place: Place, size: Size, type: IrType): void;
   /** Writes a register operand; `value` pushes what to write. */
-  writePlace(place: Place, size: Size, value: () => void): void;
+  writePlace(place: Place, size: Size, type: IrType, value: () => void): void;
   /** Pushes the byte offset in the state of a segment that only the record knows. */
   recordSegment(): void;
   /** Leaves with the fault that the state describes. */
@@ -59,6 +72,23 @@ export interface Target {
   synchronize(): void;
   /** Called after a TypeScript helper, with its status on the stack: what it may have changed comes back. */
   resynchronize(): void;
+  /**
+   * Pushes a steady value that the target has kept, or keeps it now; `push` computes it. Without this, it is computed each time.
+   */
+  steady?(name: string, type: IrType, push: () => void): void;
+  /** Pushes whether something is so of a register operand, where the target knows it; false where it does not. */
+  known?(place: Place, fact: string): boolean;
+  /** Takes note of it; `push` says whether it is so, on this way through the instruction. */
+  note?(place: Place, fact: string, push: () => void): void;
+  /** A register operand has become the same as another. */
+  copied?(place: Place, from: Place): void;
+  /**
+   * Locals that hold the tag and host address of the page that was last accessed near an address; `isSet` when they have been set. They
+   * are good while the local `stale` is 0: it is -1 when the TLB has been filled since, which may have put out the page.
+   */
+  keptPage?(offset: Value, write: boolean): { readonly tag: number; readonly host: number; readonly stale: number; readonly isSet: boolean } | undefined;
+  /** Whether a stop of this name was passed, and the steady condition still is what it was. From now on it was. */
+  passed?(name: string): boolean;
   /** Pushes the address of the TLB view in use. */
   tlbView(): void;
   /** The flag words, when they are not in the state. */
@@ -85,6 +115,8 @@ export interface Target {
 
 /** The values of the instruction being lowered, as its parts see them. */
 export interface ValueSource {
+  /** What is lowered now stands on every way through the instruction. */
+  readonly isUnconditional: boolean;
   /** Pushes a value; counts as one of its uses. */
   push(value: Value): void;
   /** Makes sure that a value can be pushed several times; returns what pushes it. The use is counted by `done`. */

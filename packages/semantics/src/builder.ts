@@ -186,6 +186,28 @@ export class Builder {
   select(condition: Value, x: Value, y: Value): Value {
     return this.make(x.type, "select", [x, y, condition], undefined, "pure");
   }
+  /** For `if`: 1 when no value is 0. They are looked at in this order, up to the first that is. */
+  all(values: readonly Value[]): Value {
+    return this.make("i32", "all", values, undefined, "pure");
+  }
+  /**
+   * A value of what only instructions of few kinds change: a target may keep it from one instruction to the next ones.
+   * @param name the same for the same value
+   */
+  steady(name: string, value: Value): Value {
+    return this.make(value.type, "steady", [value], name, "read");
+  }
+  /** 1 when something is so of a register operand: `value` says whether, and a target may know it by `note`. */
+  known(place: Place, fact: string, value: Value): Value {
+    return this.make("i32", "known", [value], { place, fact }, "read");
+  }
+  /**
+   * On an unlikely way through an instruction: `value` says whether something will be so of a register operand behind the instruction. On
+   * its other ways it will.
+   */
+  note(place: Place, fact: string, value: Value): void {
+    this.statement({ kind: "note", place, fact, value }, value);
+  }
   /** i64 to i32 (its low half); an i32 stays. */
   wrap(x: Value): Value {
     return x.type === "i64" ? this.op("i32_wrap_i64", [x]) : x;
@@ -243,11 +265,11 @@ export class Builder {
 
   // ---- state ----
 
-  /** Reads a register operand: 1 and 2 bytes zero-extended. */
-  place(place: Place, size: Size): Value {
-    return this.make(typeOfSize(size), "place", [], { place, size }, "read");
+  /** Reads a register operand: 1 and 2 bytes zero-extended, or 4 and 8 bytes of a vector register as a float. */
+  place(place: Place, size: Size, type = typeOfSize(size)): Value {
+    return this.make(type, "place", [], { place, size }, "read");
   }
-  /** Writes a register operand. A 4-byte write to a general register clears the upper half in 64-bit mode. */
+  /** Writes a register operand; a float into a vector register. A 4-byte write to a general register clears the upper half in 64-bit mode. */
   setPlace(place: Place, size: Size, value: Value): void {
     this.commit();
     this.statement({ kind: "setPlace", place, size, value }, value);
@@ -320,6 +342,13 @@ export class Builder {
     this.committed = afterThen || afterElse;
     this.statement({ kind: "if", condition, then: thenBlock, otherwise: otherwiseBlock, likely }, condition);
   }
+  /**
+   * Runs `then`, which does not come back, when a steady condition is not zero. A target that has passed it goes on without looking again.
+   * @param name the same for the same condition
+   */
+  stopIf(name: string, condition: Value, then: () => void): void {
+    this.statement({ kind: "if", condition, then: this.nested(then), otherwise: undefined, likely: false, once: name }, condition);
+  }
   private endsHere(block: Block): boolean {
     const last = block.statements[block.statements.length - 1]?.kind;
     return last === "jump" || last === "again" || last === "leave" || last === "fault" || last === "return";
@@ -367,17 +396,17 @@ export class Builder {
   further(address: Address, bytes: number): Address {
     return { segment: address.segment, offset: this.add(address.offset, bytes), checked: address.checked };
   }
-  /** Reads memory; may fault. 1 and 2 bytes are zero-extended. */
-  load(address: Address, size: Size): Value {
-    return this.loadAs(address, size, false);
+  /** Reads memory; may fault. 1 and 2 bytes are zero-extended; 4 and 8 bytes may be a float, or a vector's lowest with zeros above. */
+  load(address: Address, size: Size, type = typeOfSize(size)): Value {
+    return this.loadAs(address, size, false, type);
   }
   /** Reads memory that will be written back: write permission is checked first, so that the store cannot fault. */
   loadForUpdate(address: Address, size: Size): Value {
-    return this.loadAs(address, size, true);
+    return this.loadAs(address, size, true, typeOfSize(size));
   }
-  private loadAs(address: Address, size: Size, update: boolean): Value {
+  private loadAs(address: Address, size: Size, update: boolean, type: IrType): Value {
     this.mayFault("load");
-    const value = this.make(typeOfSize(size), "result", [], undefined, "effect");
+    const value = this.make(type, "result", [], undefined, "effect");
     const statement = { kind: "load", address, size, update, value } as const;
     this.statement(statement, address.offset);
     if (update) address.probed = statement;

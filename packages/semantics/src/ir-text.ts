@@ -47,7 +47,7 @@ function operandsOf(statement: Statement): Value[] {
   switch (statement.kind) {
     case "load": case "probe": case "checkSegment": return [statement.address.offset];
     case "store": return [statement.address.offset, statement.value];
-    case "setPlace": case "setVariable": case "return": return [statement.value];
+    case "setPlace": case "setVariable": case "return": case "note": return [statement.value];
     case "setState": return statement.base === undefined ? [statement.value] : [statement.base, statement.value];
     case "flags": return [...updateParts(statement.update).map(([, value]) => value), ...(statement.when === undefined ? [] : [statement.when])];
     case "call": case "helper": return [...statement.args];
@@ -121,6 +121,8 @@ class IrWriter {
         const { op: load, offset } = data as { op: string; offset: number };
         return args.length === 0 ? `${stateName(offset)!}.${load}` : `state[${this.value(args[0]!)} + ${offset}].${load}`;
       }
+      case "known": return `${names.place((data as { place: Place }).place, 16)} is ${(data as { fact: string }).fact} = ${this.value(args[0]!)}`;
+      case "steady": return this.value(args[0]!);
       case "variable": return `$${(data as { id: number }).id}`;
       case "flag": return data as string;
       case "condition": return `condition ${CONDITIONS[data as number]![0]!}`;
@@ -152,6 +154,7 @@ class IrWriter {
       case "probe": return one(`probe.${s.size} ${this.address(s.address)}`);
       case "checkSegment": return one(`check ${s.size} bytes ${this.address(s.address)} for ${s.write ? "writing" : "reading"}`);
       case "store": return one(`store.${s.size} ${this.address(s.address)}, ${this.value(s.value)}`);
+      case "note": return one(`note ${this.names.place(s.place, 16)} is ${s.fact} = ${this.value(s.value)}`);
       case "setPlace": return one(`${this.names.place(s.place, s.size)} = ${this.value(s.value)}`);
       case "setState": {
         const where = s.base === undefined ? stateName(s.offset)! : `state[${this.value(s.base)} + ${s.offset}]`;

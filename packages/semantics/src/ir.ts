@@ -78,10 +78,11 @@ export type Statement =
   | { readonly kind: "setPlace"; readonly place: Place; readonly size: Size; readonly value: Value }
   | { readonly kind: "setState"; readonly op: string; readonly base: Value | undefined; readonly offset: number; readonly value: Value }
   | { readonly kind: "setVariable"; readonly variable: Variable; readonly value: Value }
+  | { readonly kind: "note"; readonly place: Place; readonly fact: string; readonly value: Value }
   | { readonly kind: "flags"; readonly update: FlagUpdate; readonly when: Value | undefined }
   | { readonly kind: "call"; readonly callee: IrFunction; readonly args: readonly Value[]; readonly value: Value | undefined }
   | { readonly kind: "helper"; readonly name: string; readonly args: readonly Value[]; readonly faults: boolean }
-  | { readonly kind: "if"; readonly condition: Value; readonly then: Block; readonly otherwise: Block | undefined; readonly likely: boolean | undefined }
+  | { readonly kind: "if"; readonly condition: Value; readonly then: Block; readonly otherwise: Block | undefined; readonly likely: boolean | undefined; readonly once?: string }
   | { readonly kind: "loop"; readonly body: Block }
   | { readonly kind: "break"; readonly condition: Value }
   | { readonly kind: "fault"; readonly vector: number; readonly code: Value | undefined }

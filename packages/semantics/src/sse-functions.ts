@@ -1,6 +1,5 @@
 /**
- * SSE floating point on scalars and lanes, as IR functions (SDM volume 1, 11.5). A packed function tries the host's vector arithmetic
- * first, under the conditions of `float/short.ts` for every lane, and else goes lane by lane, uniting the lanes' flags.
+ * SSE floating point on scalars and lanes, as IR functions (SDM volume 1, 11.5). A packed function goes lane by lane, uniting the lanes' flags.
  */
 import { irFunction, type Builder } from "./builder.ts";
 import { F32, F64, type Format } from "./float/rounding.ts";
@@ -9,6 +8,7 @@ import { defaultNaN, f32Arithmetic, f64Arithmetic, HOST, quieted, take } from ".
 import { f32Compare, f32Max, f32Min, f64Compare, f64Max, f64Min } from "./float/short-conversions.ts";
 import type { IrFunction, Value } from "./ir.ts";
 import { MXCSR } from "./layout.ts";
+import { clearFloatFlags, floatFlags } from "./x87-stack.ts";
 
 /** MXCSR as soft float's control argument. */
 export const sseControl = irFunction("sse_control", [], "i32", (b) => {
@@ -18,6 +18,26 @@ export const sseControl = irFunction("sse_control", [], "i32", (b) => {
   const host = b.eq(b.and(mxcsr, 0x7020), 0x1020);
   b.return(b.or(exact, b.mul(host, HOST)));
 });
+
+const raisers = new Map<IrFunction, IrFunction>();
+
+/** The same function with its flags taken into MXCSR; where one is unmasked, MXCSR stays and FLOAT_FLAGS has them, else 0. */
+export function raising(callee: IrFunction): IrFunction {
+  const known = raisers.get(callee);
+  if (known !== undefined) return known;
+  const made = irFunction(`${callee.name}_raising`, callee.parameters, callee.result, (b, ...args) => {
+    clearFloatFlags(b);
+    const result = b.call(callee, args);
+    const flags = b.and(floatFlags(b), 0x3f);
+    const mxcsr = b.state("i32_load", MXCSR);
+    const unmasked = b.and(flags, b.not(b.shrU(mxcsr, 7)));
+    b.setState("i32_store", MXCSR, b.or(mxcsr, b.select(unmasked, b.i32(0), flags)));
+    b.setState("i32_store", FLOAT_FLAGS, b.select(unmasked, flags, b.i32(0)));
+    b.return(result);
+  });
+  raisers.set(callee, made);
+  return made;
+}
 
 /** Number of a format's lanes in a vector, and their accessors. */
 export function lanesOf(format: Format): { count: number; get: (b: Builder, v: Value, n: number) => Value; set: (b: Builder, v: Value, n: number, x: Value) => Value } {
@@ -38,34 +58,6 @@ export function uniteFlags(b: Builder, count: number, lane: (n: number) => void)
     b.setVariable(all, b.or(b.get(all), b.state("i32_load", FLOAT_FLAGS)));
   }
   b.setState("i32_store", FLOAT_FLAGS, b.get(all));
-}
-
-const ODD = new Uint8Array([0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255]);
-
-/** 1 when no lane of the vectors has an exponent below 2 or that of infinity. */
-function allPlain(b: Builder, format: Format, vectors: readonly Value[]): Value {
-  const exponents = vectors.map((v) => b.op("i32x4_shr_u", [b.op("i32x4_shl", [v, b.i32(1)]), b.i32(format === F32 ? 24 : 21)]));
-  const least = exponents.reduce((x, y) => b.op("i32x4_min_s", [x, y]));
-  const most = exponents.reduce((x, y) => b.op("i32x4_max_s", [x, y]));
-  const limit = (n: number): Value => b.op("i32x4_splat", [b.i32(n)]);
-  const bad = b.op("v128_or", [b.op("i32x4_gt_s", [limit(2), least]), b.op("i32x4_gt_s", [most, limit(format.maxExponent - 1)])]);
-  return b.eqz(b.op("v128_any_true", [format === F32 ? bad : b.op("v128_and", [bad, b.v128(ODD)])]));
-}
-
-function packedArithmetic(format: Format, name: "add" | "sub" | "mul" | "div"): IrFunction {
-  const { count, get, set } = lanesOf(format);
-  const scalar = (format === F32 ? f32Arithmetic : f64Arithmetic)[name];
-  const shape = format === F32 ? "f32x4" : "f64x2";
-  return irFunction(`${shape}_${name}`, ["v128", "v128"], "v128", (b, x, y) => {
-    const control = b.call(sseControl, []);
-    b.if(b.and(control, HOST), () => {
-      const result = b.op(`${shape}_${name}`, [x, y]);
-      b.if(allPlain(b, format, [x, y, result]), () => b.return(result), undefined, true);
-    });
-    const result = b.variable(x);
-    uniteFlags(b, count, (n) => b.setVariable(result, set(b, b.get(result), n, b.call(scalar, [get(b, x, n), get(b, y, n), control]))));
-    b.return(b.get(result));
-  });
 }
 
 /** A packed function from a scalar one of (x, y, control), or (y, control) when `unary`. */
@@ -162,7 +154,8 @@ function functionsOf(format: Format): FormatFunctions {
       ...(single ? { RCP: reciprocal, RSQRT: reciprocalRoot } : {}),
     },
     packed: {
-      ADD: packedArithmetic(format, "add"), SUB: packedArithmetic(format, "sub"), MUL: packedArithmetic(format, "mul"), DIV: packedArithmetic(format, "div"),
+      ADD: perLane(format, `${format.name}_add`, arithmetic.add, false), SUB: perLane(format, `${format.name}_sub`, arithmetic.sub, false),
+      MUL: perLane(format, `${format.name}_mul`, arithmetic.mul, false), DIV: perLane(format, `${format.name}_div`, arithmetic.div, false),
       MIN: perLane(format, `${format.name}_min`, min, false), MAX: perLane(format, `${format.name}_max`, max, false),
       SQRT: perLane(format, `${format.name}_sqrt`, arithmetic.sqrt, true), ADDSUB: alternating(format),
       ...(single ? { RCP: perLane(F32, "f32_rcp", reciprocal, true), RSQRT: perLane(F32, "f32_rsqrt", reciprocalRoot, true) } : {}),

@@ -6,7 +6,7 @@ import { FSW_TOP } from "@doppel/x86";
 import type { Definition, InstructionBuilder } from "./instruction.ts";
 import type { Address, Size, Value } from "./ir.ts";
 import { FPU_STATUS, FPU_TAGS, MXCSR, RDI } from "./layout.ts";
-import { beginVector, enterMmx, isMmx, lowLane, partOf, readMmx, readVector, usesMmx, writeMmx, writeVector } from "./sse-operands.ts";
+import { beginVector, enterMmx, floatOfSize, isMmx, lowLane, partOf, readMmx, readVector, usesMmx, writeMmx, writeVector } from "./sse-operands.ts";
 import { VECTOR_GP } from "./vectors.ts";
 import { checkUnit, status, TRAP_MMX, TRAP_SSE } from "./x87-stack.ts";
 
@@ -18,16 +18,16 @@ const whole = (unaligned: boolean): Definition => (i) => {
 /** MOVSS, MOVSD: a load clears the rest of the register, a move between registers keeps it. */
 const scalar = (size: Size): Definition => (i) => {
   beginVector(i);
-  const value = i.inMemory(1) ? i.load(i.memory(), size) : i.place(i.placeOf(1), size);
+  if (i.inMemory(1)) return writeVector(i, 0, i.load(i.memory(), size, "v128"));
+  const value = i.place(i.placeOf(1), size, floatOfSize(size));
   if (i.inMemory(0)) i.store(i.memory(), size, value);
-  else if (i.inMemory(1)) writeVector(i, 0, lowLane(i, value));
   else i.setPlace(i.placeOf(0), size, value);
 };
 
 /** MOVLPS, MOVHPS and their register forms: eight bytes at `to` of the destination from `from` of the source. */
 const half = (to: number, from: number): Definition => (i) => {
   beginVector(i);
-  const value = i.inMemory(1) ? i.load(i.memory(), 8) : i.place(partOf(i, 1, from), 8);
+  const value = i.inMemory(1) ? i.load(i.memory(), 8, "f64") : i.place(partOf(i, 1, from), 8, "f64");
   if (i.inMemory(0)) i.store(i.memory(), 8, value);
   else i.setPlace(partOf(i, 0, to), 8, value);
 };
@@ -57,9 +57,10 @@ const movq: Definition = (i) => {
     else writeMmx(i, 0, value);
     return;
   }
-  const value = i.read(1);
+  if (i.inMemory(1)) return writeVector(i, 0, i.load(i.memory(), 8, "v128"));
+  const value = i.place(i.placeOf(1), 8, "f64");
   if (i.inMemory(0)) i.store(i.memory(), 8, value);
-  else writeVector(i, 0, lowLane(i, value));
+  else writeVector(i, 0, i.op("f64x2_replace_lane", [i.v128(new Uint8Array(16)), value], 0));
 };
 
 const movdq2q: Definition = (i) => {

@@ -4,7 +4,7 @@
  */
 import { FSW_TOP } from "@doppel/x86";
 import type { InstructionBuilder } from "./instruction.ts";
-import type { Address, Place, Value } from "./ir.ts";
+import type { Address, Place, Size, Value } from "./ir.ts";
 import { FPU_STATUS, FPU_TAGS } from "./layout.ts";
 import { VECTOR_GP } from "./vectors.ts";
 import { checkUnit, status, TRAP_MMX, TRAP_SSE } from "./x87-stack.ts";
@@ -65,6 +65,11 @@ export function readMmx(i: InstructionBuilder, n: number): Value {
 export function writeMmx(i: InstructionBuilder, n: number, value: Value): void {
   i.setPlace(i.placeOf(n), 8, value);
   i.setPlace(partOf(i, n, 8), 2, i.i32(0xffff));
+}
+
+/** The float of so many bytes. */
+export function floatOfSize(size: Size): "f32" | "f64" {
+  return size === 4 ? "f32" : "f64";
 }
 
 /** A vector with a number in its low lane and zeros above. */

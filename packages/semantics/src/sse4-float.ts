@@ -8,9 +8,8 @@ import { f32Arithmetic, f64Arithmetic, quieted, take } from "./float/short.ts";
 import type { Definition } from "./instruction.ts";
 import type { IrFunction, Value } from "./ir.ts";
 import { lanesOf, sseControl, uniteFlags } from "./sse-functions.ts";
-import { takeFlags } from "./sse-float.ts";
+import { exactly } from "./sse-float.ts";
 import { beginVector, immediateByte, readVector, writeVector } from "./sse-operands.ts";
-import { clearFloatFlags } from "./x87-stack.ts";
 
 /** Bits of ROUND's immediate: rounding from MXCSR, no precision exception. */
 const FROM_MXCSR = 4;
@@ -43,9 +42,7 @@ const roundDouble = roundTo(F64);
 const roundScalar = (callee: IrFunction): Definition => (i) => {
   beginVector(i);
   const source = i.read(1);
-  clearFloatFlags(i);
-  const result = i.call(callee, [source, immediateByte(i), i.call(sseControl, [])]);
-  takeFlags(i);
+  const result = exactly(i, callee, [source, immediateByte(i), i.call(sseControl, [])]);
   i.setPlace(i.placeOf(0), i.size(0), result);
 };
 
@@ -62,9 +59,7 @@ function roundLanes(format: Format, callee: IrFunction): IrFunction {
 const roundPacked = (callee: IrFunction): Definition => (i) => {
   beginVector(i);
   const source = readVector(i, 1);
-  clearFloatFlags(i);
-  const result = i.call(callee, [source, immediateByte(i)]);
-  takeFlags(i);
+  const result = exactly(i, callee, [source, immediateByte(i)]);
   writeVector(i, 0, result);
 };
 
@@ -109,9 +104,7 @@ function dotProduct(format: Format): IrFunction {
 const dot = (callee: IrFunction): Definition => (i) => {
   beginVector(i);
   const source = readVector(i, 1);
-  clearFloatFlags(i);
-  const result = i.call(callee, [readVector(i, 0), source, immediateByte(i)]);
-  takeFlags(i);
+  const result = exactly(i, callee, [readVector(i, 0), source, immediateByte(i)]);
   writeVector(i, 0, result);
 };
 

@@ -20,9 +20,9 @@ export const TRAP_WAIT = 16;
 
 /** #NM or #UD when the unit is off; for waiting instructions then #MF (or FERR) when an unmasked exception is pending. */
 export function checkUnit(i: InstructionBuilder, traps: number, waits: boolean): void {
-  const off = i.and(i.state("i32_load", FPU_TRAP), traps);
-  const stop = waits ? i.or(off, i.and(i.state("i32_load", FPU_STATUS), FSW_ES)) : off;
-  i.if(stop, () => i.helper("fpuTrap", [i.i32(traps), i.i32(waits ? 1 : 0)]), undefined, false);
+  const trap = (): void => i.helper("fpuTrap", [i.i32(traps), i.i32(waits ? 1 : 0)]);
+  i.stopIf(`unit ${traps}`, i.and(i.state("i32_load", FPU_TRAP), traps), trap);
+  if (waits) i.if(i.and(i.state("i32_load", FPU_STATUS), FSW_ES), trap, undefined, false);
 }
 
 /** Notes instruction and operand pointers, as every instruction but control ones does (SDM volume 1, 8.1.8). */

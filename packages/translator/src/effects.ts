@@ -1,10 +1,13 @@
 /**
- * What an instruction does to the state that a region keeps in locals: general registers and the flag words, read or written. Instructions
+ * What an instruction does to the state that a region keeps in locals: general and XMM registers and the flag words, read or written. Instructions
  * whose every execution needs the interpreter (most TypeScript helpers, a repeated string instruction) have no place in a region.
  */
-import { fieldOffset, shapeKey } from "@doppel/cpu";
+import { fieldOffset, layout, shapeKey } from "@doppel/cpu";
 import { type Block, DEFINITIONS, InstructionBuilder, type Place, type Shape, type Statement, type Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
+import { vectorAt } from "./vector-locals.ts";
+
+const { MXCSR } = layout;
 
 /** What every instruction of a shape does. */
 export interface Meaning {
@@ -22,6 +25,10 @@ export interface Meaning {
   readonly calls: boolean;
   /** That helper says where control goes. */
   readonly transfers: boolean;
+  /** It notes facts of registers. */
+  readonly notes: boolean;
+  /** It changes what steady values are made of. */
+  readonly changesSteady: boolean;
 }
 
 /**
@@ -38,14 +45,15 @@ const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "sysc
 /** Whether a region calls a helper. */
 export const isCalled = (helper: string): boolean => CALLED.has(helper);
 
-/** Numbers of the general registers, 0 to 15, that an instruction reads and writes. */
+/** Numbers of the registers that an instruction reads and writes, as `registerAt` counts them. */
 export interface Registers {
   readonly reads: ReadonlySet<number>;
   readonly writes: ReadonlySet<number>;
 }
 
-/** State offsets of the general registers end here. */
+/** State offsets of the general registers end here, and their numbers; those of XMM registers follow. */
 const GENERAL_END = 0x80;
+export const FIRST_VECTOR = 16;
 const KEEPING = new Set(["carry", "carry-overflow"]);
 
 const meanings = new Map<number, Meaning | undefined>();
@@ -62,12 +70,14 @@ export function placeOffset(place: Place, instruction: Instruction): number {
   return "at" in place ? place.at : fieldOffset(instruction, place.field) + (place.plus ?? 0);
 }
 
-/** Number of the general register at a state offset, or -1. */
+/** Number of the register at a state offset: of a general one, or 16 and that of an XMM register; else -1. */
 export function registerAt(offset: number): number {
-  return offset < GENERAL_END ? offset >> 3 : -1;
+  if (offset < GENERAL_END) return offset >> 3;
+  const vector = vectorAt(offset);
+  return vector < 0 ? -1 : FIRST_VECTOR + vector;
 }
 
-/** The general registers of one instruction. */
+/** The registers of one instruction. */
 export function registersOf(meaning: Meaning, instruction: Instruction): Registers {
   const numbers = (places: readonly Place[]): number[] => places.map((place) => registerAt(placeOffset(place, instruction)));
   const address = meaning.addresses ? [instruction.base, instruction.index] : [];
@@ -83,7 +93,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -111,6 +121,12 @@ function findMeaning(shape: Shape): Meaning | undefined {
         return always && found.calls && s.at !== "again";
       case "setPlace":
         writes.push(s.place);
+        return true;
+      case "note":
+        found.notes = true;
+        return true;
+      case "setState":
+        if (s.offset === MXCSR) found.changesSteady = true;
         return true;
       case "flags":
         if (found.setsFlags || !always || s.when !== undefined || KEEPING.has(s.update.rule)) found.needsFlagWords = true;

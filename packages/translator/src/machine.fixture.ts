@@ -36,5 +36,6 @@ export function outcome({ cpu, engine, physical }: ReturnType<typeof machine>): 
   const memory = new Uint8Array(0x8000);
   physical.readBytes(0x800, memory);
   const registers = Array.from({ length: 16 }, (_, n) => [cpu.state.gprHigh(n), cpu.state.gpr32(n) >>> 0]);
-  return { registers, flags: cpu.state.eflags, rip: cpu.state.rip, retired: engine.retired, activity: cpu.activity, memory };
+  const vectors = Array.from({ length: 16 }, (_, n) => [...cpu.state.xmm(n)]);
+  return { registers, vectors, mxcsr: cpu.state.mxcsr, flags: cpu.state.eflags, rip: cpu.state.rip, retired: engine.retired, activity: cpu.activity, memory };
 }

@@ -1,5 +1,5 @@
 /**
- * How a region lowers the IR: general registers, flag words and the budget in locals, record fields as constants. Whatever it cannot do
+ * How a region lowers the IR: general and XMM registers, flag words and the budget in locals, record fields as constants. Whatever it cannot do
  * itself (a fault, a device, a helper) it leaves to the interpreter: a side exit in front of the instruction, with everything stored. So
  * state is precise wherever it is left. Two things a region calls: the translation of an address that the TLB does not have, and the helpers
  * of a few instructions that kernels execute all the time.
@@ -10,20 +10,23 @@
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, Lowering, pushCodeGeneration, R_HANDLER,
-  R_LENGTH, R_OFFSET, REGION_MARK, type Target,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
+  R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
 import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
-import { type IrFunction, type Place, type Size, stateName } from "@doppel/semantics";
+import { type IrFunction, type IrType, type Place, type Size, stateName, type Value } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
-import { isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
+import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
+import { KeptPages } from "./kept-pages.ts";
 import { findName, findSignature, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
+import { RegisterFacts } from "./register-facts.ts";
+import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
 
-const { STATE, GPR, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, GPR, XMM, XMM_STRIDE, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
@@ -52,6 +55,11 @@ export class RegionTarget implements Target {
   private readonly view: number;
   private readonly registers = new Map<number, number>();
   private readonly dirty: readonly number[];
+  /** Steady values that the block has computed, and stops that it has passed. */
+  private readonly steadyLocals = new Map<string, number>();
+  private readonly stops = new Set<string>();
+  private readonly facts: RegisterFacts;
+  private readonly pages: KeptPages;
   private readonly flags: KeptFlagLocals;
   /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
   private exitLabel: Label | undefined;
@@ -93,7 +101,12 @@ export class RegionTarget implements Target {
     this.view = f.local("i32", "view");
     const instructions = [...region.blocks.values()].flatMap((block) => block.instructions);
     this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
-    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) this.registers.set(n, f.local(native, stateName(GPR + 8 * n, region.long ? 8 : 4)));
+    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) {
+      const { offset, size, type } = this.home(n);
+      this.registers.set(n, f.local(type, stateName(offset, size)));
+    }
+    this.facts = new RegisterFacts(f);
+    this.pages = new KeptPages(f, region.long);
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.checks = checks;
     this.budgetBefore = f.local("i32", "budgetBefore");
@@ -105,9 +118,22 @@ export class RegionTarget implements Target {
     this.codeBefore = f.local("i32", "codeBefore");
   }
 
+  /** Where a register is in the state. */
+  private home(register: number): { offset: number; size: Size; type: IrType } {
+    if (register >= FIRST_VECTOR) return { offset: XMM + XMM_STRIDE * (register - FIRST_VECTOR), size: 16, type: "v128" };
+    return { offset: GPR + 8 * register, size: this.long ? 8 : 4, type: this.long ? "i64" : "i32" };
+  }
+
+  private loadRegisters(registers: Iterable<number>): void {
+    for (const n of registers) {
+      const { offset, size, type } = this.home(n);
+      this.f.i32(0).memory(loadOf(size, type), STATE + offset).set(this.registers.get(n)!);
+    }
+  }
+
   /** Loads what the region uses; the budget counts the instruction that the dispatch has taken already. */
   enter(): void {
-    const { f, long } = this;
+    const { f } = this;
     const { entries } = this.region;
     const needed = Math.max(...entries.map(({ id }) => this.checks.needs.get(id)!));
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget);
@@ -133,7 +159,7 @@ export class RegionTarget implements Target {
     this.count("entered");
     if (this.tally !== undefined) f.get(this.budget).set(this.budgetBefore);
     f.i32(JUMP).set(this.how);
-    for (const [n, local] of this.registers) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(local);
+    this.loadRegisters(this.registers.keys());
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     this.jumpLabel = f.block();
     this.exitLabel = f.block();
@@ -160,8 +186,10 @@ export class RegionTarget implements Target {
   }
 
   private storeRegisters(): void {
-    const { f, long } = this;
-    for (const n of this.dirty) f.i32(0).get(this.registers.get(n)!).memory(long ? OP.i64_store : OP.i32_store, STATE + GPR + 8 * n);
+    for (const n of this.dirty) {
+      const { offset, size, type } = this.home(n);
+      this.f.i32(0).get(this.registers.get(n)!).memory(storeOf(size, type), STATE + offset);
+    }
   }
 
   /** Gives the interpreter what is left to the next sample, and keeps the rest back. */
@@ -249,7 +277,7 @@ export class RegionTarget implements Target {
   }
 
   /** Takes a block from the budget; where that is looked at, leaves unless there is enough of it for every way to the next look. */
-  begin({ id, start, count }: RegionBlock): void {
+  begin({ id, start, count, instructions }: RegionBlock): void {
     const { f, budget } = this;
     if (this.checks.checked.has(id)) {
       f.get(budget).i32(this.checks.needs.get(id)!).op(OP.i32_lt_s).if(undefined, false);
@@ -259,6 +287,16 @@ export class RegionTarget implements Target {
     this.count("block", start);
     f.get(budget).i32(count).op(OP.i32_sub).set(budget);
     this.left = count;
+    this.forgetSteady();
+    this.pages.clear();
+    if (instructions.some(({ meaning }) => meaning.notes)) this.facts.begin();
+  }
+
+  private forgetSteady(): void {
+    for (const local of this.steadyLocals.values()) this.f.release(local);
+    this.steadyLocals.clear();
+    this.stops.clear();
+    this.facts.clear();
   }
 
   /**
@@ -275,6 +313,8 @@ export class RegionTarget implements Target {
     new Lowering(this).lower(meaning.statements);
     // What was not kept went to the words.
     if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
+    this.facts.instructionEnds();
+    if (meaning.changesSteady) this.forgetSteady();
     if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
     this.left -= 1;
   }
@@ -427,7 +467,9 @@ export class RegionTarget implements Target {
     this.callTranslate(() => f.get(linear), size, write ? WRITE : READ);
     f.tee(host).op(OP.i32_eqz).if(undefined, false);
     this.miss();
-    f.end().get(host);
+    f.end();
+    this.pages.filled();
+    f.get(host);
     f.release(host);
   }
   fault(): void {
@@ -461,14 +503,15 @@ export class RegionTarget implements Target {
     f.set(this.codeBefore);
   }
   resynchronize(): void {
-    const { f, long } = this;
+    const { f } = this;
+    this.pages.clear();
     if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).set(this.budgetBefore);
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(this.left - 1).op(OP.i32_sub).set(this.budget);
     if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_add).set(this.budgetBefore);
     // Where the visit is to end, its budget was added there.
     f.i32(0).i32(0).memory(OP.i32_store, STATE + SAMPLE_BEYOND);
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
-    if (this.meaning.transfers) for (const n of this.dirty) f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + GPR + 8 * n).set(this.registers.get(n)!);
+    if (this.meaning.transfers) this.loadRegisters(this.dirty);
   }
 
   /** Leaves behind an instruction whose helper has changed the mode, or code, or wants the visit to end. */
@@ -531,33 +574,65 @@ export class RegionTarget implements Target {
   tlbView(): void {
     this.f.get(this.view);
   }
+  steady(name: string, type: IrType, push: () => void): void {
+    const { f, steadyLocals } = this;
+    if (!steadyLocals.has(name)) {
+      const local = f.local(type);
+      push();
+      f.set(local);
+      steadyLocals.set(name, local);
+    }
+    f.get(steadyLocals.get(name)!);
+  }
+  known(place: Place, fact: string): boolean {
+    return this.facts.push(placeOffset(place, this.instruction), fact);
+  }
+  note(place: Place, fact: string, push: () => void): void {
+    this.facts.note(placeOffset(place, this.instruction), fact, push);
+  }
+  copied(place: Place, from: Place): void {
+    this.facts.copy(placeOffset(place, this.instruction), placeOffset(from, this.instruction));
+  }
+  keptPage(offset: Value, write: boolean): ReturnType<KeptPages["at"]> {
+    return this.pages.at(offset, write, this.instruction);
+  }
+  passed(name: string): boolean {
+    const known = this.stops.has(name);
+    this.stops.add(name);
+    return known;
+  }
 
-  readPlace(place: Place, size: Size): void {
+  readPlace(place: Place, size: Size, type: IrType): void {
     const { f, long } = this;
     const offset = placeOffset(place, this.instruction);
     const register = registerAt(offset);
     if (register < 0) {
-      const op = size === 1 ? OP.i32_load8_u : size === 2 ? OP.i32_load16_u : size === 4 ? OP.i32_load : size === 8 ? OP.i64_load : OP.v128_load;
-      f.i32(0).memory(op, STATE + offset);
+      f.i32(0).memory(loadOf(size, type), STATE + offset);
       return;
     }
+    if (register >= FIRST_VECTOR) return readVectorLocal(f, this.registers.get(register)!, offset, size, type);
     f.get(this.registers.get(register)!);
     if (size === 8) return;
     if (long) f.op(OP.i32_wrap_i64);
     if (offset & HIGH_BYTE) f.i32(8).op(OP.i32_shr_u);
     if (size < 4) f.i32(size === 1 ? 0xff : 0xffff).op(OP.i32_and);
   }
-  writePlace(place: Place, size: Size, value: () => void): void {
+  writePlace(place: Place, size: Size, type: IrType, value: () => void): void {
     const { f, long } = this;
     const offset = placeOffset(place, this.instruction);
     const register = registerAt(offset);
     if (register < 0) {
       f.i32(0);
       value();
-      f.memory(size === 1 ? OP.i32_store8 : size === 2 ? OP.i32_store16 : size === 4 ? OP.i32_store : size === 8 ? OP.i64_store : OP.v128_store, STATE + offset);
+      f.memory(storeOf(size, type), STATE + offset);
       return;
     }
     const local = this.registers.get(register)!;
+    if (register >= FIRST_VECTOR) {
+      this.facts.forget(offset);
+      return writeVectorLocal(f, local, offset, size, type, value);
+    }
+    this.pages.wrote(register, this.instruction);
     if (size >= 4) {
       value();
       if (long && size === 4) f.op(OP.i64_extend_i32_u);

@@ -48,6 +48,7 @@ export const OP = {
   i32x4_extract_lane: FD | 27, i32x4_replace_lane: FD | 28, i64x2_extract_lane: FD | 29, i64x2_replace_lane: FD | 30,
   f32x4_extract_lane: FD | 31, f32x4_replace_lane: FD | 32, f64x2_extract_lane: FD | 33, f64x2_replace_lane: FD | 34,
   i8x16_eq: FD | 35, i8x16_gt_s: FD | 39, i16x8_eq: FD | 45, i16x8_gt_s: FD | 49, i32x4_eq: FD | 55, i32x4_gt_s: FD | 59,
+  f32x4_eq: FD | 65, f32x4_lt: FD | 67, f64x2_eq: FD | 71, f64x2_lt: FD | 73,
   v128_not: FD | 77, v128_and: FD | 78, v128_andnot: FD | 79, v128_or: FD | 80, v128_xor: FD | 81, v128_bitselect: FD | 82, v128_any_true: FD | 83,
   v128_load32_zero: FD | 92, v128_load64_zero: FD | 93,
   i8x16_abs: FD | 96, i8x16_neg: FD | 97, i8x16_all_true: FD | 99, i8x16_bitmask: FD | 100,
@@ -71,8 +72,9 @@ export const OP = {
   i64x2_extend_low_i32x4_s: FD | 199, i64x2_extend_high_i32x4_s: FD | 200, i64x2_extend_low_i32x4_u: FD | 201, i64x2_extend_high_i32x4_u: FD | 202,
   i64x2_shl: FD | 203, i64x2_shr_s: FD | 204, i64x2_shr_u: FD | 205, i64x2_add: FD | 206, i64x2_sub: FD | 209, i64x2_mul: FD | 213,
   i64x2_eq: FD | 214, i64x2_gt_s: FD | 217,
-  f32x4_sqrt: FD | 227, f32x4_add: FD | 228, f32x4_sub: FD | 229, f32x4_mul: FD | 230, f32x4_div: FD | 231,
-  f64x2_sqrt: FD | 239, f64x2_add: FD | 240, f64x2_sub: FD | 241, f64x2_mul: FD | 242, f64x2_div: FD | 243,
+  f32x4_sqrt: FD | 227, f32x4_add: FD | 228, f32x4_sub: FD | 229, f32x4_mul: FD | 230, f32x4_div: FD | 231, f32x4_pmin: FD | 234, f32x4_pmax: FD | 235,
+  f64x2_sqrt: FD | 239, f64x2_add: FD | 240, f64x2_sub: FD | 241, f64x2_mul: FD | 242, f64x2_div: FD | 243, f64x2_pmin: FD | 246, f64x2_pmax: FD | 247,
+  f32x4_convert_i32x4_s: FD | 250, f64x2_convert_low_i32x4_s: FD | 254,
   i64x2_extmul_low_i32x4_s: FD | 220, i64x2_extmul_high_i32x4_s: FD | 221, i64x2_extmul_low_i32x4_u: FD | 222, i64x2_extmul_high_i32x4_u: FD | 223,
 } as const;
 

@@ -9,17 +9,18 @@ import type { Value } from "../ir.ts";
 import { FTZ, INTEGER_BIT, MAX_EXPONENT, OE, PE, raise, returnExtended, ROUNDED_UP, roundingOf, UE } from "./scratch.ts";
 import { shiftRightJam } from "./wide.ts";
 
-/** A storage format: bits of the significand that fall away, exponent width and bias. */
+/** A storage format: bytes, bits of the significand that fall away, exponent width and bias. */
 export interface Format {
   readonly name: "f32" | "f64";
   readonly type: "i32" | "i64";
+  readonly size: 4 | 8;
   readonly drop: number;
   readonly fraction: number;
   readonly maxExponent: number;
   readonly bias: number;
 }
-export const F32: Format = { name: "f32", type: "i32", drop: 40, fraction: 23, maxExponent: 0xff, bias: 0x7f };
-export const F64: Format = { name: "f64", type: "i64", drop: 11, fraction: 52, maxExponent: 0x7ff, bias: 0x3ff };
+export const F32: Format = { name: "f32", type: "i32", size: 4, drop: 40, fraction: 23, maxExponent: 0xff, bias: 0x7f };
+export const F64: Format = { name: "f64", type: "i64", size: 8, drop: 11, fraction: 52, maxExponent: 0x7ff, bias: 0x3ff };
 
 /** Whether a significand is to be incremented: `low` is what falls away as a fraction of 2^64, `odd` the last bit that stays. */
 export function incrementFor(b: Builder, rc: Value, negative: Value, odd: Value, low: Value): Value {

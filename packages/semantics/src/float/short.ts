@@ -79,6 +79,14 @@ function returnZero(b: Builder, format: Format, negative: Value): void {
   b.return(packBits(b, format, negative, b.i32(0), b.i64(0)));
 }
 
+/** Whether a number is zero, or its exponent is at least 2 and below that of infinity. */
+function regular(b: Builder, format: Format, bits: Value): Value {
+  return b.or(plain(b, format, bits), isZero(b, bits));
+}
+function isZero(b: Builder, bits: Value): Value {
+  return b.eqz(b.shl(bits, 1));
+}
+
 /** Whether a number's exponent is at least 2 and below that of infinity. */
 function plain(b: Builder, format: Format, bits: Value): Value {
   return b.ltU(b.sub(fieldsOf(b, format, bits).exponent, 2), format.maxExponent - 2);
@@ -103,7 +111,10 @@ function operation(format: Format, name: "add" | "sub" | "mul" | "div", special:
     b.if(b.and(control, HOST), () => {
       const reinterpret = (v: Value): Value => b.op(`${format.name}_reinterpret_${format.type}`, [v]);
       const result = b.op(`${format.type}_reinterpret_${format.name}`, [b.op(`${format.name}_${name}`, [reinterpret(x), reinterpret(y)])]);
-      b.if(b.and(b.and(plain(b, format, x), plain(b, format, y)), plain(b, format, result)), () => b.return(result), undefined, true);
+      // A sum or a difference is exactly zero; a product or a quotient is, where it has no other reason to be.
+      const zero = name === "add" || name === "sub" ? isZero(b, result) : b.and(isZero(b, result), name === "mul" ? b.or(isZero(b, x), isZero(b, y)) : isZero(b, x));
+      const fits = b.and(b.and(regular(b, format, x), regular(b, format, y)), b.or(plain(b, format, result), zero));
+      b.if(fits, () => b.return(result), undefined, true);
     });
     b.return(b.call(slow, [x, y, control]));
   });
