@@ -260,8 +260,7 @@ export class Lowering implements ValueSource {
     if (!isNew) this.leaveOut(made!);
   }
 
-  /** A value is not needed: what it would read is not to be read either. */
-  private leaveOut(value: Value): void {
+  leaveOut(value: Value): void {
     this.pending.delete(value);
     if (this.locals.has(value)) this.forget(value);
     else value.args.forEach((arg) => this.leaveOut(arg));

@@ -22,7 +22,7 @@ export class MemoryLowering {
   private readonly t: Target;
   private readonly f: Target["f"];
   private readonly values: ValueSource;
-  private readonly probes = new Map<Statement, { linear: number; host: number }>();
+  private readonly probes = new Map<Statement, { linear: number; host: number; offset: number }>();
 
   constructor(target: Target, values: ValueSource) {
     this.t = target;
@@ -72,20 +72,14 @@ export class MemoryLowering {
   }
 
   /** Pushes the address of the TLB's entry. */
-  private pushEntry(linear: number): void {
+  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
+  private lookUp(linear: number, entry: number, off: number, tag: number): void {
     const { f, t } = this;
     if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(7).op(OP.i32_shr_u);
     f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     t.tlbView();
-    f.op(OP.i32_add);
-  }
-
-  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
-  private lookUp(linear: number, entry: number, off: number, tag: number): void {
-    const { f, t } = this;
-    this.pushEntry(linear);
-    f.set(entry);
+    f.op(OP.i32_add).set(entry);
     f.get(linear).get(entry);
     if (t.long) f.memory(OP.i64_load, tag).op(OP.i64_sub);
     else f.memory(OP.i32_load, tag).op(OP.i32_sub);
@@ -103,45 +97,27 @@ export class MemoryLowering {
     this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
   }
 
-  /** Pushes the host address of an access, for a tier that needs no slow path: in a page that it has kept, in the TLB, or as it is translated. */
-  private pushHost(address: Address, linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
+  /** Pushes the host address of an access, for a tier that needs no slow path. */
+  private pushHost(linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
     const { f, t } = this;
-    const type = t.long ? "i64" : "i32";
-    const kept = this.values.isUnconditional ? t.keptPage?.(address.offset, write) : undefined;
-    const tag = kept?.tag ?? f.local(type);
-    const host = kept?.host ?? f.local("i32");
-    const off = f.local(type);
-    const found = f.block();
-    if (kept?.isSet === true) {
-      f.get(linear).get(tag).op(t.long ? OP.i64_sub : OP.i32_sub).tee(off);
-      f.get(kept.stale).op(t.long ? OP.i64_or : OP.i32_or);
-      this.inBounds(size);
-      f.brIf(found, true);
-    }
-    this.pushEntry(linear);
-    f.tee(host).memory(t.long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).set(tag);
-    f.get(host).memory(OP.i32_load, TLB_HOST).set(host);
-    f.get(linear).get(tag).op(t.long ? OP.i64_sub : OP.i32_sub).tee(off);
+    const entry = f.local("i32");
+    const off = f.local(t.long ? "i64" : "i32");
+    this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
     this.inBounds(size);
-    f.brIf(found, true);
-    f.get(linear);
-    if (t.long) f.i64(0xfff).op(OP.i64_and);
-    else f.i32(0xfff).op(OP.i32_and);
-    f.set(off);
+    f.if("i32", true);
+    this.hostAddress(entry, off);
+    f.else();
     translate.call(t, linear, size, write);
-    this.pushNarrow(off);
-    f.op(OP.i32_sub).set(host).end();
-    this.pushNarrow(off);
-    f.get(host).op(OP.i32_add);
+    f.end();
+    f.release(entry);
     f.release(off);
-    if (kept !== undefined) return;
-    f.release(tag);
-    f.release(host);
   }
 
-  private pushNarrow(local: number): void {
-    this.f.get(local);
-    if (this.t.long) this.f.op(OP.i32_wrap_i64);
+  /** Where the target has a window for an access: the address itself is not needed then. */
+  private window(s: Statement & { address: Address }): ReturnType<NonNullable<Target["window"]>> {
+    const window = this.values.isUnconditional ? this.t.window?.(s) : undefined;
+    if (window !== undefined) this.values.leaveOut(s.address.offset);
+    return window;
   }
 
   private slow(name: string, linear: number, size: Size): void {
@@ -157,13 +133,19 @@ export class MemoryLowering {
   /** Loads; leaves the value with its source. */
   load(s: Statement & { kind: "load" }): void {
     const { f, t } = this;
-    const linear = this.linear(s.address, s.size, s.update);
     const op = loadOf(s.size, s.value.type);
+    const window = this.window(s);
+    if (window !== undefined) {
+      if (s.update) this.probes.set(s, { linear: NaN, ...window });
+      f.get(window.host).memory(op, window.offset);
+      return this.values.take(s.value);
+    }
+    const linear = this.linear(s.address, s.size, s.update);
     if (t.translate !== undefined) {
-      this.pushHost(s.address, linear, s.size, s.update, t.translate);
+      this.pushHost(linear, s.size, s.update, t.translate);
       if (s.update) {
         const host = this.values.own("i32");
-        this.probes.set(s, { linear, host });
+        this.probes.set(s, { linear, host, offset: 0 });
         f.tee(host);
       }
       f.memory(op);
@@ -175,7 +157,7 @@ export class MemoryLowering {
     this.inBounds(s.size);
     if (s.update) {
       const host = this.values.own("i32");
-      this.probes.set(s, { linear, host });
+      this.probes.set(s, { linear, host, offset: 0 });
       f.if(s.value.type, true);
       this.hostAddress(entry, off);
       f.tee(host).memory(op).else();
@@ -197,11 +179,13 @@ export class MemoryLowering {
   /** Checks write permission, and remembers where the page is. */
   probe(s: Statement & { kind: "probe" }): void {
     const { f, t } = this;
+    const window = this.window(s);
+    if (window !== undefined) return void this.probes.set(s, { linear: NaN, ...window });
     const linear = this.linear(s.address, s.size, true);
     const host = this.values.own("i32");
-    this.probes.set(s, { linear, host });
+    this.probes.set(s, { linear, host, offset: 0 });
     if (t.translate !== undefined) {
-      this.pushHost(s.address, linear, s.size, true, t.translate);
+      this.pushHost(linear, s.size, true, t.translate);
       f.set(host);
       return;
     }
@@ -237,7 +221,7 @@ export class MemoryLowering {
         // The probe left where there was no host address.
         f.get(probed.host);
         value.push();
-        f.memory(op);
+        f.memory(op, probed.offset);
         value.done();
         return;
       }
@@ -250,9 +234,16 @@ export class MemoryLowering {
       value.done();
       return;
     }
+    const window = this.window(s);
+    if (window !== undefined) {
+      f.get(window.host);
+      value.push();
+      f.memory(op, window.offset);
+      return value.done();
+    }
     const linear = this.linear(s.address, s.size, true);
     if (t.translate !== undefined) {
-      this.pushHost(s.address, linear, s.size, true, t.translate);
+      this.pushHost(linear, s.size, true, t.translate);
       value.push();
       f.memory(op);
       return value.done();

@@ -82,11 +82,6 @@ export interface Target {
   note?(place: Place, fact: string, push: () => void): void;
   /** A register operand has become the same as another. */
   copied?(place: Place, from: Place): void;
-  /**
-   * Locals that hold the tag and host address of the page that was last accessed near an address; `isSet` when they have been set. They
-   * are good while the local `stale` is 0: it is -1 when the TLB has been filled since, which may have put out the page.
-   */
-  keptPage?(offset: Value, write: boolean): { readonly tag: number; readonly host: number; readonly stale: number; readonly isSet: boolean } | undefined;
   /** Whether a stop of this name was passed, and the steady condition still is what it was. From now on it was. */
   passed?(name: string): boolean;
   /** Pushes the address of the TLB view in use. */
@@ -107,6 +102,8 @@ export interface Target {
    * @param linear local with the address
    */
   translate?(linear: number, size: Size, write: boolean): void;
+  /** Where an access is made, for a tier that has looked at its page before: a local with a host address, and the distance from it. */
+  window?(statement: Statement): { readonly host: number; readonly offset: number } | undefined;
   /** Index of a TypeScript helper's import. */
   helper(name: string, parameters: number): number;
   /** Index of an IR function. */
@@ -127,6 +124,8 @@ export interface ValueSource {
   take(value: Value): void;
   /** Counts a use of a value without emitting it. */
   forget(value: Value): void;
+  /** The same of a value that may not have been computed: what it would read is not to be read for it either. */
+  leaveOut(value: Value): void;
   /** A local that is given back when the instruction ends. */
   own(type: IrType): number;
 }

@@ -17,23 +17,25 @@ export interface RegionModuleOptions {
    */
   readonly first?: (long: boolean) => number;
   readonly tally?: Tally;
+  /** The number by which the nth region tells that a window on the stack was missed; without one it has none. */
+  readonly nameOf?: (n: number) => number | undefined;
 }
 
 /** A module with one function for each region. */
 export function regionModule(regions: readonly Region[], options: RegionModuleOptions = {}): GeneratedModule {
   const generated = new GeneratedModule();
   if (options.first !== undefined) generated.module.importTable("doppel", "table", 0);
-  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), options);
+  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), options, options.nameOf?.(n));
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions): void {
+function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions, windows: number | undefined): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, name);
   builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
-  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally);
+  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally, windows);
   target.enter();
   new BlockWriter(region, structure, target).tree(ROOT);
   target.exit();

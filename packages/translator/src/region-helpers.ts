@@ -14,6 +14,10 @@ export const TRANSLATE = "translate";
 /** It takes both halves of a linear address, bytes and a kind of access, and gives the host address, or 0; see `LinearMemory.translate`. */
 export const TRANSLATE_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] };
 
+/** Name of the function that is told of a window that the TLB does not have: a region's number, both halves of the linear address, and bytes. */
+export const MISSED = "windowMissed";
+export const MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
+
 /** The functions by the names under which modules import them. */
 export function regionHelpers(memory: WebAssembly.Memory, { linear: linearMemory }: Cpu): Record<string, (...args: number[]) => number> {
   const generated = new GeneratedModule();

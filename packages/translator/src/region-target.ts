@@ -13,14 +13,14 @@ import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
-import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
-import { type IrFunction, type IrType, type Place, type Size, stateName, type Value } from "@doppel/semantics";
+import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
+import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
-import { KeptPages } from "./kept-pages.ts";
-import { findName, findSignature, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
+import { type BlockWindows, type FrameWindow, windowsOf } from "./frame-windows.ts";
+import { findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
@@ -59,7 +59,6 @@ export class RegionTarget implements Target {
   private readonly steadyLocals = new Map<string, number>();
   private readonly stops = new Set<string>();
   private readonly facts: RegisterFacts;
-  private readonly pages: KeptPages;
   private readonly flags: KeptFlagLocals;
   /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
   private exitLabel: Label | undefined;
@@ -86,11 +85,18 @@ export class RegionTarget implements Target {
   private readonly chaining: Chain | undefined;
   private readonly how: number;
   private readonly tally: Tally | undefined;
+  /** Windows of the block in hand, and the locals with their host addresses; the number of the next instruction in it. */
+  private windows: BlockWindows | undefined;
+  private readonly windowHosts = new Map<FrameWindow, number>();
+  private index = 0;
+  /** By what name to tell that a window is not there; without one there are none. */
+  private readonly name: number | undefined;
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally, name?: number) {
     this.f = f;
     this.region = region;
     this.tally = tally;
+    this.name = name;
     this.chaining = chaining;
     this.generated = generated;
     this.long = region.long;
@@ -106,7 +112,6 @@ export class RegionTarget implements Target {
       this.registers.set(n, f.local(type, stateName(offset, size)));
     }
     this.facts = new RegisterFacts(f);
-    this.pages = new KeptPages(f, region.long);
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.checks = checks;
     this.budgetBefore = f.local("i32", "budgetBefore");
@@ -288,8 +293,40 @@ export class RegionTarget implements Target {
     f.get(budget).i32(count).op(OP.i32_sub).set(budget);
     this.left = count;
     this.forgetSteady();
-    this.pages.clear();
     if (instructions.some(({ meaning }) => meaning.notes)) this.facts.begin();
+    for (const host of this.windowHosts.values()) f.release(host);
+    this.windowHosts.clear();
+    this.index = 0;
+    this.windows = this.name === undefined ? undefined : windowsOf(instructions, this.long);
+  }
+
+  /** Looks at the page of a window; leaves in front of the instruction where the TLB does not have it for all of the window. */
+  private open(window: FrameWindow, name: number): void {
+    const { f, long } = this;
+    const { register, low, length, write } = window;
+    const linear = f.local(long ? "i64" : "i32");
+    const host = f.local("i32");
+    this.windowHosts.set(window, host);
+    f.get(this.registers.get(register)!);
+    this.native(low);
+    f.op(long ? OP.i64_add : OP.i32_add).tee(linear);
+    const shift = Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE);
+    if (long) f.i64(shift).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(shift).op(OP.i32_shr_u);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).get(this.view).op(OP.i32_add).set(host);
+    const off = f.local(long ? "i64" : "i32");
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
+    this.native(PAGE_SIZE - length);
+    f.op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
+    f.i32(name);
+    this.pushHalves(() => f.get(linear));
+    f.i32(length).call(this.generated.shared(MISSED, () => this.generated.module.importFunction("helpers", MISSED, MISSED_SIGNATURE)));
+    this.leaveBefore(this.at, this.left, "window");
+    f.end().get(off);
+    if (long) f.op(OP.i32_wrap_i64);
+    f.get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    f.release(linear);
+    f.release(off);
   }
 
   private forgetSteady(): void {
@@ -309,8 +346,10 @@ export class RegionTarget implements Target {
     this.at = at;
     this.onJump = onJump;
     if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
+    for (const window of this.windows?.windows ?? []) if (window.at === this.index) this.open(window, this.name!);
     const before = this.flags.state;
     new Lowering(this).lower(meaning.statements);
+    this.index += 1;
     // What was not kept went to the words.
     if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
     this.facts.instructionEnds();
@@ -393,14 +432,20 @@ export class RegionTarget implements Target {
     f.release(entry);
   }
 
+  /** Pushes both halves of a linear address. */
+  private pushHalves(push: () => void): void {
+    const { f, long } = this;
+    push();
+    if (!long) return void f.i32(0);
+    f.op(OP.i32_wrap_i64);
+    push();
+    f.i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+  }
+
   /** Pushes where the bytes at a linear address are, or 0, and has the TLB filled as by an access. */
   private callTranslate(push: () => void, size: number, kind: Access): void {
-    const { f, long, generated } = this;
-    push();
-    if (long) f.op(OP.i32_wrap_i64);
-    if (long) push();
-    if (long) f.i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.i32(0);
+    const { f, generated } = this;
+    this.pushHalves(push);
     f.i32(size).i32(kind).call(generated.shared(TRANSLATE, () => generated.module.importFunction("helpers", TRANSLATE, TRANSLATE_SIGNATURE)));
   }
 
@@ -467,10 +512,12 @@ export class RegionTarget implements Target {
     this.callTranslate(() => f.get(linear), size, write ? WRITE : READ);
     f.tee(host).op(OP.i32_eqz).if(undefined, false);
     this.miss();
-    f.end();
-    this.pages.filled();
-    f.get(host);
+    f.end().get(host);
     f.release(host);
+  }
+  window(statement: Statement): { host: number; offset: number } | undefined {
+    const found = this.windows?.accesses.get(this.index)?.get(statement);
+    return found && { host: this.windowHosts.get(found.window)!, offset: found.offset };
   }
   fault(): void {
     this.miss();
@@ -504,7 +551,6 @@ export class RegionTarget implements Target {
   }
   resynchronize(): void {
     const { f } = this;
-    this.pages.clear();
     if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).set(this.budgetBefore);
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(this.left - 1).op(OP.i32_sub).set(this.budget);
     if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_add).set(this.budgetBefore);
@@ -593,9 +639,6 @@ export class RegionTarget implements Target {
   copied(place: Place, from: Place): void {
     this.facts.copy(placeOffset(place, this.instruction), placeOffset(from, this.instruction));
   }
-  keptPage(offset: Value, write: boolean): ReturnType<KeptPages["at"]> {
-    return this.pages.at(offset, write, this.instruction);
-  }
   passed(name: string): boolean {
     const known = this.stops.has(name);
     this.stops.add(name);
@@ -632,7 +675,6 @@ export class RegionTarget implements Target {
       this.facts.forget(offset);
       return writeVectorLocal(f, local, offset, size, type, value);
     }
-    this.pages.wrote(register, this.instruction);
     if (size >= 4) {
       value();
       if (long && size === 4) f.op(OP.i64_extend_i32_u);

@@ -4,12 +4,12 @@
  * functions); V8 makes quick code first and good code in the background.
  */
 import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler, shapeOf } from "@doppel/cpu";
-import { TLB_EXEC_TAG } from "@doppel/mmu";
+import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
-import { regionHelpers } from "./region-helpers.ts";
+import { MISSED, regionHelpers } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
@@ -26,6 +26,8 @@ const MOST_ENTRIES = 20_000;
 const COLD = 32;
 /** The same for a place in a region that is to become a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
+/** Windows on the stack that are missed because a page ends in them, or may not be written, before a region is made anew without. */
+const MOST_MISSED = 64;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
 
@@ -88,6 +90,8 @@ interface Installed {
   readonly exits: Uint32Array;
   readonly instructions: number;
   readonly rebuilt: number;
+  /** It looks at the stack's page once for many accesses. */
+  readonly windows: boolean;
   readonly module: Compiled;
 }
 
@@ -97,6 +101,7 @@ interface Draft {
   readonly region: Region;
   readonly others: readonly number[];
   readonly rebuilt: number;
+  readonly windows: boolean;
   /** Regions whose place it takes. */
   readonly replaces: readonly Installed[];
 }
@@ -124,6 +129,9 @@ export class Translator implements RegionCompiler {
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
+  /** How often windows of a region were missed, by its number; and the regions that are to be made anew without. */
+  private readonly missed = new Map<number, number>();
+  private readonly strained = new Set<number>();
   private waited = 0;
   private ids = 0;
   private readonly bytes: Uint8Array;
@@ -139,7 +147,9 @@ export class Translator implements RegionCompiler {
     this.growsAtOnce = options.growsAtOnce ?? false;
     this.counts = options.counts;
     this.tally = options.tally ?? options.counts?.tally;
-    this.helpers = { ...this.engine.helpers, ...regionHelpers(options.memory, this.cpu) };
+    this.helpers = {
+      ...this.engine.helpers, ...regionHelpers(options.memory, this.cpu), [MISSED]: (id, low, high, length) => this.miss(id!, low!, high!, length!),
+    };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
@@ -210,7 +220,18 @@ export class Translator implements RegionCompiler {
     if (start < 0) return;
     const linear = this.cpu.wrap(this.cpu.state.segmentBase(layout.CS) + this.cpu.state.rip - (host - start));
     this.warm(start, linear, kind.long);
-    if (this.pending.length > 0 && ++this.waited >= PATIENCE) this.compile();
+    if (this.strained.size > 0 || (this.pending.length > 0 && ++this.waited >= PATIENCE)) this.compile();
+  }
+
+  /** Takes note of a window that was missed, unless the page is only not in the TLB yet: that passes. */
+  private miss(id: number, low: number, high: number, length: number): number {
+    const { tlb } = this.cpu.mmu;
+    const linear = this.cpu.longMode ? high * 2 ** 32 + (low >>> 0) : low >>> 0;
+    if ((linear & 0xfff) + length <= PAGE_SIZE && tlb.lookup(this.view, linear, TLB_READ_TAG) < 0) return 0;
+    const missed = (this.missed.get(id) ?? 0) + 1;
+    this.missed.set(id, missed);
+    if (missed >= MOST_MISSED) this.strained.add(id);
+    return 0;
   }
 
   /** Looks how often a block was executed. */
@@ -240,7 +261,7 @@ export class Translator implements RegionCompiler {
   }
 
   private compile(): void {
-    const drafts: Draft[] = [];
+    const drafts = this.relieved();
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
       const isThere = this.hostOf(place.linear, place.view) === place.host;
@@ -252,6 +273,7 @@ export class Translator implements RegionCompiler {
     if (drafts.length === 0) return;
     const generated = regionModule(drafts.map(({ region }) => region), {
       ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(this.tally === undefined ? {} : { tally: this.tally }),
+      nameOf: (n) => (drafts[n]!.windows ? this.ids + n : undefined),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
@@ -259,6 +281,20 @@ export class Translator implements RegionCompiler {
     for (const [n, draft] of drafts.entries()) this.install(draft, compiled, exports[exportName(n)] as CallableFunction);
     if (replaced.size > 0) this.engine.code.dropRegions((id) => replaced.has(id));
     if (this.translated > this.capacity) this.evict(compiled);
+  }
+
+  /** Regions that are to be made anew without windows, as far as their pages are at hand. */
+  private relieved(): Draft[] {
+    const drafts: Draft[] = [];
+    for (const id of this.strained) {
+      const installed = this.installed.get(id);
+      const { place, others, rebuilt } = installed ?? {};
+      if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
+      this.strained.delete(id);
+      const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
+      if (region !== undefined) drafts.push({ place: place!, region, others: others!, rebuilt: rebuilt!, windows: false, replaces: [installed!] });
+    }
+    return drafts;
   }
 
   /** What is to be compiled so that there is a region at a place: one that is there already, with a further entry, or a new one. */
@@ -283,7 +319,7 @@ export class Translator implements RegionCompiler {
     const all = isExit ? others : [...others, at];
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     if (region === undefined || !bodyOf(region).includes(place.host)) return undefined;
-    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, replaces: [installed] };
+    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, windows: installed.windows, replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -298,18 +334,18 @@ export class Translator implements RegionCompiler {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, others: [], rebuilt: 0, replaces: [] };
+    if (found.size === 0) return { place, region, others: [], rebuilt: 0, windows: true, replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, replaces };
+    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, windows: replaces.every(({ windows }) => windows), replaces };
   }
 
-  private install({ place, region, others, rebuilt }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ place, region, others, rebuilt, windows }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = place.key % 1024;
     const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, windows, module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -339,6 +375,7 @@ export class Translator implements RegionCompiler {
   dropped(id: number): void {
     const installed = this.installed.get(id)!;
     this.installed.delete(id);
+    this.missed.delete(id);
     for (const key of installed.keys) {
       if (this.byKey.get(key) === installed) this.byKey.delete(key);
       this.next.delete(key);
