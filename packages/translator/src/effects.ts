@@ -1,6 +1,6 @@
 /**
  * What an instruction does to the state that a region keeps in locals: general and XMM registers and the flag words, read or written. Instructions
- * whose every execution needs the interpreter (most TypeScript helpers, a repeated string instruction) have no place in a region.
+ * whose every execution needs the interpreter (most TypeScript helpers) have no place in a region.
  */
 import { fieldOffset, layout, shapeKey } from "@doppel/cpu";
 import { type Block, DEFINITIONS, InstructionBuilder, type Place, type Shape, type Statement, type Value } from "@doppel/semantics";
@@ -25,6 +25,8 @@ export interface Meaning {
   readonly calls: boolean;
   /** That helper says where control goes. */
   readonly transfers: boolean;
+  /** With REP: it may have to be executed again. */
+  readonly repeats: boolean;
   /** It notes facts of registers. */
   readonly notes: boolean;
   /** It changes what steady values are made of. */
@@ -93,7 +95,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false, repeats: false };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -110,7 +112,9 @@ function findMeaning(shape: Shape): Meaning | undefined {
     if ("address" in s) value(s.address.offset);
     if ("args" in s) s.args.forEach(value);
     switch (s.kind) {
-      case "bulk": case "again": return false;
+      case "again":
+        found.repeats = true;
+        return true;
       case "helper":
         if (!always) return true;
         found.calls = true;

@@ -1,5 +1,5 @@
 /** Explanations as text for people, and the graph of chained fragments for `dot` (Graphviz). */
-import { TLB_MISS } from "./sensitivity.ts";
+import { NO_ACCESS } from "./sensitivity.ts";
 import type { ExplainedBlock, ExplainedInstruction, TranslationUnit, WayOut } from "./explain.ts";
 
 /** Parts of an explanation. */
@@ -45,7 +45,7 @@ function blockText({ address, copies, executed, instructions, next }: ExplainedB
 function asmText({ address, text, sensitive, left, sometimes }: ExplainedInstruction): string {
   const kind = sensitive ? "sensitive" : "innocuous";
   // That an access may miss the TLB goes without saying.
-  const rare = sometimes.filter((why) => why !== TLB_MISS);
+  const rare = sometimes.filter((why) => why !== NO_ACCESS);
   const how = left !== undefined ? `, left to the interpreter: ${left}` : rare.length > 0 ? `; the interpreter's on ${rare.join(", ")}` : "";
   return `  ${address}  ${text}`.padEnd(COLUMN) + `  ; ${kind}${how}`;
 }

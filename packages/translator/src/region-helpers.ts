@@ -1,8 +1,10 @@
 /** Functions that all regions share: they are made once, and the modules of regions import them. */
-import { type Cpu, GeneratedModule, ifKnown } from "@doppel/cpu";
-import type { Access } from "@doppel/mmu";
-import { OP, type Signature } from "@doppel/wasm";
+import { type Cpu, GeneratedModule, ifKnown, layout } from "@doppel/cpu";
+import { type Access, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 import { writeFlagHelpers } from "./kept-flags.ts";
+
+const PAGE_SIZE = 4096;
 
 /** Name of the function that looks up where a region goes on, in code of 32 or of 64 bits. */
 export const findName = (long: boolean): string => (long ? "find64" : "find32");
@@ -13,6 +15,14 @@ export const findSignature = (long: boolean): Signature => ({ parameters: [long 
 export const TRANSLATE = "translate";
 /** It takes both halves of a linear address, bytes and a kind of access, and gives the host address, or 0; see `LinearMemory.translate`. */
 export const TRANSLATE_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] };
+
+/** Name of the function that does iterations of REP MOVS or REP STOS, in code of 32 or of 64 bits. */
+export const bulkName = (operation: "movs" | "stos", long: boolean): string => `${operation}${long ? 64 : 32}`;
+/**
+ * It takes the linear address of the destination, that of the source or the value, the most iterations (1 to 2^31 - 1) and bytes of each, and gives how
+ * many it did: 0 where a page is not in the TLB or ends here, or what is read was written just before.
+ */
+export const bulkSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32", long ? "i64" : "i32", "i32", "i32"], results: ["i32"] });
 
 /** Name of the function that is told of a window that the TLB does not have: a region's number, both halves of the linear address, and bytes. */
 export const MISSED = "windowMissed";
@@ -30,6 +40,62 @@ export function regionHelpers(memory: WebAssembly.Memory, { linear: linearMemory
     f.get(entry).op(OP.return).end();
     f.i32(0);
   }
+  for (const long of [false, true]) for (const operation of ["movs", "stos"] as const) writeBulk(generated, operation, long);
   const shared = generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
   return { ...shared, [TRANSLATE]: (low, high, size, kind) => linearMemory.translate(low!, high!, size!, kind as Access) };
+}
+
+function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long: boolean): void {
+  const { builder: f } = generated.module.function(bulkSignature(long), bulkName(operation, long));
+  const [to, from, most, size] = [0, 1, 2, 3] as const;
+  const off = f.local(long ? "i64" : "i32");
+  const [target, source, bytes, at] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const narrow = (local: number): FunctionBuilder => {
+    f.get(local);
+    return long ? f.op(OP.i32_wrap_i64) : f;
+  };
+  /** Leaves an operand's host address in a local, or gives up; `most` becomes what lies in its page. */
+  const operand = (linear: number, tag: number, host: number): void => {
+    f.get(linear);
+    if (long) f.i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(7).op(OP.i32_shr_u);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).i32(0).memory(OP.i32_load, layout.STATE + layout.TLB_VIEW).op(OP.i32_add).set(host);
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, tag).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
+    if (long) f.i64(PAGE_SIZE).op(OP.i64_ge_u);
+    else f.i32(PAGE_SIZE).op(OP.i32_ge_u);
+    f.if(undefined, false);
+    f.i32(0).op(OP.return).end();
+    f.i32(PAGE_SIZE);
+    narrow(off).op(OP.i32_sub).get(size).op(OP.i32_div_u).tee(at).get(most).get(at).get(most).op(OP.i32_lt_u).op(OP.select).set(most);
+    narrow(off).get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+  };
+  operand(to, TLB_WRITE_TAG, target);
+  if (operation === "movs") operand(from, TLB_READ_TAG, source);
+  f.get(most).get(size).op(OP.i32_mul).set(bytes);
+  if (operation === "movs") {
+    f.get(target).get(source).op(OP.i32_sub).i32(1).op(OP.i32_sub).get(bytes).i32(1).op(OP.i32_sub).op(OP.i32_lt_u).if(undefined, false);
+    f.i32(0).op(OP.return).end();
+    f.get(target).get(source).get(bytes).memoryCopy();
+  } else {
+    // Zeros, mostly.
+    narrow(from).i32(0xff).op(OP.i32_and).set(source);
+    f.get(size).i32(1).op(OP.i32_eq);
+    if (long) f.get(from).op(OP.i64_eqz);
+    else f.get(from).op(OP.i32_eqz);
+    f.op(OP.i32_or).if();
+    f.get(target).get(source).get(bytes).memoryFill();
+    f.else().i32(0).set(at);
+    const next = f.loop();
+    const width = (n: number, store: () => void): void => {
+      f.get(size).i32(n).op(OP.i32_eq).if();
+      f.get(target).get(at).op(OP.i32_add);
+      store();
+      f.end();
+    };
+    width(2, () => narrow(from).memory(OP.i32_store16));
+    width(4, () => narrow(from).memory(OP.i32_store));
+    if (long) width(8, () => f.get(from).memory(OP.i64_store));
+    f.get(at).get(size).op(OP.i32_add).tee(at).get(bytes).op(OP.i32_lt_u).brIf(next).end().end();
+  }
+  f.get(most);
 }

@@ -15,23 +15,25 @@ import {
 } from "@doppel/cpu";
 import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
 import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName } from "@doppel/semantics";
-import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
-import type { Instruction } from "@doppel/x86";
+import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
+import { EFLAGS_DF, type Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
 import { type BlockWindows, type FrameWindow, windowsOf } from "./frame-windows.ts";
-import { findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
+import { bulkName, bulkSignature, findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
 import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
 
-const { STATE, GPR, XMM, XMM_STRIDE, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, EFLAGS_REST, FS, GPR, XMM, XMM_STRIDE, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
 const HIGH_BYTE = 1;
 const PAGE_SIZE = 4096;
+/** Numbers of rAX, rCX, rSI and rDI. */
+const STRING_REGISTERS = [0, 1, 6, 7] as const;
 
 /** How regions go on to each other: the type of their functions in the module, and the number of the handler that is the table's first entry. */
 export interface Chain {
@@ -71,6 +73,10 @@ export class RegionTarget implements Target {
   private readonly budgetBefore: number;
   private readonly exitLeft: number;
   private readonly checks: BudgetChecks;
+  /** The most that is needed anywhere. */
+  private readonly most: number;
+  /** The beginning of a repeated instruction. */
+  private repeat: Label | undefined;
   private instruction!: Instruction;
   private meaning!: Meaning;
   /** Mode and code generation in front of a helper. */
@@ -114,6 +120,7 @@ export class RegionTarget implements Target {
     this.facts = new RegisterFacts(f);
     this.flags = new KeptFlagLocals(f, generated, region.long);
     this.checks = checks;
+    this.most = Math.max(...checks.needs.values());
     this.budgetBefore = f.local("i32", "budgetBefore");
     this.exitAt = f.local("i32", "exitAt");
     this.exitLeft = f.local("i32", "exitLeft");
@@ -270,7 +277,7 @@ export class RegionTarget implements Target {
     const next = f.local("i32");
     const linear = f.local(long ? "i64" : "i32");
     f.get(this.how).i32(JUMP).op(OP.i32_eq).if(undefined, true);
-    const find = this.generated.shared(findName(long), () => this.generated.module.importFunction("helpers", findName(long), findSignature(long)));
+    const find = this.shared(findName(long), findSignature(long));
     ifFound(f, long, () => f.get(this.ipLocal), linear, entry, () => f.call(find));
     f.get(entry).memory(OP.i32_load, ENTRY_RECORD).tee(next).memory(OP.i32_load8_u, R_LENGTH).i32(REGION_MARK).op(OP.i32_eq).if();
     f.get(next);
@@ -320,7 +327,7 @@ export class RegionTarget implements Target {
     f.op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
     f.i32(name);
     this.pushHalves(() => f.get(linear));
-    f.i32(length).call(this.generated.shared(MISSED, () => this.generated.module.importFunction("helpers", MISSED, MISSED_SIGNATURE)));
+    f.i32(length).call(this.shared(MISSED, MISSED_SIGNATURE));
     this.leaveBefore(this.at, this.left, "window");
     f.end().get(off);
     if (long) f.op(OP.i32_wrap_i64);
@@ -348,7 +355,9 @@ export class RegionTarget implements Target {
     if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
     for (const window of this.windows?.windows ?? []) if (window.at === this.index) this.open(window, this.name!);
     const before = this.flags.state;
+    if (meaning.repeats) this.repeat = this.f.loop();
     new Lowering(this).lower(meaning.statements);
+    if (meaning.repeats) this.f.end();
     this.index += 1;
     // What was not kept went to the words.
     if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
@@ -432,6 +441,11 @@ export class RegionTarget implements Target {
     f.release(entry);
   }
 
+  /** Index of a function that all modules of regions import. */
+  private shared(name: string, signature: Signature): number {
+    return this.generated.shared(name, () => this.generated.module.importFunction("helpers", name, signature));
+  }
+
   /** Pushes both halves of a linear address. */
   private pushHalves(push: () => void): void {
     const { f, long } = this;
@@ -444,9 +458,9 @@ export class RegionTarget implements Target {
 
   /** Pushes where the bytes at a linear address are, or 0, and has the TLB filled as by an access. */
   private callTranslate(push: () => void, size: number, kind: Access): void {
-    const { f, generated } = this;
+    const { f } = this;
     this.pushHalves(push);
-    f.i32(size).i32(kind).call(generated.shared(TRANSLATE, () => generated.module.importFunction("helpers", TRANSLATE, TRANSLATE_SIGNATURE)));
+    f.i32(size).i32(kind).call(this.shared(TRANSLATE, TRANSLATE_SIGNATURE));
   }
 
   /** Leaves by a jump to another place than a return was expected to lead to; pushes whether it is the expected one. */
@@ -529,14 +543,57 @@ export class RegionTarget implements Target {
     if (unused > 0) this.f.get(this.budget).i32(unused).op(OP.i32_add).set(this.budget);
     this.leaveTo(target, `jump ${this.instruction.form.mnemonic}`);
   }
+  /** The next iteration of a repeated instruction, each of which retires; one that the budget is not enough for is the interpreter's. */
   again(): void {
-    this.miss();
+    const { f, budget } = this;
+    f.get(budget).i32(1).op(OP.i32_sub).tee(budget).i32(this.most).op(OP.i32_lt_s).if(undefined, false);
+    this.leaveAt(this.at, this.left, "budget");
+    f.end().br(this.repeat!);
   }
   leave(at: "rip" | "next" | "again"): void {
     const { f, long } = this;
     if (at === "rip") this.leaveTo(() => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + RIP), `transfer ${this.instruction.form.mnemonic}`);
   }
-  bulk(): void {}
+  /** As many iterations at once as lie in a page of each operand, upwards; the last one is left to the instruction itself. */
+  bulk({ operation, size, addressSize }: Statement & { kind: "bulk" }): void {
+    const { f, long, budget } = this;
+    // FS and GS have bases.
+    if (addressSize !== (long ? 8 : 4) || this.instruction.segment >= FS) return;
+    const [value, count, from, to] = STRING_REGISTERS.map((n) => this.registers.get(n)!) as [number, number, number, number];
+    const most = f.local("i32");
+    const native = (op32: number, op64: number): FunctionBuilder => f.op(long ? op64 : op32);
+    const constant = (n: number): FunctionBuilder => (long ? f.i64(n) : f.i32(n));
+    f.get(count);
+    constant(1);
+    native(OP.i32_gt_u, OP.i64_gt_u);
+    f.get(budget).i32(this.most).op(OP.i32_gt_s).op(OP.i32_and);
+    f.i32(0).memory(OP.i32_load, STATE + EFLAGS_REST).i32(EFLAGS_DF).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_and).if();
+    f.get(budget).i32(this.most).op(OP.i32_sub).set(most);
+    f.get(count);
+    constant(1);
+    native(OP.i32_sub, OP.i64_sub);
+    f.get(most);
+    if (long) f.op(OP.i64_extend_i32_u);
+    native(OP.i32_lt_u, OP.i64_lt_u).if();
+    f.get(count);
+    if (long) f.op(OP.i32_wrap_i64);
+    f.i32(1).op(OP.i32_sub).set(most).end();
+    f.get(to).get(operation === "movs" ? from : value);
+    f.get(most).i32(size).call(this.shared(bulkName(operation, long), bulkSignature(long))).set(most);
+    f.get(budget).get(most).op(OP.i32_sub).set(budget);
+    const advance = (register: number, by: number): void => {
+      f.get(register).get(most);
+      if (long) f.op(OP.i64_extend_i32_u);
+      constant(by);
+      native(OP.i32_mul, OP.i64_mul);
+      native(OP.i32_add, OP.i64_add).set(register);
+    };
+    advance(count, -1);
+    advance(to, size);
+    if (operation === "movs") advance(from, size);
+    f.end();
+    f.release(most);
+  }
   calls(helper: string): boolean {
     return isCalled(helper);
   }

@@ -1,17 +1,17 @@
 /**
  * What kind of instruction one is, in the words of Popek and Goldberg (1974) and of Adams and Agesen (2006): a sensitive instruction reads or
  * changes what belongs to the machine and not to the program; every other is innocuous and may be translated as it is. Whether it is
- * translated is another question: what its definition leaves to TypeScript, or repeats, is the interpreter's (`effects.ts`).
+ * translated is another question: most of what its definition leaves to TypeScript is the interpreter's (`effects.ts`).
  *
  * Sensitive are the privileged instructions (SDM volume 3, 6.9), those that depend on IOPL (volume 1, 19.3), and those that are neither and
  * still show or change privileged state (Robin and Irvine 2000, table 3).
  */
 import { type Block, DEFINITIONS, InstructionBuilder, type Shape } from "@doppel/semantics";
 import { type Form, VECTOR_NAMES } from "@doppel/x86";
-import { meaningOf } from "./effects.ts";
+import { isCalled, meaningOf } from "./effects.ts";
 
-/** What `sometimes` calls an access of memory that the interpreter has to find. */
-export const TLB_MISS = "TLB miss";
+/** What `sometimes` calls an access of memory that is the interpreter's: it faults, meets a device, or crosses a page's end. */
+export const NO_ACCESS = "no direct access";
 
 /** Of an instruction. */
 export interface Sensitivity {
@@ -57,13 +57,13 @@ function waysOf(shape: Shape): { always: string | undefined; sometimes: string[]
     for (const s of block.statements) {
       switch (s.kind) {
         case "helper":
-          if (certain) always ??= `only the monitor can do it (${s.name})`;
+          if (isCalled(s.name)) sometimes.add(`fault of ${s.name}`);
+          else if (certain) always ??= `only the monitor can do it (${s.name})`;
           else sometimes.add(s.name);
           break;
-        case "again": case "bulk": always ??= "it repeats, and the interpreter does a page of it at once"; break;
         case "leave": always ??= "it may change how code is executed"; break;
         case "fault": sometimes.add(VECTOR_NAMES[s.vector]!); break;
-        case "load": case "store": case "probe": sometimes.add(TLB_MISS); break;
+        case "load": case "store": case "probe": sometimes.add(NO_ACCESS); break;
         case "if":
           look(s.then, false);
           if (s.otherwise !== undefined) look(s.otherwise, false);
