@@ -84,24 +84,18 @@ export class Session implements Disposable {
     for (;;) {
       const stop = await this.vm.run();
       if (this.disposed) return;
-      // A guest that resets its machine gets it anew, as from a button on the case; a restored one has nothing to start again.
-      if (stop.kind === "reset" && this.canReset) await this.vm.reset();
+      // A guest that resets its machine gets it anew, as from a button on the case.
+      if (stop.kind === "reset") await this.vm.reset();
       else return this.end(stop);
     }
   }
 
   private end(stop: Stop): void {
     this.state = "off";
-    const text = stop.kind === "reset" ? "The guest reset the machine. What was resumed has no kernel to start again; boot it anew." : stopText(stop);
-    this.ending = { text, isFault: stop.kind === "host-fault" || stop.kind === "triple-fault" };
+    this.ending = { text: stopText(stop), isFault: stop.kind === "host-fault" || stop.kind === "triple-fault" };
     clearInterval(this.sampler);
     void this.sample();
     this.changed();
-  }
-
-  /** Whether there is something to boot again: not in a machine that was restored. */
-  get canReset(): boolean {
-    return this.plan.options.restore === undefined;
   }
 
   private async sample(): Promise<void> {

@@ -46,9 +46,9 @@ export interface AnyVm {
   pause(): Promise<void>;
   /** Lets the guest go on. */
   resume(): Awaitable<void>;
-  /** Power-on state again, and what was booted once more. A restored machine has nothing to boot again. */
+  /** Power-on state again, and what was booted once more, in a restored machine as well. */
   reset(): Promise<void>;
-  /** The whole machine as bytes, for `createVm({ restore })`. */
+  /** The whole machine as bytes, for `createVm({ restore })`: its state, its memory, and what it was booted from. */
   save(): Promise<Uint8Array>;
   /** Counters since the machine was made. */
   stats(): Awaitable<Stats>;

@@ -36,7 +36,7 @@ export interface VmOptions extends BootSource {
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
   readonly deterministic?: boolean;
-  /** A machine saved by `save`; goes on where that one stopped, and decides memory and determinism. */
+  /** A machine saved by `save`; goes on where that one stopped, and decides memory, processors, determinism, and what a reset boots. */
   readonly restore?: Uint8Array;
   /** The `isa-debug-exit` port F4h. */
   readonly debugExit?: boolean;
@@ -109,7 +109,7 @@ export class Vm implements AnyVm, Disposable {
     }
     this.serial = Array.from({ length: 4 }, () => new SerialPort(() => this.machine.wake()));
     this.console = new Console(this.serial[0]!);
-    const { kernel, multiboot, bios, vgaBios } = options;
+    const { kernel, multiboot, bios, vgaBios } = saved ?? options;
     if (vgaBios !== undefined && bios === undefined) {
       throw new OptionError("OPTION_BOOT", "vgaBios goes with bios: only a BIOS runs the display's ROM");
     }
@@ -221,7 +221,7 @@ export class Vm implements AnyVm, Disposable {
     paused.resolve();
   }
 
-  /** Power-on state again, and what was booted once more; a run goes on there. A restored machine has nothing to boot again. */
+  /** Power-on state again, and what was booted once more, in a restored machine as well; a run goes on there. */
   reset(): Promise<void> {
     return this.still(() => this.machine.reset());
   }

@@ -1,6 +1,6 @@
 export { enterState } from "./entry.ts";
 export { MachineError } from "./errors.ts";
-export { savedOptions } from "./machine-state.ts";
+export { savedOptions, type SavedOptions } from "./machine-state.ts";
 export { HostPace } from "./host-pace.ts";
 export type { BlockEvent, Hooks, IoEvent, MemoryEvent, Moment } from "./observers.ts";
 export { RunLoop, type Pace } from "./run-loop.ts";

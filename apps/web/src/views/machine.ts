@@ -56,7 +56,7 @@ function toolbar(app: App, session: Session): TemplateResult {
       ${state === "paused"
         ? html`<button id="resume" class="primary" @click=${() => app.act((machine) => machine.resume())}>Resume</button>`
         : html`<button id="pause" ?disabled=${off} @click=${() => app.act((machine) => machine.pause())}>Pause</button>`}
-      <button id="reset" ?disabled=${off || !session.canReset} title=${session.canReset ? "As the button on the case" : "A resumed machine has no kernel to start again"}
+      <button id="reset" ?disabled=${off} title="As the button on the case"
         @click=${() => app.act((machine) => machine.reset())}>Reset</button>
       <button id="off" ?disabled=${off} title="Pulls the plug" @click=${() => app.act((machine) => machine.switchOff())}>Power off</button>
       <span class="gap"></span>

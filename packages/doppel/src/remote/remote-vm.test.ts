@@ -79,6 +79,10 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     const otherEnd = other.run();
     other.console.type("def\n");
     await other.console.waitFor("abcdef");
+    await other.console.waitFor("doppel> ");
+    // A reset starts what was booted once, which the bytes hold.
+    await other.reset();
+    expect(await other.console.waitFor("doppel> ")).toContain("help lists the commands");
     await other.stop();
     expect((await otherEnd).kind).toBe("stopped");
     await expect(make({ restore: restore.subarray(0, restore.length >> 1) })).rejects.toThrow(PersistError);
