@@ -8,7 +8,7 @@ import { embeddedGuest } from "@doppel/guests";
 import type { TextScreen } from "@doppel/devices";
 import type { TranslationUnit } from "@doppel/translator";
 import {
-  type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
+  type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Hotspots, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
 } from "@doppel/vmm";
 import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import type { AnyVm, DebuggerSession } from "./any-vm.ts";
@@ -28,7 +28,7 @@ export interface VmOptions extends BootSource {
   readonly engine?: EngineName;
   /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
-  /** The translator's fragments count what happens in them, so that {@link Vm.explain} has figures; they are slower and larger for it. */
+  /** The translator's fragments count from the beginning what happens in them, as after {@link AnyVm.countCode}; they are slower and larger for it. */
   readonly explain?: boolean;
   /** What watches the machine from the beginning. */
   readonly plugins?: readonly Plugin[];
@@ -247,20 +247,24 @@ export class Vm implements AnyVm, Disposable {
     return this.machine.stats();
   }
 
-  /**
-   * What the translator (`engine: "auto"`) makes of code: of a linear address, or of the units in which most instructions retired.
-   * @throws {MachineError} `MACHINE_EXPLAIN` where the machine was not made for it @throws {ExplainError} where there is no code at the address
-   * @example
-   * const [hottest] = vm.explain({ top: 1 });
-   * console.log(unitText(hottest, new Set(["asm", "chain"])));
-   */
-  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
-    return this.machine.explain(what);
+  /** Has the translator count what happens in its fragments, or no longer; see {@link AnyVm.countCode}. */
+  countCode(on: boolean): Promise<void> {
+    return this.still(() => this.machine.countCode(on));
   }
 
-  /** Lets the figures of {@link explain} count from now on. */
+  /** Lets the figures of {@link explain} and {@link hotspots} count from now on. */
   clearCounts(): void {
     this.machine.clearCounts();
+  }
+
+  /** The translated regions in use, the hottest first; see {@link AnyVm.hotspots}. */
+  hotspots(top: number): Hotspots {
+    return this.machine.hotspots(top);
+  }
+
+  /** What the translator makes of code; see {@link AnyVm.explain}. */
+  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    return this.machine.explain(what);
   }
 
   /** The text screen, a line per row, without the blanks at the ends. */

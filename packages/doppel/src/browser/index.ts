@@ -6,7 +6,10 @@ export { type BrowserFeatures, browserFeatures, FEATURE_TEXTS, type FeatureText 
 export { fetchBytes, FetchError, type FetchProgress } from "./fetch-bytes.ts";
 export { type KeyStroke, strokesOf } from "./keys.ts";
 export { type MachineStore, openStore, type SavedMachine, StoreError } from "./machine-store.ts";
+export { linearAddress } from "../linear-address.ts";
 export { memorySize } from "./memory-size.ts";
 export { ScreenView } from "./screen-view.ts";
 export { stopText } from "./stop-text.ts";
 export { TerminalView } from "./terminal-view.ts";
+export type { ExplainedBlock, ExplainedInstruction, RegionSummary, TranslationUnit, WayOut } from "@doppel/translator";
+export type { Hotspots } from "@doppel/vmm";

@@ -1,7 +1,7 @@
 // A machine behind messages does what one in the same thread does: every test runs with both.
 import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type AnyVm, createVm, type Endpoint, FirmwareError, MachineError, OptionError, PersistError, PLAIN_CPU, RemoteVm, serveVm, type VmOptions } from "../index.ts";
+import { type AnyVm, createVm, type Endpoint, FirmwareError, linearAddress, MachineError, OptionError, PersistError, PLAIN_CPU, RemoteVm, serveVm, type VmOptions } from "../index.ts";
 
 const ports: MessagePort[] = [];
 afterEach(() => {
@@ -86,6 +86,37 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     await other.stop();
     expect((await otherEnd).kind).toBe("stopped");
     await expect(make({ restore: restore.subarray(0, restore.length >> 1) })).rejects.toThrow(PersistError);
+  });
+
+  test("explains the code that ran most, as long as it counts", async () => {
+    const vm = await make(embedded);
+    const end = vm.run();
+    await vm.console.waitFor("doppel> ");
+    expect((await vm.hotspots(5)).counted).toBeUndefined();
+    await expect((async () => vm.explain({ top: 1 }))()).rejects.toThrow(/countCode/);
+    await vm.countCode(true);
+    vm.console.type("sum 3000000\n");
+    await vm.console.waitFor("doppel> ");
+    const { counted, regions } = await vm.hotspots(5);
+    const [hottest] = regions;
+    expect(hottest!.retired! / counted!).toBeGreaterThan(0.8);
+    expect(hottest!.bits).toBe(32);
+    // The loop of `sum` adds with carry.
+    const [unit] = await vm.explain({ at: linearAddress(hottest!.address) });
+    expect(unit).toMatchObject({ address: hottest!.address, state: "translated", retired: hottest!.retired! });
+    expect(unit!.blocks.flatMap(({ instructions }) => instructions).some(({ text, ir }) => text.startsWith("adc") && ir.length > 0)).toBe(true);
+    expect(unit!.wasm).toContain("(func");
+    expect(await vm.explain({ top: 1 })).toEqual([unit]);
+    await vm.clearCounts();
+    expect((await vm.hotspots(1)).counted).toBeLessThan(counted!);
+    await vm.countCode(false);
+    expect((await vm.hotspots(5)).counted).toBeUndefined();
+    await expect((async () => vm.explain({ at: 0xfffff000 }))()).rejects.toMatchObject({ name: "ExplainError", code: "EXPLAIN_NOT_MAPPED" });
+    await vm.stop();
+    expect((await end).kind).toBe("stopped");
+    const plain = await make({ ...embedded, engine: "interpreter" });
+    await expect((async () => plain.hotspots(5))()).rejects.toThrow(MachineError);
+    await plain.close();
   });
 
   test("speaks to a debugger", async () => {

@@ -1,7 +1,8 @@
 /** A machine at the other end of a line, with the methods of one that is here. */
 import type { TextScreen } from "@doppel/devices";
 import { DoppelError } from "@doppel/persist";
-import type { Stats, Stop } from "@doppel/vmm";
+import type { TranslationUnit } from "@doppel/translator";
+import type { Hotspots, Stats, Stop } from "@doppel/vmm";
 import type { AnyVm, DebuggerSession, OutputListener, SerialLine } from "../any-vm.ts";
 import { Console } from "../console.ts";
 import type { VmOptions } from "../create-vm.ts";
@@ -144,6 +145,22 @@ export class RemoteVm implements AnyVm {
 
   stats(): Promise<Stats> {
     return this.call("stats");
+  }
+
+  countCode(on: boolean): Promise<void> {
+    return this.call("countCode", on);
+  }
+
+  clearCounts(): Promise<void> {
+    return this.call("clearCounts");
+  }
+
+  hotspots(top: number): Promise<Hotspots> {
+    return this.call("hotspots", top);
+  }
+
+  explain(what: { readonly at: number } | { readonly top: number }): Promise<TranslationUnit[]> {
+    return this.call("explain", what);
   }
 
   screen(): Promise<string> {
