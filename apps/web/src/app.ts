@@ -3,10 +3,11 @@ import {
   browserFeatures, type BrowserFeatures, type MachineStore, openStore, type SavedMachine,
 } from "doppel/browser";
 import { render } from "lit-html";
+import type { Explorer } from "./explorer.ts";
 import { type KnownFile, readFile } from "./file-kind.ts";
 import { fileName } from "./format.ts";
 import type { GuestEntry } from "./guest-entry.ts";
-import { type LinkOptions, readLink, writeLink } from "./link.ts";
+import { type Display, type LinkOptions, readLink, writeLink } from "./link.ts";
 import { Panel } from "./panel.ts";
 import { common, EMBEDDED, fetchGuests, type Plan, planGuest } from "./plan.ts";
 import { Session } from "./session.ts";
@@ -27,10 +28,12 @@ export class App {
   files: KnownFile[] = [];
   session: Session | undefined;
   panel: Panel | undefined;
+  /** There once its tab was chosen. */
+  explorer: Explorer | undefined;
   waiting: Waiting | undefined;
   error: string | undefined;
   notice: string | undefined;
-  display: "serial" | "screen" = "serial";
+  display: Display = "serial";
   theme: Theme = theme();
   isDropping = false;
   private readonly root: HTMLElement;
@@ -124,8 +127,7 @@ export class App {
     this.files = [];
     history.replaceState(undefined, "", plan.link === undefined ? location.pathname : location.pathname + writeLink(plan.link));
     this.waiting = undefined;
-    this.draw();
-    this.focusMachine();
+    this.show(this.display);
   }
 
   /** The machine that was here, from its beginning. */
@@ -233,18 +235,31 @@ export class App {
     });
   }
 
-  show(display: "serial" | "screen"): void {
+  /** Shows one of the displays; the explorer looks at the machine as long as it is to be seen. */
+  show(display: Display): void {
     this.display = display;
+    if (display === "translation" && this.explorer === undefined) void this.attempt(() => this.openExplorer());
+    this.explorer?.setVisible(display === "translation");
     this.draw();
     this.focusMachine();
   }
 
-  /** Gives the keyboard to the guest. */
+  /** Loaded when it is wanted first. */
+  private async openExplorer(): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    const { Explorer } = await import("./explorer.ts");
+    if (this.session !== session) return;
+    this.explorer ??= new Explorer(session);
+    this.explorer.setVisible(this.display === "translation");
+  }
+
+  /** Gives the keyboard to the guest, where it is to be seen. */
   focusMachine(): void {
     const { session } = this;
     if (session === undefined) return;
     if (this.display === "screen") session.screen?.focus();
-    else {
+    else if (this.display === "serial") {
       session.terminal?.fit();
       session.terminal?.terminal.focus();
     }
@@ -261,7 +276,8 @@ export class App {
   private close(): void {
     this.session?.[Symbol.dispose]();
     this.panel?.[Symbol.dispose]();
-    this.session = this.panel = undefined;
+    this.explorer?.[Symbol.dispose]();
+    this.session = this.panel = this.explorer = undefined;
   }
 
   dismiss(): void {

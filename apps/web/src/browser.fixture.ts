@@ -79,6 +79,12 @@ export class TestPage {
     await this.page.waitForFunction((wanted) => document.querySelector<HTMLElement>(".xterm-rows")?.innerText.includes(wanted), text, { polling: 100, timeout: 10_000 });
   }
 
+  /** Opens the translation explorer, and waits until it shows a compiled region that retired instructions. */
+  async explorer(): Promise<void> {
+    await this.page.click("#tab-translation");
+    await this.page.waitForFunction(() => /compiled.*[1-9][0-9,]* retired/.test(document.querySelector(".unit h3")?.textContent ?? ""), undefined, { polling: 100, timeout: 30_000 });
+  }
+
   /** The words of the page's message. */
   message(): Promise<string> {
     return this.page.locator(".message p").first().innerText();

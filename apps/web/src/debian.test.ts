@@ -124,6 +124,14 @@ describe.skipIf(chromium === undefined)("Debian in the page (skipped where there
     expect(delays[Math.floor(delays.length * 0.9)]).toBeLessThan(50);
     expect(await shell(test, "uname -a")).toMatch(/^Linux doppel 6\.1\.0-\d+-amd64 .* x86_64 GNU\/Linux$/);
     expect(await shell(test, "seq 1 20000 | sha256sum")).toBe(HASH);
+    // The hash's rounds turn words to the right, in 64-bit code.
+    await shell(test, "sha256sum /dev/zero &");
+    await test.explorer();
+    await test.page.locator(".guest code").filter({ hasText: /^ror e/ }).first().waitFor();
+    expect(await test.page.locator(".unit h3").innerText()).toContain("64-bit code");
+    expect(await test.page.locator(".ir").innerText()).toContain("i32.rotr(");
+    await test.page.click("#tab-serial");
+    await shell(test, "kill $!");
     await powerOff(test);
   }, 6 * MINUTES);
 });

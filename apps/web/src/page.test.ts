@@ -160,6 +160,70 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(test.errors).toEqual([]);
   });
 
+  it("shows what the translator makes of the code that runs, and of any address", async () => {
+    const test = await open("?guest=embedded");
+    const { page } = test;
+    await test.says(PROMPT);
+    // A loop of four instructions, packages/guests/src/embedded-guest.ts: ADD, ADC, DEC, JNZ.
+    await test.type("sum 4000000000\n");
+    await test.explorer();
+    expect(await page.locator(".guest code:not(.at)").allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/^adc e../)]));
+    expect(await page.locator(".ir").innerText()).toContain("i32.add(");
+    expect(await page.locator(".wasm pre").innerText()).toMatch(/^\(func \$region0/);
+    // What ran before it was hot counts, too.
+    await expect.poll(() => page.locator(".regions .share b").first().innerText(), { timeout: 20_000 }).toMatch(/^(9[0-9]|100)%$/);
+    // Figures go on by themselves, as long as they are to be seen.
+    const executed = async (): Promise<number> => Number((await page.locator(".guest .head b").first().innerText()).replace(/[^0-9]/g, ""));
+    const before = await executed();
+    await expect.poll(executed, { timeout: 10_000 }).toBeGreaterThan(before);
+    // By keyboard: an instruction, and its meaning; then another region, through the chain.
+    await page.locator(".guest [role=option]").first().focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await page.locator('.ir [data-pointed="true"] .at').innerText()).toBe(await page.locator('.guest [aria-selected="true"] code').nth(1).innerText());
+    const address = await page.locator(".ways button").first().innerText();
+    await page.locator(".ways button").first().click();
+    await page.waitForFunction((wanted) => document.querySelector(".unit h3 code")?.textContent === wanted, address);
+    await page.click("#explorer-hottest");
+    await page.waitForFunction((other) => document.querySelector(".unit h3 code")?.textContent !== other, address);
+    // Addresses: one without code, and a text that is none.
+    await page.fill("#explorer-address", "0xfffff000");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Nothing is mapped at 0xfffff000");
+    await page.fill("#explorer-address", "main");
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#explorer-address").evaluate((input: HTMLInputElement) => input.validationMessage)).toMatch(/^Main is no address; write it in hexadecimal/);
+    // Hidden, it costs nothing; paused, everything stays to be seen.
+    const counted = (): Promise<number | undefined> => page.evaluate("globalThis.doppel.session.vm.hotspots(1).then(({ counted }) => counted)");
+    expect(await counted()).toBeGreaterThan(0);
+    await page.click("#explorer-hottest");
+    await page.click("#tab-serial");
+    await expect.poll(counted).toBeUndefined();
+    await test.explorer();
+    await page.click("#pause");
+    await page.click("#explorer-refresh");
+    expect(await page.locator(".regions [role=option]").count()).toBeGreaterThan(0);
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), `${width}`).toBe(true);
+    }
+    expect(test.errors).toEqual([]);
+  });
+
+  it("shows regions without figures where the machine stood still before", async () => {
+    const test = await open("?guest=embedded");
+    await test.says(PROMPT);
+    await test.type("sum 4000000000\n");
+    await expect.poll(() => test.page.evaluate<number>("globalThis.doppel.session.vm.stats().then(({ translator }) => translator.regions)")).toBeGreaterThan(0);
+    await test.page.click("#pause");
+    await test.page.click("#tab-translation");
+    await test.page.waitForSelector("text=Nothing was counted");
+    await test.page.locator(".unit h3").filter({ hasText: "compiled" }).waitFor();
+    expect(await test.page.locator(".ir").innerText()).toContain("i32.add(");
+    await test.page.click("#resume");
+    await test.explorer();
+    expect(test.errors).toEqual([]);
+  });
+
   it("boots files of the visitor's: a multiboot kernel, with the command line of the form", async () => {
     const test = await open();
     await drop(test, { name: "kernel.elf", buffer: Buffer.from(embeddedGuest().image) });
@@ -247,6 +311,9 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.keyboard.press("Control+Alt+KeyG");
     expect(await focused()).toBe("pause");
     await test.page.locator("#tab-serial").focus();
+    await test.page.keyboard.press("ArrowLeft");
+    expect(await focused()).toBe("tab-translation");
+    await test.page.keyboard.press("ArrowRight");
     await test.page.keyboard.press("ArrowRight");
     expect(await focused()).toBe("tab-screen");
     await test.page.keyboard.press("Enter");
@@ -298,8 +365,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     });
     await (await test).page.waitForSelector(".card");
     const assets = readdirSync(join(built.folder, "assets"));
-    const engine = assets.filter((name) => /^(worker|create-vm|xterm|charts)-.*\.js$/.test(name));
-    expect(engine.length).toBe(4);
+    const engine = assets.filter((name) => /^(worker|create-vm|xterm|charts|explorer)-.*\.js$/.test(name));
+    expect(engine.length).toBe(5);
     for (const name of engine) expect(requests).not.toContain(`/assets/${name}`);
     // Everything that a page with the element loads; `create-vm` is the engine once more, for pages without workers.
     const seen: string[] = [];

@@ -39,6 +39,7 @@ export class Panel implements Disposable {
         ${fact("Modules", short(translator.modules), "WebAssembly modules that were compiled")}
         ${fact("Decoded", short(code.decoded), "Instructions that were decoded for the interpreter")}
         ${fact("Rewritten", short(code.invalidated), "Times that the guest wrote to code that had been decoded")}
+        ${fact("TLB fills", short(stats.tlb.fills), "Page walks whose result the TLB took")}
         ${fact("Memory", `${mebibytes(memory.frames)} of ${mebibytes(memory.arena)}`, "The guest's pages, of all that the machine has reserved")}
       </dl>`, this.facts);
     this.charts?.show(samples);

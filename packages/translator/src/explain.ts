@@ -5,11 +5,11 @@
  */
 import { type Cpu, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
-import { DoppelError } from "@doppel/persist";
 import { DEFINITIONS, InstructionBuilder, irText, stateName } from "@doppel/semantics";
 import { functionTexts } from "@doppel/wasm";
 import { decode, Instruction, instructionText, OK, REGISTER_NAMES } from "@doppel/x86";
 import { placeOffset } from "./effects.ts";
+import { ExplainError } from "./explain-error.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import type { CountedRegion, RegionCounter } from "./region-counts.ts";
 import { formRegion, type Region, type RegionBlock, successors } from "./region.ts";
@@ -22,9 +22,6 @@ const KEPT_FLAGS = layout.STATE + layout.STATE_SIZE;
 const KEPT_FLAGS_SIZE = 32;
 /** What happens in a region that is no way out of it. */
 const INSIDE = new Set(["entered", "retired", "block"]);
-
-/** There is nothing to explain at an address. */
-export class ExplainError extends DoppelError {}
 
 /** One instruction of a translation unit. Addresses are linear, in hexadecimal. */
 export interface ExplainedInstruction {

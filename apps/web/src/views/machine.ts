@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { mebibytes } from "../format.ts";
+import { type Display, DISPLAYS } from "../link.ts";
 import type { Session } from "../session.ts";
 
 const STATES = { running: "Running", paused: "Paused", off: "Off" } as const;
@@ -19,13 +20,14 @@ export function machineView(app: App, session: Session): TemplateResult {
       ${toolbar(app, session)}
       ${session.ending === undefined ? nothing : endingView(app, session)}
       ${tabs(app)}
-      <div class="display" role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
+      <div class="display" data-shows=${app.display} role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
         <div class="pane" ?hidden=${app.display !== "serial"}>${session.terminalHost}</div>
         <div class="pane for-screen" ?hidden=${app.display !== "screen"}>${session.screenHost}</div>
+        <div class="pane-page" ?hidden=${app.display !== "translation"}>${app.explorer?.element}</div>
       </div>
-      <div class="keys" role="group" aria-label="Keys">${KEYS.map(([label, text, name]) => html`
+      <div class="keys" ?hidden=${app.display === "translation"} role="group" aria-label="Keys">${KEYS.map(([label, text, name]) => html`
         <button class="plain" @pointerdown=${(event: Event) => event.preventDefault()} @click=${() => press(app, session, text, name)}>${label}</button>`)}</div>
-      <p class="hint keyboard">The keyboard belongs to the guest. Ctrl+Alt+G gives it back to the page; Ctrl+Shift+C and Ctrl+Shift+V copy and paste.</p>
+      <p class="hint keyboard" ?hidden=${app.display === "translation"}>The keyboard belongs to the guest. Ctrl+Alt+G gives it back to the page; Ctrl+Shift+C and Ctrl+Shift+V copy and paste.</p>
     </section>
     <aside aria-label="What the machine does"><h2>Live</h2>${app.panel?.element}</aside>`;
 }
@@ -78,18 +80,19 @@ function endingView(app: App, { ending }: Session): TemplateResult {
     </div>`;
 }
 
+const TABS = Object.keys(DISPLAYS) as Display[];
+
 function tabs(app: App): TemplateResult {
-  const tab = (name: "serial" | "screen", title: string): TemplateResult => html`
+  return html`<div class="tabs" role="tablist" aria-label="Display">${TABS.map((name) => html`
     <button role="tab" id=${`tab-${name}`} aria-controls="display" aria-selected=${app.display === name} tabindex=${app.display === name ? 0 : -1}
-      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${title}</button>`;
-  return html`<div class="tabs" role="tablist" aria-label="Display">${tab("serial", "Serial console")}${tab("screen", "Screen")}</div>`;
+      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${DISPLAYS[name]}</button>`)}</div>`;
 }
 
-/** Left and right choose the other tab, and the focus goes with it. */
+/** Left and right choose another tab, and the focus goes with it; Enter gives it to what is shown. */
 function arrow(event: KeyboardEvent, app: App): void {
-  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+  const change = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+  if (change === 0) return;
   event.preventDefault();
-  app.display = app.display === "serial" ? "screen" : "serial";
-  app.draw();
+  app.show(TABS[(TABS.indexOf(app.display) + change + TABS.length) % TABS.length]!);
   document.querySelector<HTMLElement>(`#tab-${app.display}`)?.focus();
 }
