@@ -30,8 +30,8 @@ export interface VmOptions extends BootSource {
   readonly hotThreshold?: number;
   /** The translator's fragments count from the beginning what happens in them, as after {@link AnyVm.countCode}; they are slower and larger for it. */
   readonly explain?: boolean;
-  /** What watches the machine from the beginning. */
-  readonly plugins?: readonly Plugin[];
+  /** What watches the machine from the beginning; for one in a worker, only URLs of modules. */
+  readonly plugins?: readonly (Plugin | PluginModule)[];
   /** The processor model; {@link DEFAULT_CPU}, which runs 32- and 64-bit systems, when absent. */
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
@@ -58,6 +58,13 @@ export interface Plugin {
   /** Called when the machine is made. What it returns is disposed of with the machine. */
   attach(vm: Vm): Disposable;
 }
+
+/**
+ * A plugin by the absolute URL of a module whose default export it is, so that it is loaded where the machine runs: values cannot go into a worker.
+ * @example
+ * const vm = await createVm({ guest: "embedded", plugins: [new URL("./port-log.js", import.meta.url).href] });
+ */
+export type PluginModule = string;
 
 const MIB = 1 << 20;
 const DEFAULT_MEMORY = 256 * MIB;
@@ -97,7 +104,7 @@ export class Vm implements AnyVm, Disposable {
   private debugger: GdbStub | undefined;
   private readonly attached: Disposable[] = [];
 
-  constructor(options: VmOptions) {
+  constructor(options: VmOptions, plugins: readonly Plugin[]) {
     const saved = options.restore === undefined ? undefined : savedOptions(options.restore);
     const memory = saved?.memory ?? options.memory ?? DEFAULT_MEMORY;
     if (!Number.isSafeInteger(memory) || memory < SMALLEST || memory > LARGEST || memory % 4096 !== 0) {
@@ -126,7 +133,7 @@ export class Vm implements AnyVm, Disposable {
     });
     for (const [n, port] of this.serial.entries()) port.uart = this.machine.chipset.serial[n];
     if (options.restore !== undefined) this.machine.restore(options.restore);
-    for (const plugin of options.plugins ?? []) this.attach(plugin);
+    for (const plugin of plugins) this.attach(plugin);
   }
 
   private attach(plugin: Plugin): void {
@@ -383,6 +390,16 @@ export class Vm implements AnyVm, Disposable {
  * vm.console.type("poweroff\n");
  * (await end).kind; // "power-off"
  */
-export function createVm(options: VmOptions): Promise<Vm> {
-  return Promise.resolve().then(() => new Vm(options));
+export async function createVm(options: VmOptions): Promise<Vm> {
+  return new Vm(options, await Promise.all((options.plugins ?? []).map(loadPlugin)));
+}
+
+async function loadPlugin(plugin: Plugin | PluginModule): Promise<Plugin> {
+  if (typeof plugin !== "string") return plugin;
+  const refuse = (why: string): OptionError => new OptionError("OPTION_PLUGIN", `the plugin ${plugin} could not be loaded: ${why}`);
+  const module = await import(/* @vite-ignore */ /* webpackIgnore: true */ plugin).catch((error: Error) => {
+    throw refuse(error.message);
+  }) as { default?: Partial<Plugin> };
+  if (typeof module.default?.attach !== "function") throw refuse("its default export has no method attach");
+  return module.default as Plugin;
 }

@@ -1,6 +1,6 @@
 export type { AnyVm, Awaitable, DebuggerSession, OutputListener, SerialLine } from "./any-vm.ts";
 export { Console, ConsoleError } from "./console.ts";
-export { createVm, type Plugin, Vm, type VmOptions } from "./create-vm.ts";
+export { createVm, type Plugin, type PluginModule, Vm, type VmOptions } from "./create-vm.ts";
 export { linearAddress } from "./linear-address.ts";
 export { OptionError } from "./option-error.ts";
 export { type Endpoint, RemoteError, type RemoteOptions, RemoteVm } from "./remote/remote-vm.ts";

@@ -1,5 +1,5 @@
 export type { AnyVm, Awaitable, DebuggerSession, OutputListener, SerialLine } from "../any-vm.ts";
-export type { VmOptions } from "../create-vm.ts";
+export type { Plugin, PluginModule, VmOptions } from "../create-vm.ts";
 export { type BrowserVmOptions, createVm } from "./create-vm.ts";
 export { defineElement, type DoppelElement } from "./element.ts";
 export { type BrowserFeatures, browserFeatures, FEATURE_TEXTS, type FeatureText } from "./features.ts";

@@ -133,6 +133,24 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     expect((await end).kind).toBe("power-off");
   });
 
+  test("has a plugin of a module's, loaded where it runs", async () => {
+    const module = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`;
+    // It says on the second serial line which ports the guest wrote to first.
+    const vm = await make({ ...embedded, plugins: [module(`export default {
+      name: "ports",
+      attach: (vm) => vm.observe({ io: ({ address, write }) => write && vm.serial[1].output(address & 0xff) }),
+    }`)] });
+    let heard = 0;
+    vm.serial[1]!.onOutput((bytes) => (heard += bytes.filter((port) => port === 0xf8).length));
+    const end = vm.run();
+    await vm.console.waitFor("doppel> ");
+    await vi.waitFor(() => expect(heard).toBeGreaterThan(20));
+    await vm.stop();
+    await end;
+    await expect(make({ ...embedded, plugins: [module("export default {}")] })).rejects.toThrow(/its default export has no method attach/);
+    await expect(make({ ...embedded, plugins: [module("}")] })).rejects.toThrow(OptionError);
+  });
+
   test("is refused with an error of its class, which says what to do", async () => {
     await expect(make({})).rejects.toThrow(OptionError);
     await expect(make({ ...embedded, memory: 1 << 20 })).rejects.toThrow(/from 2 to 3584 MiB/);
@@ -151,6 +169,11 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     expect((await end).kind).toBe("power-off");
     await expect(make({ ...embedded, features: { simd: false }, cpu: "max" })).rejects.toThrow(MachineError);
   });
+});
+
+test("a plugin that is a value does not go into a worker", async () => {
+  const plugin = { name: "mine", attach: () => ({ [Symbol.dispose]: () => {} }) };
+  await expect(throughMessages({ ...embedded, plugins: [plugin] })).rejects.toThrow(/the plugin mine is a value, .* give the URL of a module/);
 });
 
 test("a machine that is closed ends its run and its worker", async () => {
