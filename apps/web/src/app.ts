@@ -5,7 +5,7 @@ import {
 import { render } from "lit-html";
 import type { Explorer } from "./explorer.ts";
 import { type KnownFile, readFile } from "./file-kind.ts";
-import { fileName } from "./format.ts";
+import { fileName, mebibytes } from "./format.ts";
 import type { GuestEntry } from "./guest-entry.ts";
 import { type Display, type LinkOptions, readLink, writeLink } from "./link.ts";
 import { Panel } from "./panel.ts";
@@ -168,7 +168,7 @@ export class App {
       await this.listSaved();
       // A reload goes on from here.
       history.replaceState(undefined, "", location.pathname + writeLink({ saved: id, off: this.link.off, display: this.display }));
-      this.notice = `Saved in this browser (${Math.ceil(bytes.length / 2 ** 20)} MiB). A reload of this page resumes it.`;
+      this.notice = `Saved in this browser (${mebibytes(bytes.length)}). A reload of this page resumes it.`;
     });
   }
 
