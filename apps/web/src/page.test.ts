@@ -33,10 +33,12 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.click("[data-guest=embedded]");
     await test.says(PROMPT);
   };
-  const drop = (test: TestPage, ...files: { name: string; buffer: Buffer }[]): Promise<void> =>
+  const choose = (test: TestPage, ...files: { name: string; buffer: Buffer }[]): Promise<void> =>
     test.page.setInputFiles("#files", files.map((file) => ({ ...file, mimeType: "application/octet-stream" })));
 
-  it("boots the embedded guest, which answers typed keys, and powers off", async () => {
+  it("boots the embedded guest, which answers typed keys, and powers off; nothing comes from another host", async () => {
+    const hosts = new Set<string>();
+    context.on("request", (request) => hosts.add(new URL(request.url()).host));
     const test = await open();
     await test.page.click("[data-guest=embedded]");
     await test.says(PROMPT);
@@ -52,6 +54,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.click("#again");
     await test.says(PROMPT);
     expect(test.errors).toEqual([]);
+    // A blob or data URL has no host.
+    expect([...hosts].filter((host) => host !== "")).toEqual([new URL(built.address).host]);
   });
 
   it("shows the screen, whose keyboard types", async () => {
@@ -146,7 +150,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(file.suggestedFilename()).toBe("embedded-guest.doppel");
     const buffer = readFileSync((await file.path())!);
     await test.page.click(".back");
-    await drop(test, { name: "mine.doppel", buffer });
+    await test.drop({ name: "mine.doppel", buffer });
     await test.machine();
     await test.type("def\n");
     await test.says("abcdef");
@@ -226,7 +230,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
 
   it("boots files of the visitor's: a multiboot kernel, with the command line of the form", async () => {
     const test = await open();
-    await drop(test, { name: "kernel.elf", buffer: Buffer.from(embeddedGuest().image) });
+    await choose(test, { name: "kernel.elf", buffer: Buffer.from(embeddedGuest().image) });
     await test.page.click("summary");
     await test.page.fill("#option-memory", "8M");
     await test.page.fill("#option-cmdline", "-- sum 100");
@@ -240,7 +244,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     ["a saved machine that is cut off", "state.doppel", Buffer.from("DPLS\x01\x07\x05"), /saved|state|end/i],
   ])("says what is wrong with %s, and still works", async (_, name, buffer, words) => {
     const test = await open();
-    await drop(test, { name, buffer });
+    await choose(test, { name, buffer });
     if (name === "vmlinuz") await test.page.click("#boot-files");
     await test.page.waitForSelector(".message.error");
     expect(await test.message()).toMatch(words);
@@ -255,7 +259,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     const [file] = await Promise.all([test.page.waitForEvent("download"), test.page.click("#save-file")]);
     const whole = readFileSync((await file.path())!);
     await test.page.click(".back");
-    await drop(test, { name: "half.doppel", buffer: whole.subarray(0, whole.length >> 1) });
+    await choose(test, { name: "half.doppel", buffer: whole.subarray(0, whole.length >> 1) });
     await test.page.waitForSelector(".message.error");
     expect(await test.message()).toMatch(/end|truncated|short/i);
     await boots(test);
