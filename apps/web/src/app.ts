@@ -164,7 +164,7 @@ export class App {
       this.wait("Saving the machine");
       const bytes = await session.vm.save();
       const id = `${fileName(session.plan.title)}-${Date.now().toString(36)}`;
-      await store.write({ id, title: session.plan.title, time: Date.now(), bytes: bytes.length, tail: await session.tail() }, bytes);
+      await store.write({ id, title: session.plan.title, time: Date.now(), bytes: bytes.length, tail: await session.consoles[0]!.tail() }, bytes);
       await this.listSaved();
       // A reload goes on from here.
       history.replaceState(undefined, "", location.pathname + writeLink({ saved: id, off: this.link.off, display: this.display }));
@@ -205,7 +205,9 @@ export class App {
   }
 
   downloadLog(): void {
-    if (this.session !== undefined) download(this.session.logBytes(), `${fileName(this.session.plan.title)}.log`);
+    if (this.session === undefined) return;
+    const { console, consoles, plan } = this.session;
+    download(console.logBytes(), `${fileName(plan.title)}${console === consoles[0] ? "" : `-${console.name.toLowerCase()}`}.log`);
   }
 
   /** One of the machine's own actions. */
@@ -217,7 +219,7 @@ export class App {
   }
 
   async copy(): Promise<void> {
-    await this.act(async ({ terminal, vm }) => {
+    await this.act(async ({ console: { terminal }, vm }) => {
       if (navigator.clipboard === undefined)
         throw new Error("This page may not write to the clipboard: that takes https or localhost. Select the text and use the browser's menu.");
       if (this.display === "screen") await navigator.clipboard.writeText(await vm.screen());
@@ -227,7 +229,7 @@ export class App {
   }
 
   async paste(): Promise<void> {
-    await this.act(async ({ terminal, screen }) => {
+    await this.act(async ({ console: { terminal }, screen }) => {
       const text = await navigator.clipboard?.readText().catch(() => undefined);
       if (text === undefined) throw new Error("This page may not read the clipboard; press Ctrl+Shift+V in the console instead.");
       if (this.display === "screen") await screen?.type(text);
@@ -259,10 +261,7 @@ export class App {
     const { session } = this;
     if (session === undefined) return;
     if (this.display === "screen") session.screen?.focus();
-    else if (this.display === "serial") {
-      session.terminal?.fit();
-      session.terminal?.terminal.focus();
-    }
+    else if (this.display === "serial") session.console.focus();
   }
 
   /** Back to the guests; the machine ends. */

@@ -304,6 +304,24 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(readFileSync((await file.path())!, "utf8")).toMatch(/^Doppel embedded guest\r\n[^]*sum 10\r\n55\r\n/);
   });
 
+  it("has a console for each serial port that the guest uses", async () => {
+    const test = await open("?guest=embedded");
+    await test.says(PROMPT);
+    expect(await test.page.locator("#port").count()).toBe(0);
+    // The transmitter of COM2, and what the guest finds in its receiver.
+    for (const letter of "Hi") {
+      await test.type(`out 0x2f8 ${letter.charCodeAt(0)} 1\n`);
+      await test.says(PROMPT);
+    }
+    await test.page.selectOption("#port", "COM2");
+    await test.terminal("Hi");
+    await test.type("x");
+    await test.page.selectOption("#port", "COM1");
+    await test.type("in 0x2f8 1\n");
+    expect(await test.says(PROMPT)).toContain("78");
+    expect(test.errors).toEqual([]);
+  });
+
   it("gives the keyboard back with Ctrl+Alt+G, and can be used without a mouse", async () => {
     const test = await open();
     const focused = (): Promise<string> => test.page.evaluate("document.activeElement.id || document.activeElement.dataset.guest || document.activeElement.textContent.trim()");

@@ -1,7 +1,8 @@
-/** One machine on the page: its run, its console and screen, its log, and its figures. */
-import { type AnyVm, createVm, ScreenView, stopText, TerminalView } from "doppel/browser";
+/** One machine on the page: its run, its consoles and screen, and its figures. */
+import { type AnyVm, createVm, ScreenView, stopText } from "doppel/browser";
 import { History } from "./history.ts";
 import type { Plan } from "./plan.ts";
+import { SerialConsole } from "./serial-console.ts";
 
 /** What a machine does. */
 export type State = "running" | "paused" | "off";
@@ -10,31 +11,22 @@ export type State = "running" | "paused" | "off";
 type Stop = Awaited<ReturnType<AnyVm["run"]>>;
 
 const SAMPLE_MS = 500;
-const MOST_LOG = 8 << 20;
-const TAIL = 32 << 10;
-
-/** An element that fills its place. */
-function host(className: string): HTMLElement {
-  const element = document.createElement("div");
-  element.className = className;
-  return element;
-}
 
 /** A machine and its views. */
 export class Session implements Disposable {
   readonly plan: Plan;
   readonly vm: AnyVm;
   readonly history = new History();
-  readonly terminalHost = host("console");
-  readonly screenHost = host("picture");
-  terminal: TerminalView | undefined;
+  /** COM1 to COM4. */
+  readonly consoles: readonly SerialConsole[];
+  /** The one that is shown. */
+  console: SerialConsole;
+  readonly screenHost = document.createElement("div");
   screen: ScreenView | undefined;
   state: State = "running";
   /** Why it is off. */
   ending: { readonly text: string; readonly isFault: boolean } | undefined;
   private readonly changed: () => void;
-  private readonly log: Uint8Array[] = [];
-  private logged = 0;
   private sampler: ReturnType<typeof setInterval> | undefined;
   private disposed = false;
 
@@ -42,7 +34,9 @@ export class Session implements Disposable {
     this.plan = plan;
     this.vm = vm;
     this.changed = changed;
-    vm.serial[0]!.onOutput((bytes) => this.record(bytes));
+    this.consoles = vm.serial.map((line, n) => new SerialConsole(line, n + 1, changed));
+    this.console = this.consoles[0]!;
+    this.screenHost.className = "picture";
   }
 
   /**
@@ -52,32 +46,23 @@ export class Session implements Disposable {
   static async start(plan: Plan, worker: boolean, changed: () => void): Promise<Session> {
     const vm = await createVm({ ...plan.options, worker });
     const session = new Session(plan, vm, changed);
-    session.terminal = await TerminalView.create(session.terminalHost);
-    // Before it is connected: what was said then may hold questions to the terminal, which were answered then.
-    if (plan.tail !== undefined) await session.terminal.replay(plan.tail);
-    session.terminal.connect(vm.serial[0]!);
+    await session.console.open(plan.tail);
     session.screen = new ScreenView(session.screenHost, vm);
     session.sampler = setInterval(() => void session.sample(), SAMPLE_MS);
     void session.run();
     return session;
   }
 
-  private record(bytes: Uint8Array): void {
-    this.log.push(bytes);
-    this.logged += bytes.length;
-    while (this.logged > MOST_LOG) this.logged -= this.log.shift()!.length;
+  /** The consoles there is something to see on. */
+  get spoken(): SerialConsole[] {
+    return this.consoles.filter((one, n) => n === 0 || one.hasSpoken);
   }
 
-  /** Everything that the guest said on its serial line, the last of it. */
-  logBytes(): Blob {
-    return new Blob(this.log as BlobPart[], { type: "text/plain" });
-  }
-
-  /** What a saved machine's console shows again: whole lines, from the end of the log. */
-  async tail(): Promise<string> {
-    const blob = this.logBytes();
-    const text = (this.plan.tail ?? "") + (await blob.slice(Math.max(0, blob.size - TAIL)).text());
-    return text.slice(-TAIL).replace(/^[^\n]*\n/, text.length > TAIL ? "" : "$&");
+  /** Shows another console. */
+  async choose(console: SerialConsole): Promise<void> {
+    this.console = console;
+    this.changed();
+    await console.open();
   }
 
   private async run(): Promise<void> {
@@ -133,7 +118,7 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     this.disposed = true;
     clearInterval(this.sampler);
-    this.terminal?.[Symbol.dispose]();
+    for (const one of this.consoles) one[Symbol.dispose]();
     this.screen?.[Symbol.dispose]();
     void this.vm.close();
   }

@@ -19,9 +19,9 @@ export function machineView(app: App, session: Session): TemplateResult {
       ${heading(app, session)}
       ${toolbar(app, session)}
       ${session.ending === undefined ? nothing : endingView(app, session)}
-      ${tabs(app)}
+      ${tabs(app, session)}
       <div class="display" data-shows=${app.display} role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
-        <div class="pane" ?hidden=${app.display !== "serial"}>${session.terminalHost}</div>
+        <div class="pane" ?hidden=${app.display !== "serial"}>${session.console.host}</div>
         <div class="pane for-screen" ?hidden=${app.display !== "screen"}>${session.screenHost}</div>
         <div class="pane-page" ?hidden=${app.display !== "translation"}>${app.explorer?.element}</div>
       </div>
@@ -33,7 +33,7 @@ export function machineView(app: App, session: Session): TemplateResult {
 }
 
 function press(app: App, session: Session, text: string, name: string): void {
-  if (app.display === "serial") session.vm.serial[0]!.write(text);
+  if (app.display === "serial") session.console.write(text);
   else void session.vm.sendKey(name);
   app.focusMachine();
 }
@@ -67,7 +67,7 @@ function toolbar(app: App, session: Session): TemplateResult {
       <span class="gap"></span>
       <button id="copy" title="The selection, or everything" @click=${() => app.copy()}>Copy</button>
       <button id="paste" ?disabled=${off} @click=${() => app.paste()}>Paste</button>
-      <button id="log" title="What the guest said on its serial line" @click=${() => app.downloadLog()}>Save log</button>
+      <button id="log" title="What the guest said on this serial line" @click=${() => app.downloadLog()}>Save log</button>
       ${app.display === "screen" ? html`<button id="cad" ?disabled=${off} @click=${() => app.act(async ({ vm }) => vm.sendKey("ctrl-alt-delete"))}>Ctrl+Alt+Del</button>` : nothing}
     </div>`;
 }
@@ -82,10 +82,18 @@ function endingView(app: App, { ending }: Session): TemplateResult {
 
 const TABS = Object.keys(DISPLAYS) as Display[];
 
-function tabs(app: App): TemplateResult {
-  return html`<div class="tabs" role="tablist" aria-label="Display">${TABS.map((name) => html`
+function tabs(app: App, session: Session): TemplateResult {
+  return html`<div class="tabs"><div role="tablist" aria-label="Display">${TABS.map((name) => html`
     <button role="tab" id=${`tab-${name}`} aria-controls="display" aria-selected=${app.display === name} tabindex=${app.display === name ? 0 : -1}
-      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${DISPLAYS[name]}</button>`)}</div>`;
+      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${DISPLAYS[name]}</button>`)}</div>${portChoice(app, session)}</div>`;
+}
+
+/** Which serial port is shown, where the guest uses several. */
+function portChoice(app: App, { console, spoken }: Session): TemplateResult | typeof nothing {
+  if (spoken.length < 2 || app.display !== "serial") return nothing;
+  return html`
+    <select id="port" aria-label="Serial port" @change=${(event: Event) => app.act((session) => session.choose(spoken[(event.target as HTMLSelectElement).selectedIndex]!))}>
+      ${spoken.map((one) => html`<option ?selected=${one === console}>${one.name}</option>`)}</select>`;
 }
 
 /** Left and right choose another tab, and the focus goes with it; Enter gives it to what is shown. */
