@@ -47,7 +47,7 @@ export class Panel implements Disposable {
 
   /** The page's colours have changed. */
   restyle(): void {
-    this.charts?.build();
+    void this.charts?.build();
   }
 
   [Symbol.dispose](): void {

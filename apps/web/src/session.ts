@@ -1,6 +1,7 @@
 /** One machine on the page: its run, its consoles and screen, and its figures. */
 import { type AnyVm, createVm, ScreenView, stopText } from "doppel/browser";
 import { History } from "./history.ts";
+import { nextTask } from "./next-task.ts";
 import type { Plan } from "./plan.ts";
 import { SerialConsole } from "./serial-console.ts";
 
@@ -47,9 +48,11 @@ export class Session implements Disposable {
     const vm = await createVm({ ...plan.options, worker });
     const session = new Session(plan, vm, changed);
     await session.console.open(plan.tail);
+    await nextTask();
     session.screen = new ScreenView(session.screenHost, vm);
     session.sampler = setInterval(() => void session.sample(), SAMPLE_MS);
     void session.run();
+    await nextTask();
     return session;
   }
 
