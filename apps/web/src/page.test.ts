@@ -45,6 +45,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.type("sum 1000\n");
     await test.says("500500");
     await test.terminal("500500");
+    // The terminal's lines are all in its place.
+    expect(await test.page.evaluate("document.querySelector('.xterm-rows').getBoundingClientRect().bottom <= document.querySelector('.console').getBoundingClientRect().bottom")).toBe(true);
     expect(await test.page.locator(".state").innerText()).toBe("Running");
     await test.says(PROMPT);
     await test.type("poweroff\n");
@@ -313,6 +315,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
       await test.type(`out 0x2f8 ${letter.charCodeAt(0)} 1\n`);
       await test.says(PROMPT);
     }
+    await test.page.setViewportSize({ width: 360, height: 740 });
+    expect(await test.page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
     await test.page.selectOption("#port", "COM2");
     await test.terminal("Hi");
     await test.type("x");

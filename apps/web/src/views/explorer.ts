@@ -89,7 +89,10 @@ function step(event: KeyboardEvent): void {
 }
 
 function unitView(explorer: Explorer, unit: TranslationUnit): TemplateResult {
-  const { address, bits, state, entered, retired, blocks, waysOut, wasm } = unit;
+  const { address, bits, state, entered, retired, waysOut, wasm } = unit;
+  // From its entry on; functions that it takes in may stand in front of it.
+  const entry = Math.max(0, unit.blocks.findIndex((block) => block.address === address));
+  const blocks = [...unit.blocks.slice(entry), ...unit.blocks.slice(0, entry)];
   const count = blocks.reduce((sum, { copies, instructions }) => sum + copies * instructions.filter(({ left }) => left === undefined).length, 0);
   const figures = [`${bits}-bit code`, `${plural(count, "instruction")} in ${plural(blocks.length, "block")}`, STATES[state],
     ...(entered === undefined ? [] : [`entered ${times(entered)}`]), ...(retired === undefined ? [] : [`${grouped(retired)} retired`])];
