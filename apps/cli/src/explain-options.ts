@@ -1,6 +1,6 @@
 /** The options of `doppel explain` after parsing. */
 import type { ExplainPart } from "doppel";
-import { HostError } from "doppel/node";
+import { HostError, linearAddress } from "doppel/node";
 import { parseDuration } from "./values.ts";
 
 /** Parts of an explanation; the library that has them is loaded later, so that `--help` is quick. */
@@ -57,12 +57,12 @@ export function checkExplainOptions(guest: string, raw: RawExplainOptions): Expl
   };
 }
 
-/** A linear address in hexadecimal; one of 64 bits becomes a signed number. */
 function parseLinear(text: string): number {
-  const value = /^(0x)?[0-9a-f]{1,16}$/i.test(text) ? BigInt.asIntN(64, BigInt(`0x${text.replace(/^0x/i, "")}`)) : undefined;
-  if (value === undefined) throw bad(`--at ${text} is no address; write it in hexadecimal, like 0xc1000000.`);
-  if (BigInt.asIntN(48, value) !== value) throw bad(`--at ${text} is no address that a 64-bit processor has: bits 47 to 63 must be equal.`);
-  return Number(value);
+  try {
+    return linearAddress(text);
+  } catch (error) {
+    throw bad(`--at ${(error as Error).message}.`);
+  }
 }
 
 function parseParts(text: string): ReadonlySet<ExplainPart> {

@@ -3,10 +3,11 @@ import {
   browserFeatures, type BrowserFeatures, type MachineStore, openStore, type SavedMachine,
 } from "doppel/browser";
 import { render } from "lit-html";
+import type { Explorer } from "./explorer.ts";
 import { type KnownFile, readFile } from "./file-kind.ts";
-import { fileName } from "./format.ts";
+import { fileName, mebibytes } from "./format.ts";
 import type { GuestEntry } from "./guest-entry.ts";
-import { type LinkOptions, readLink, writeLink } from "./link.ts";
+import { type Display, type LinkOptions, readLink, writeLink } from "./link.ts";
 import { Panel } from "./panel.ts";
 import { common, EMBEDDED, fetchGuests, type Plan, planGuest } from "./plan.ts";
 import { Session } from "./session.ts";
@@ -27,10 +28,12 @@ export class App {
   files: KnownFile[] = [];
   session: Session | undefined;
   panel: Panel | undefined;
+  /** There once its tab was chosen. */
+  explorer: Explorer | undefined;
   waiting: Waiting | undefined;
   error: string | undefined;
   notice: string | undefined;
-  display: "serial" | "screen" = "serial";
+  display: Display = "serial";
   theme: Theme = theme();
   isDropping = false;
   private readonly root: HTMLElement;
@@ -124,8 +127,7 @@ export class App {
     this.files = [];
     history.replaceState(undefined, "", plan.link === undefined ? location.pathname : location.pathname + writeLink(plan.link));
     this.waiting = undefined;
-    this.draw();
-    this.focusMachine();
+    this.show(this.display);
   }
 
   /** The machine that was here, from its beginning. */
@@ -162,11 +164,11 @@ export class App {
       this.wait("Saving the machine");
       const bytes = await session.vm.save();
       const id = `${fileName(session.plan.title)}-${Date.now().toString(36)}`;
-      await store.write({ id, title: session.plan.title, time: Date.now(), bytes: bytes.length, tail: await session.tail() }, bytes);
+      await store.write({ id, title: session.plan.title, time: Date.now(), bytes: bytes.length, tail: await session.consoles[0]!.tail() }, bytes);
       await this.listSaved();
       // A reload goes on from here.
       history.replaceState(undefined, "", location.pathname + writeLink({ saved: id, off: this.link.off, display: this.display }));
-      this.notice = `Saved in this browser (${Math.ceil(bytes.length / 2 ** 20)} MiB). A reload of this page resumes it.`;
+      this.notice = `Saved in this browser (${mebibytes(bytes.length)}). A reload of this page resumes it.`;
     });
   }
 
@@ -203,7 +205,9 @@ export class App {
   }
 
   downloadLog(): void {
-    if (this.session !== undefined) download(this.session.logBytes(), `${fileName(this.session.plan.title)}.log`);
+    if (this.session === undefined) return;
+    const { console, consoles, plan } = this.session;
+    download(console.logBytes(), `${fileName(plan.title)}${console === consoles[0] ? "" : `-${console.name.toLowerCase()}`}.log`);
   }
 
   /** One of the machine's own actions. */
@@ -215,7 +219,7 @@ export class App {
   }
 
   async copy(): Promise<void> {
-    await this.act(async ({ terminal, vm }) => {
+    await this.act(async ({ console: { terminal }, vm }) => {
       if (navigator.clipboard === undefined)
         throw new Error("This page may not write to the clipboard: that takes https or localhost. Select the text and use the browser's menu.");
       if (this.display === "screen") await navigator.clipboard.writeText(await vm.screen());
@@ -225,7 +229,7 @@ export class App {
   }
 
   async paste(): Promise<void> {
-    await this.act(async ({ terminal, screen }) => {
+    await this.act(async ({ console: { terminal }, screen }) => {
       const text = await navigator.clipboard?.readText().catch(() => undefined);
       if (text === undefined) throw new Error("This page may not read the clipboard; press Ctrl+Shift+V in the console instead.");
       if (this.display === "screen") await screen?.type(text);
@@ -233,21 +237,31 @@ export class App {
     });
   }
 
-  show(display: "serial" | "screen"): void {
+  /** Shows one of the displays; the explorer looks at the machine as long as it is to be seen. */
+  show(display: Display): void {
     this.display = display;
+    if (display === "translation" && this.explorer === undefined) void this.attempt(() => this.openExplorer());
+    this.explorer?.setVisible(display === "translation");
     this.draw();
     this.focusMachine();
   }
 
-  /** Gives the keyboard to the guest. */
+  /** Loaded when it is wanted first. */
+  private async openExplorer(): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    const { Explorer } = await import("./explorer.ts");
+    if (this.session !== session) return;
+    this.explorer ??= new Explorer(session);
+    this.explorer.setVisible(this.display === "translation");
+  }
+
+  /** Gives the keyboard to the guest, where it is to be seen. */
   focusMachine(): void {
     const { session } = this;
     if (session === undefined) return;
     if (this.display === "screen") session.screen?.focus();
-    else {
-      session.terminal?.fit();
-      session.terminal?.terminal.focus();
-    }
+    else if (this.display === "serial") session.console.focus();
   }
 
   /** Back to the guests; the machine ends. */
@@ -261,7 +275,8 @@ export class App {
   private close(): void {
     this.session?.[Symbol.dispose]();
     this.panel?.[Symbol.dispose]();
-    this.session = this.panel = undefined;
+    this.explorer?.[Symbol.dispose]();
+    this.session = this.panel = this.explorer = undefined;
   }
 
   dismiss(): void {

@@ -79,6 +79,25 @@ export class TestPage {
     await this.page.waitForFunction((wanted) => document.querySelector<HTMLElement>(".xterm-rows")?.innerText.includes(wanted), text, { polling: 100, timeout: 10_000 });
   }
 
+  /** Drags files onto the page and lets them go there. */
+  async drop(...files: { name: string; buffer: Uint8Array }[]): Promise<void> {
+    const data = await this.page.evaluateHandle((list) => {
+      const transfer = new DataTransfer();
+      for (const { name, base64 } of list) transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name));
+      return transfer;
+    }, files.map(({ name, buffer }) => ({ name, base64: Buffer.from(buffer).toString("base64") })));
+    await this.page.dispatchEvent("body", "dragenter", { dataTransfer: data });
+    await this.page.waitForSelector(".drop-hint");
+    await this.page.dispatchEvent("body", "drop", { dataTransfer: data });
+    await this.page.waitForSelector(".drop-hint", { state: "detached" });
+  }
+
+  /** Opens the translation explorer, and waits until it shows a compiled region that retired instructions. */
+  async explorer(): Promise<void> {
+    await this.page.click("#tab-translation");
+    await this.page.waitForFunction(() => /compiled.*[1-9][0-9,]* retired/.test(document.querySelector(".unit h3")?.textContent ?? ""), undefined, { polling: 100, timeout: 30_000 });
+  }
+
   /** The words of the page's message. */
   message(): Promise<string> {
     return this.page.locator(".message p").first().innerText();

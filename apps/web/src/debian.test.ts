@@ -103,6 +103,32 @@ describe.skipIf(chromium === undefined)("Debian in the page (skipped where there
     await test.terminal(HASH);
     expect(await shell(test, "cat file; echo $X; pwd")).toBe("kept\nvariable\n/tmp");
     await powerOff(test);
+    // What was saved goes on once more, and a reset starts the kernel that it was booted from.
+    await test.page.click("#again");
+    await test.machine();
+    expect(await shell(test, "pwd")).toBe("/tmp");
+    await test.page.click("#reset");
+    expect(await test.says("Kernel command line: ")).toContain("Linux version 6.1");
+    expect(test.errors).toEqual([]);
+  }, 6 * MINUTES);
+
+  it("a kernel and a RAM disk that are dropped on the page", async ({ skip }) => {
+    const { boot } = await guestOrSkip("debian-12-i386", skip);
+    if (boot.kind !== "linux") throw new Error("debian-12-i386 is no Linux");
+    const test = await TestPage.open(browser, built.address);
+    await test.page.waitForSelector(".card");
+    await test.drop({ name: "vmlinuz", buffer: boot.kernel });
+    await test.page.locator("li").filter({ hasText: "vmlinuz" }).waitFor();
+    await test.drop({ name: "initrd.img", buffer: boot.initrd! });
+    await test.page.locator("li").filter({ hasText: "RAM disk" }).waitFor();
+    await test.page.click("summary");
+    await test.page.fill("#option-memory", "128M");
+    await test.page.fill("#option-cmdline", "console=ttyS0 cryptomgr.notests");
+    await test.page.click("#boot-files");
+    await test.says(PROMPT, 4 * MINUTES);
+    await shell(test, "dmesg -n 1");
+    expect(await shell(test, "cat /proc/cmdline")).toBe("console=ttyS0 cryptomgr.notests");
+    await powerOff(test);
   }, 6 * MINUTES);
 
   it("64 bit: a shell, and keys reach the page within 50 ms while it boots", async ({ skip }) => {
@@ -124,6 +150,14 @@ describe.skipIf(chromium === undefined)("Debian in the page (skipped where there
     expect(delays[Math.floor(delays.length * 0.9)]).toBeLessThan(50);
     expect(await shell(test, "uname -a")).toMatch(/^Linux doppel 6\.1\.0-\d+-amd64 .* x86_64 GNU\/Linux$/);
     expect(await shell(test, "seq 1 20000 | sha256sum")).toBe(HASH);
+    // The hash's rounds turn words to the right, in 64-bit code.
+    await shell(test, "sha256sum /dev/zero &");
+    await test.explorer();
+    await test.page.locator(".guest code").filter({ hasText: /^ror e/ }).first().waitFor();
+    expect(await test.page.locator(".unit h3").innerText()).toContain("64-bit code");
+    expect(await test.page.locator(".ir").innerText()).toContain("i32.rotr(");
+    await test.page.click("#tab-serial");
+    await shell(test, "kill $!");
     await powerOff(test);
   }, 6 * MINUTES);
 });

@@ -8,6 +8,11 @@ export function short(value: number): string {
   return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : String(Number(value.toPrecision(2)));
 }
 
+/** `1,234,567`, as the documents write it. */
+export function grouped(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 /** `256 MiB`. */
 export function mebibytes(bytes: number): string {
   if (bytes < 2 ** 20) return `${Math.ceil(bytes / 1024)} KiB`;

@@ -1,6 +1,11 @@
 /** What a link to the page asks for: `?guest=debian-12-amd64&cmdline=console=ttyS0&memory=512M`. */
 import { memorySize } from "doppel/browser";
 
+/** What the machine view shows beside the live panel. */
+export type Display = "serial" | "screen" | "translation";
+/** All of them, with the titles of their tabs. */
+export const DISPLAYS: Readonly<Record<Display, string>> = { serial: "Serial console", screen: "Screen", translation: "Translation" };
+
 /** A machine that is to be made, without its files. */
 export interface LinkOptions {
   readonly guest?: string;
@@ -12,7 +17,7 @@ export interface LinkOptions {
   readonly memory?: number;
   readonly cpus?: number;
   readonly cpu?: string;
-  readonly display?: "serial" | "screen";
+  readonly display?: Display;
   /** Features to do without: `tailCalls`, `simd`, `opfs` ... */
   readonly off: readonly string[];
 }
@@ -34,11 +39,15 @@ export function readLink(query: string): LinkOptions {
     return found;
   };
   const display = text("display");
-  if (display !== undefined && display !== "serial" && display !== "screen") throw new LinkError(`The link says display=${display}; it may be serial or screen.`);
+  if (display !== undefined && !isDisplay(display)) throw new LinkError(`The link says display=${display}; it may be ${Object.keys(DISPLAYS).join(", ")}.`);
   return drop({
     guest: text("guest"), saved: text("saved"), cmdline: text("cmdline"), cpu: text("cpu"), display, off: text("off")?.split(",").filter((name) => name !== "") ?? [],
     memory: number("memory", text("memory"), memorySize), cpus: number("cpus", text("cpus"), Number),
   });
+}
+
+function isDisplay(name: string): name is Display {
+  return Object.hasOwn(DISPLAYS, name);
 }
 
 /** The query of an address that makes the same machine again. */

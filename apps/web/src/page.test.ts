@@ -33,16 +33,20 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.click("[data-guest=embedded]");
     await test.says(PROMPT);
   };
-  const drop = (test: TestPage, ...files: { name: string; buffer: Buffer }[]): Promise<void> =>
+  const choose = (test: TestPage, ...files: { name: string; buffer: Buffer }[]): Promise<void> =>
     test.page.setInputFiles("#files", files.map((file) => ({ ...file, mimeType: "application/octet-stream" })));
 
-  it("boots the embedded guest, which answers typed keys, and powers off", async () => {
+  it("boots the embedded guest, which answers typed keys, and powers off; nothing comes from another host", async () => {
+    const hosts = new Set<string>();
+    context.on("request", (request) => hosts.add(new URL(request.url()).host));
     const test = await open();
     await test.page.click("[data-guest=embedded]");
     await test.says(PROMPT);
     await test.type("sum 1000\n");
     await test.says("500500");
     await test.terminal("500500");
+    // The terminal's lines are all in its place.
+    expect(await test.page.evaluate("document.querySelector('.xterm-rows').getBoundingClientRect().bottom <= document.querySelector('.console').getBoundingClientRect().bottom")).toBe(true);
     expect(await test.page.locator(".state").innerText()).toBe("Running");
     await test.says(PROMPT);
     await test.type("poweroff\n");
@@ -52,6 +56,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.click("#again");
     await test.says(PROMPT);
     expect(test.errors).toEqual([]);
+    // A blob or data URL has no host.
+    expect([...hosts].filter((host) => host !== "")).toEqual([new URL(built.address).host]);
   });
 
   it("shows the screen, whose keyboard types", async () => {
@@ -146,19 +152,87 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(file.suggestedFilename()).toBe("embedded-guest.doppel");
     const buffer = readFileSync((await file.path())!);
     await test.page.click(".back");
-    await drop(test, { name: "mine.doppel", buffer });
+    await test.drop({ name: "mine.doppel", buffer });
     await test.machine();
     await test.type("def\n");
     await test.says("abcdef");
-    expect(await test.page.locator("#reset").isDisabled()).toBe(true);
-    await test.type("reboot\n");
-    await test.page.waitForSelector(".ending");
-    expect(await test.message()).toContain("has no kernel to start again");
+    // The file holds what a reset boots, be it the guest's or the visitor's.
+    await test.type("\nreboot\n");
+    await test.says("Doppel embedded guest");
+    await test.says(PROMPT);
+    await test.page.click("#reset");
+    await test.says("Doppel embedded guest");
+    await test.says(PROMPT);
+    expect(test.errors).toEqual([]);
+  });
+
+  it("shows what the translator makes of the code that runs, and of any address", async () => {
+    const test = await open("?guest=embedded");
+    const { page } = test;
+    await test.says(PROMPT);
+    // A loop of four instructions, packages/guests/src/embedded-guest.ts: ADD, ADC, DEC, JNZ.
+    await test.type("sum 4000000000\n");
+    await test.explorer();
+    expect(await page.locator(".guest code:not(.at)").allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/^adc e../)]));
+    expect(await page.locator(".ir").innerText()).toContain("i32.add(");
+    expect(await page.locator(".wasm pre").innerText()).toMatch(/^\(func \$region0/);
+    // What ran before it was hot counts, too.
+    await expect.poll(() => page.locator(".regions .share b").first().innerText(), { timeout: 20_000 }).toMatch(/^(9[0-9]|100)%$/);
+    // Figures go on by themselves, as long as they are to be seen.
+    const executed = async (): Promise<number> => Number((await page.locator(".guest .head b").first().innerText()).replace(/[^0-9]/g, ""));
+    const before = await executed();
+    await expect.poll(executed, { timeout: 10_000 }).toBeGreaterThan(before);
+    // By keyboard: an instruction, and its meaning; then another region, through the chain.
+    await page.locator(".guest [role=option]").first().focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await page.locator('.ir [data-pointed="true"] .at').innerText()).toBe(await page.locator('.guest [aria-selected="true"] code').nth(1).innerText());
+    const address = await page.locator(".ways button").first().innerText();
+    await page.locator(".ways button").first().click();
+    await page.waitForFunction((wanted) => document.querySelector(".unit h3 code")?.textContent === wanted, address);
+    await page.click("#explorer-hottest");
+    await page.waitForFunction((other) => document.querySelector(".unit h3 code")?.textContent !== other, address);
+    // Addresses: one without code, and a text that is none.
+    await page.fill("#explorer-address", "0xfffff000");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Nothing is mapped at 0xfffff000");
+    await page.fill("#explorer-address", "main");
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#explorer-address").evaluate((input: HTMLInputElement) => input.validationMessage)).toMatch(/^Main is no address; write it in hexadecimal/);
+    // Hidden, it costs nothing; paused, everything stays to be seen.
+    const counted = (): Promise<number | undefined> => page.evaluate("globalThis.doppel.session.vm.hotspots(1).then(({ counted }) => counted)");
+    expect(await counted()).toBeGreaterThan(0);
+    await page.click("#explorer-hottest");
+    await page.click("#tab-serial");
+    await expect.poll(counted).toBeUndefined();
+    await test.explorer();
+    await page.click("#pause");
+    await page.click("#explorer-refresh");
+    expect(await page.locator(".regions [role=option]").count()).toBeGreaterThan(0);
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), `${width}`).toBe(true);
+    }
+    expect(test.errors).toEqual([]);
+  });
+
+  it("shows regions without figures where the machine stood still before", async () => {
+    const test = await open("?guest=embedded");
+    await test.says(PROMPT);
+    await test.type("sum 4000000000\n");
+    await expect.poll(() => test.page.evaluate<number>("globalThis.doppel.session.vm.stats().then(({ translator }) => translator.regions)")).toBeGreaterThan(0);
+    await test.page.click("#pause");
+    await test.page.click("#tab-translation");
+    await test.page.waitForSelector("text=Nothing was counted");
+    await test.page.locator(".unit h3").filter({ hasText: "compiled" }).waitFor();
+    expect(await test.page.locator(".ir").innerText()).toContain("i32.add(");
+    await test.page.click("#resume");
+    await test.explorer();
+    expect(test.errors).toEqual([]);
   });
 
   it("boots files of the visitor's: a multiboot kernel, with the command line of the form", async () => {
     const test = await open();
-    await drop(test, { name: "kernel.elf", buffer: Buffer.from(embeddedGuest().image) });
+    await choose(test, { name: "kernel.elf", buffer: Buffer.from(embeddedGuest().image) });
     await test.page.click("summary");
     await test.page.fill("#option-memory", "8M");
     await test.page.fill("#option-cmdline", "-- sum 100");
@@ -172,7 +246,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     ["a saved machine that is cut off", "state.doppel", Buffer.from("DPLS\x01\x07\x05"), /saved|state|end/i],
   ])("says what is wrong with %s, and still works", async (_, name, buffer, words) => {
     const test = await open();
-    await drop(test, { name, buffer });
+    await choose(test, { name, buffer });
     if (name === "vmlinuz") await test.page.click("#boot-files");
     await test.page.waitForSelector(".message.error");
     expect(await test.message()).toMatch(words);
@@ -187,7 +261,7 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     const [file] = await Promise.all([test.page.waitForEvent("download"), test.page.click("#save-file")]);
     const whole = readFileSync((await file.path())!);
     await test.page.click(".back");
-    await drop(test, { name: "half.doppel", buffer: whole.subarray(0, whole.length >> 1) });
+    await choose(test, { name: "half.doppel", buffer: whole.subarray(0, whole.length >> 1) });
     await test.page.waitForSelector(".message.error");
     expect(await test.message()).toMatch(/end|truncated|short/i);
     await boots(test);
@@ -232,6 +306,26 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     expect(readFileSync((await file.path())!, "utf8")).toMatch(/^Doppel embedded guest\r\n[^]*sum 10\r\n55\r\n/);
   });
 
+  it("has a console for each serial port that the guest uses", async () => {
+    const test = await open("?guest=embedded");
+    await test.says(PROMPT);
+    expect(await test.page.locator("#port").count()).toBe(0);
+    // The transmitter of COM2, and what the guest finds in its receiver.
+    for (const letter of "Hi") {
+      await test.type(`out 0x2f8 ${letter.charCodeAt(0)} 1\n`);
+      await test.says(PROMPT);
+    }
+    await test.page.setViewportSize({ width: 360, height: 740 });
+    expect(await test.page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+    await test.page.selectOption("#port", "COM2");
+    await test.terminal("Hi");
+    await test.type("x");
+    await test.page.selectOption("#port", "COM1");
+    await test.type("in 0x2f8 1\n");
+    expect(await test.says(PROMPT)).toContain("78");
+    expect(test.errors).toEqual([]);
+  });
+
   it("gives the keyboard back with Ctrl+Alt+G, and can be used without a mouse", async () => {
     const test = await open();
     const focused = (): Promise<string> => test.page.evaluate("document.activeElement.id || document.activeElement.dataset.guest || document.activeElement.textContent.trim()");
@@ -243,6 +337,9 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     await test.page.keyboard.press("Control+Alt+KeyG");
     expect(await focused()).toBe("pause");
     await test.page.locator("#tab-serial").focus();
+    await test.page.keyboard.press("ArrowLeft");
+    expect(await focused()).toBe("tab-translation");
+    await test.page.keyboard.press("ArrowRight");
     await test.page.keyboard.press("ArrowRight");
     expect(await focused()).toBe("tab-screen");
     await test.page.keyboard.press("Enter");
@@ -294,8 +391,8 @@ describe.skipIf(chromium === undefined)("the page (skipped where there is no Chr
     });
     await (await test).page.waitForSelector(".card");
     const assets = readdirSync(join(built.folder, "assets"));
-    const engine = assets.filter((name) => /^(worker|create-vm|xterm|charts)-.*\.js$/.test(name));
-    expect(engine.length).toBe(4);
+    const engine = assets.filter((name) => /^(worker|create-vm|xterm|charts|explorer)-.*\.js$/.test(name));
+    expect(engine.length).toBe(5);
     for (const name of engine) expect(requests).not.toContain(`/assets/${name}`);
     // Everything that a page with the element loads; `create-vm` is the engine once more, for pages without workers.
     const seen: string[] = [];

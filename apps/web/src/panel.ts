@@ -1,11 +1,13 @@
 /** The live panel: what the machine does, in figures and charts. */
-import { html, render, type TemplateResult } from "lit-html";
+import { html, nothing, render, type TemplateResult } from "lit-html";
 import { mebibytes, short } from "./format.ts";
 import type { History } from "./history.ts";
 import type { Charts } from "./charts.ts";
 
-function fact(name: string, value: string, hint: string): TemplateResult {
-  return html`<div title=${hint}><dt>${name}</dt><dd>${value}</dd></div>`;
+/** @param fraction 0 to 1, where a bar is drawn */
+function fact(name: string, value: string, hint: string, fraction?: number): TemplateResult {
+  const bar = fraction === undefined ? nothing : html`<div class="bar" aria-hidden="true"><i style=${`width:${(100 * fraction).toFixed(1)}%`}></i></div>`;
+  return html`<div title=${hint}><dt>${name}</dt><dd>${value}${bar}</dd></div>`;
 }
 
 /** The panel of one machine. */
@@ -39,14 +41,15 @@ export class Panel implements Disposable {
         ${fact("Modules", short(translator.modules), "WebAssembly modules that were compiled")}
         ${fact("Decoded", short(code.decoded), "Instructions that were decoded for the interpreter")}
         ${fact("Rewritten", short(code.invalidated), "Times that the guest wrote to code that had been decoded")}
-        ${fact("Memory", `${mebibytes(memory.frames)} of ${mebibytes(memory.arena)}`, "The guest's pages, of all that the machine has reserved")}
+        ${fact("TLB fills", short(stats.tlb.fills), "Page walks whose result the TLB took")}
+        ${fact("Memory", `${mebibytes(memory.frames)} of ${mebibytes(memory.arena)}`, "The guest's pages, of all that the machine has reserved", memory.frames / memory.arena)}
       </dl>`, this.facts);
     this.charts?.show(samples);
   }
 
   /** The page's colours have changed. */
   restyle(): void {
-    this.charts?.build();
+    void this.charts?.build();
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,9 @@
-/** One machine on the page: its run, its console and screen, its log, and its figures. */
-import { type AnyVm, createVm, ScreenView, stopText, TerminalView } from "doppel/browser";
+/** One machine on the page: its run, its consoles and screen, and its figures. */
+import { type AnyVm, createVm, ScreenView, stopText } from "doppel/browser";
 import { History } from "./history.ts";
+import { nextTask } from "./next-task.ts";
 import type { Plan } from "./plan.ts";
+import { SerialConsole } from "./serial-console.ts";
 
 /** What a machine does. */
 export type State = "running" | "paused" | "off";
@@ -10,31 +12,22 @@ export type State = "running" | "paused" | "off";
 type Stop = Awaited<ReturnType<AnyVm["run"]>>;
 
 const SAMPLE_MS = 500;
-const MOST_LOG = 8 << 20;
-const TAIL = 32 << 10;
-
-/** An element that fills its place. */
-function host(className: string): HTMLElement {
-  const element = document.createElement("div");
-  element.className = className;
-  return element;
-}
 
 /** A machine and its views. */
 export class Session implements Disposable {
   readonly plan: Plan;
   readonly vm: AnyVm;
   readonly history = new History();
-  readonly terminalHost = host("console");
-  readonly screenHost = host("picture");
-  terminal: TerminalView | undefined;
+  /** COM1 to COM4. */
+  readonly consoles: readonly SerialConsole[];
+  /** The one that is shown. */
+  console: SerialConsole;
+  readonly screenHost = document.createElement("div");
   screen: ScreenView | undefined;
   state: State = "running";
   /** Why it is off. */
   ending: { readonly text: string; readonly isFault: boolean } | undefined;
   private readonly changed: () => void;
-  private readonly log: Uint8Array[] = [];
-  private logged = 0;
   private sampler: ReturnType<typeof setInterval> | undefined;
   private disposed = false;
 
@@ -42,7 +35,9 @@ export class Session implements Disposable {
     this.plan = plan;
     this.vm = vm;
     this.changed = changed;
-    vm.serial[0]!.onOutput((bytes) => this.record(bytes));
+    this.consoles = vm.serial.map((line, n) => new SerialConsole(line, n + 1, changed));
+    this.console = this.consoles[0]!;
+    this.screenHost.className = "picture";
   }
 
   /**
@@ -52,56 +47,43 @@ export class Session implements Disposable {
   static async start(plan: Plan, worker: boolean, changed: () => void): Promise<Session> {
     const vm = await createVm({ ...plan.options, worker });
     const session = new Session(plan, vm, changed);
-    session.terminal = await TerminalView.create(session.terminalHost);
-    // Before it is connected: what was said then may hold questions to the terminal, which were answered then.
-    if (plan.tail !== undefined) await session.terminal.replay(plan.tail);
-    session.terminal.connect(vm.serial[0]!);
+    await session.console.open(plan.tail);
+    await nextTask();
     session.screen = new ScreenView(session.screenHost, vm);
     session.sampler = setInterval(() => void session.sample(), SAMPLE_MS);
     void session.run();
+    await nextTask();
     return session;
   }
 
-  private record(bytes: Uint8Array): void {
-    this.log.push(bytes);
-    this.logged += bytes.length;
-    while (this.logged > MOST_LOG) this.logged -= this.log.shift()!.length;
+  /** The consoles there is something to see on. */
+  get spoken(): SerialConsole[] {
+    return this.consoles.filter((one, n) => n === 0 || one.hasSpoken);
   }
 
-  /** Everything that the guest said on its serial line, the last of it. */
-  logBytes(): Blob {
-    return new Blob(this.log as BlobPart[], { type: "text/plain" });
-  }
-
-  /** What a saved machine's console shows again: whole lines, from the end of the log. */
-  async tail(): Promise<string> {
-    const blob = this.logBytes();
-    const text = (this.plan.tail ?? "") + (await blob.slice(Math.max(0, blob.size - TAIL)).text());
-    return text.slice(-TAIL).replace(/^[^\n]*\n/, text.length > TAIL ? "" : "$&");
+  /** Shows another console. */
+  async choose(console: SerialConsole): Promise<void> {
+    this.console = console;
+    this.changed();
+    await console.open();
   }
 
   private async run(): Promise<void> {
     for (;;) {
       const stop = await this.vm.run();
       if (this.disposed) return;
-      // A guest that resets its machine gets it anew, as from a button on the case; a restored one has nothing to start again.
-      if (stop.kind === "reset" && this.canReset) await this.vm.reset();
+      // A guest that resets its machine gets it anew, as from a button on the case.
+      if (stop.kind === "reset") await this.vm.reset();
       else return this.end(stop);
     }
   }
 
   private end(stop: Stop): void {
     this.state = "off";
-    const text = stop.kind === "reset" ? "The guest reset the machine. What was resumed has no kernel to start again; boot it anew." : stopText(stop);
-    this.ending = { text, isFault: stop.kind === "host-fault" || stop.kind === "triple-fault" };
+    this.ending = { text: stopText(stop), isFault: stop.kind === "host-fault" || stop.kind === "triple-fault" };
     clearInterval(this.sampler);
     void this.sample();
     this.changed();
-  }
-
-  /** Whether there is something to boot again: not in a machine that was restored. */
-  get canReset(): boolean {
-    return this.plan.options.restore === undefined;
   }
 
   private async sample(): Promise<void> {
@@ -139,7 +121,7 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     this.disposed = true;
     clearInterval(this.sampler);
-    this.terminal?.[Symbol.dispose]();
+    for (const one of this.consoles) one[Symbol.dispose]();
     this.screen?.[Symbol.dispose]();
     void this.vm.close();
   }

@@ -3,7 +3,8 @@
  * result works with both.
  */
 import type { TextScreen } from "@doppel/devices";
-import type { Stats, Stop } from "@doppel/vmm";
+import type { TranslationUnit } from "@doppel/translator";
+import type { Hotspots, Stats, Stop } from "@doppel/vmm";
 import type { Console } from "./console.ts";
 
 /** A value, or the promise of one: `await` takes both. */
@@ -46,12 +47,36 @@ export interface AnyVm {
   pause(): Promise<void>;
   /** Lets the guest go on. */
   resume(): Awaitable<void>;
-  /** Power-on state again, and what was booted once more. A restored machine has nothing to boot again. */
+  /** Power-on state again, and what was booted once more, in a restored machine as well. */
   reset(): Promise<void>;
-  /** The whole machine as bytes, for `createVm({ restore })`. */
+  /** The whole machine as bytes, for `createVm({ restore })`: its state, its memory, and what it was booted from. */
   save(): Promise<Uint8Array>;
   /** Counters since the machine was made. */
   stats(): Awaitable<Stats>;
+  /**
+   * Has the translator (`engine: "auto"`) count what happens in its fragments, so that `explain` and `hotspots` have figures, or no longer. The fragments that are there
+   * go, and are made anew when their code is met: larger and slower ones, while they count. `createVm({ explain: true })` counts from the beginning.
+   */
+  countCode(on: boolean): Awaitable<void>;
+  /** Lets the figures of `explain` and `hotspots` count from now on. */
+  clearCounts(): Awaitable<void>;
+  /**
+   * The translated regions in use, at most `top` of them: those first in which most instructions retired, or, in a machine that does not count, those that ran last.
+   * @throws {MachineError} `MACHINE_EXPLAIN` in a machine without a translator
+   * @example
+   * await vm.countCode(true);
+   * const { counted, regions } = await vm.hotspots(10);
+   */
+  hotspots(top: number): Awaitable<Hotspots>;
+  /**
+   * What the translator makes of code: of a linear address (`linearAddress` reads one), or of the units in which most instructions retired.
+   * @throws {MachineError} `MACHINE_EXPLAIN` without a translator, or where figures are asked for and nothing was counted
+   * @throws {ExplainError} where there is no code at the address
+   * @example
+   * const [hottest] = await vm.explain({ top: 1 });
+   * console.log(unitText(hottest, new Set(["asm", "chain"])));
+   */
+  explain(what: { readonly at: number } | { readonly top: number }): Awaitable<TranslationUnit[]>;
   /** The text screen, a line per row, without the blanks at the ends. */
   screen(): Awaitable<string>;
   /** What the display shows: characters, colours and the cursor. */

@@ -8,7 +8,7 @@ import { embeddedGuest } from "@doppel/guests";
 import type { TextScreen } from "@doppel/devices";
 import type { TranslationUnit } from "@doppel/translator";
 import {
-  type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
+  type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Hotspots, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
 } from "@doppel/vmm";
 import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import type { AnyVm, DebuggerSession } from "./any-vm.ts";
@@ -28,15 +28,15 @@ export interface VmOptions extends BootSource {
   readonly engine?: EngineName;
   /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
-  /** The translator's fragments count what happens in them, so that {@link Vm.explain} has figures; they are slower and larger for it. */
+  /** The translator's fragments count from the beginning what happens in them, as after {@link AnyVm.countCode}; they are slower and larger for it. */
   readonly explain?: boolean;
-  /** What watches the machine from the beginning. */
-  readonly plugins?: readonly Plugin[];
+  /** What watches the machine from the beginning; for one in a worker, only URLs of modules. */
+  readonly plugins?: readonly (Plugin | PluginModule)[];
   /** The processor model; {@link DEFAULT_CPU}, which runs 32- and 64-bit systems, when absent. */
   readonly cpu?: CpuName;
   /** Time is the instruction count: two runs are identical to the last bit. */
   readonly deterministic?: boolean;
-  /** A machine saved by `save`; goes on where that one stopped, and decides memory and determinism. */
+  /** A machine saved by `save`; goes on where that one stopped, and decides memory, processors, determinism, and what a reset boots. */
   readonly restore?: Uint8Array;
   /** The `isa-debug-exit` port F4h. */
   readonly debugExit?: boolean;
@@ -58,6 +58,13 @@ export interface Plugin {
   /** Called when the machine is made. What it returns is disposed of with the machine. */
   attach(vm: Vm): Disposable;
 }
+
+/**
+ * A plugin by the absolute URL of a module whose default export it is, so that it is loaded where the machine runs: values cannot go into a worker.
+ * @example
+ * const vm = await createVm({ guest: "embedded", plugins: [new URL("./port-log.js", import.meta.url).href] });
+ */
+export type PluginModule = string;
 
 const MIB = 1 << 20;
 const DEFAULT_MEMORY = 256 * MIB;
@@ -97,7 +104,7 @@ export class Vm implements AnyVm, Disposable {
   private debugger: GdbStub | undefined;
   private readonly attached: Disposable[] = [];
 
-  constructor(options: VmOptions) {
+  constructor(options: VmOptions, plugins: readonly Plugin[]) {
     const saved = options.restore === undefined ? undefined : savedOptions(options.restore);
     const memory = saved?.memory ?? options.memory ?? DEFAULT_MEMORY;
     if (!Number.isSafeInteger(memory) || memory < SMALLEST || memory > LARGEST || memory % 4096 !== 0) {
@@ -109,7 +116,7 @@ export class Vm implements AnyVm, Disposable {
     }
     this.serial = Array.from({ length: 4 }, () => new SerialPort(() => this.machine.wake()));
     this.console = new Console(this.serial[0]!);
-    const { kernel, multiboot, bios, vgaBios } = options;
+    const { kernel, multiboot, bios, vgaBios } = saved ?? options;
     if (vgaBios !== undefined && bios === undefined) {
       throw new OptionError("OPTION_BOOT", "vgaBios goes with bios: only a BIOS runs the display's ROM");
     }
@@ -126,7 +133,7 @@ export class Vm implements AnyVm, Disposable {
     });
     for (const [n, port] of this.serial.entries()) port.uart = this.machine.chipset.serial[n];
     if (options.restore !== undefined) this.machine.restore(options.restore);
-    for (const plugin of options.plugins ?? []) this.attach(plugin);
+    for (const plugin of plugins) this.attach(plugin);
   }
 
   private attach(plugin: Plugin): void {
@@ -221,7 +228,7 @@ export class Vm implements AnyVm, Disposable {
     paused.resolve();
   }
 
-  /** Power-on state again, and what was booted once more; a run goes on there. A restored machine has nothing to boot again. */
+  /** Power-on state again, and what was booted once more, in a restored machine as well; a run goes on there. */
   reset(): Promise<void> {
     return this.still(() => this.machine.reset());
   }
@@ -247,20 +254,24 @@ export class Vm implements AnyVm, Disposable {
     return this.machine.stats();
   }
 
-  /**
-   * What the translator (`engine: "auto"`) makes of code: of a linear address, or of the units in which most instructions retired.
-   * @throws {MachineError} `MACHINE_EXPLAIN` where the machine was not made for it @throws {ExplainError} where there is no code at the address
-   * @example
-   * const [hottest] = vm.explain({ top: 1 });
-   * console.log(unitText(hottest, new Set(["asm", "chain"])));
-   */
-  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
-    return this.machine.explain(what);
+  /** Has the translator count what happens in its fragments, or no longer; see {@link AnyVm.countCode}. */
+  countCode(on: boolean): Promise<void> {
+    return this.still(() => this.machine.countCode(on));
   }
 
-  /** Lets the figures of {@link explain} count from now on. */
+  /** Lets the figures of {@link explain} and {@link hotspots} count from now on. */
   clearCounts(): void {
     this.machine.clearCounts();
+  }
+
+  /** The translated regions in use, the hottest first; see {@link AnyVm.hotspots}. */
+  hotspots(top: number): Hotspots {
+    return this.machine.hotspots(top);
+  }
+
+  /** What the translator makes of code; see {@link AnyVm.explain}. */
+  explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    return this.machine.explain(what);
   }
 
   /** The text screen, a line per row, without the blanks at the ends. */
@@ -379,6 +390,16 @@ export class Vm implements AnyVm, Disposable {
  * vm.console.type("poweroff\n");
  * (await end).kind; // "power-off"
  */
-export function createVm(options: VmOptions): Promise<Vm> {
-  return Promise.resolve().then(() => new Vm(options));
+export async function createVm(options: VmOptions): Promise<Vm> {
+  return new Vm(options, await Promise.all((options.plugins ?? []).map(loadPlugin)));
+}
+
+async function loadPlugin(plugin: Plugin | PluginModule): Promise<Plugin> {
+  if (typeof plugin !== "string") return plugin;
+  const refuse = (why: string): OptionError => new OptionError("OPTION_PLUGIN", `the plugin ${plugin} could not be loaded: ${why}`);
+  const module = await import(/* @vite-ignore */ /* webpackIgnore: true */ plugin).catch((error: Error) => {
+    throw refuse(error.message);
+  }) as { default?: Partial<Plugin> };
+  if (typeof module.default?.attach !== "function") throw refuse("its default export has no method attach");
+  return module.default as Plugin;
 }

@@ -1,5 +1,4 @@
 /** Explanations as text for people, and the graph of chained fragments for `dot` (Graphviz). */
-import { NO_ACCESS } from "./sensitivity.ts";
 import type { ExplainedBlock, ExplainedInstruction, TranslationUnit, WayOut } from "./explain.ts";
 
 /** Parts of an explanation. */
@@ -42,21 +41,15 @@ function blockText({ address, copies, executed, instructions, next }: ExplainedB
   ];
 }
 
-function asmText({ address, text, sensitive, left, sometimes }: ExplainedInstruction): string {
+function asmText({ address, text, sensitive, left, note }: ExplainedInstruction): string {
   const kind = sensitive ? "sensitive" : "innocuous";
-  // That an access may miss the TLB goes without saying.
-  const rare = sometimes.filter((why) => why !== NO_ACCESS);
-  const how = left !== undefined ? `, left to the interpreter: ${left}` : rare.length > 0 ? `; the interpreter's on ${rare.join(", ")}` : "";
+  const how = note === undefined ? "" : `${left === undefined ? ";" : ","} ${note}`;
   return `  ${address}  ${text}`.padEnd(COLUMN) + `  ; ${kind}${how}`;
 }
 
 function chainText(ways: readonly WayOut[]): string[] {
   const width = Math.max(0, ...ways.map(({ count }) => grouped(count ?? 0).length));
-  return ways.map(({ what, from, to, chained, stop, count }) => {
-    const where = what.startsWith("miss") || what.startsWith("leave") || what === "budget" ? "to the interpreter"
-      : to === undefined ? "to wherever it says: by the jump cache" : chained === true ? `chained to the fragment at ${to}` : `to ${to}, ${stop === undefined ? "which has no fragment" : `to the interpreter; ${stop}`}`;
-    return `  ${count === undefined ? "" : `${grouped(count).padStart(width)}  `}${what} at ${from}: ${where}`;
-  });
+  return ways.map(({ what, from, where, count }) => `  ${count === undefined ? "" : `${grouped(count).padStart(width)}  `}${what} at ${from}: ${where}`);
 }
 
 /**

@@ -49,7 +49,9 @@ describe("a loop", () => {
     expect(all[5]!.ir.join()).toContain("jump i32.add(0x100c, -7)");
   });
   test("the ways out, with what was taken", () => {
-    expect(unit!.waysOut.find(({ what }) => what === "leave CPUID")).toEqual({ what: "leave CPUID", from: "0x100d", to: "0x100d", chained: false, count: 1, stop: "cpuid: only the monitor can do it (cpuid)" });
+    expect(unit!.waysOut.find(({ what }) => what === "leave CPUID")).toEqual({
+      what: "leave CPUID", from: "0x100d", to: "0x100d", chained: false, count: 1, stop: "cpuid: only the monitor can do it (cpuid)", where: "to the interpreter",
+    });
   });
   test("the fragment as text, with the names of registers and without what counts", () => {
     expect(unit!.wasm).toMatch(/^\(func \$region0 \(param \$record i32\) \(param \$delta i32\) \(result i32\)/);
@@ -89,6 +91,29 @@ test("counting changes nothing, and a page that runs out of counters only shows 
     expect(outcome(made)).toEqual(outcome(plain));
     expect(made.explainer().hottest(1)).toHaveLength(1);
   }
+});
+
+test("counting begins and ends while the code runs: regions go, come again, and the program's end is the same", () => {
+  const plain = machine(LOOP, 32, true);
+  plain.engine.run(1e6);
+  const made = counting(LOOP, 32);
+  const { engine, translator, counts, explainer } = made;
+  translator.setCounts(undefined);
+  engine.run(300);
+  const uncounted = explainer().regions();
+  expect(uncounted).toContainEqual({ address: "0x1000", bits: 32, instructions: 7 });
+  expect(explainer().hottest(1)).toEqual([]);
+  expect(explainer().at(CODE)).toMatchObject({ state: "translated", address: "0x1000" });
+  translator.setCounts(counts);
+  expect(explainer().regions()).toEqual([]);
+  engine.run(600);
+  const [counted] = explainer().regions();
+  expect(counted!.retired).toBeGreaterThan(500);
+  expect(explainer().hottest(1)[0]).toMatchObject({ address: counted!.address, entered: counted!.entered!, retired: counted!.retired! });
+  translator.setCounts(undefined);
+  expect(counts.all()).toEqual([]);
+  engine.run(1e6);
+  expect(outcome(made)).toEqual(outcome(plain));
 });
 
 test("code that changes loses its figures, and its counters are used again", () => {

@@ -5,15 +5,15 @@
  */
 import { type Cpu, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
-import { DoppelError } from "@doppel/persist";
 import { DEFINITIONS, InstructionBuilder, irText, stateName } from "@doppel/semantics";
 import { functionTexts } from "@doppel/wasm";
 import { decode, Instruction, instructionText, OK, REGISTER_NAMES } from "@doppel/x86";
 import { placeOffset } from "./effects.ts";
+import { ExplainError } from "./explain-error.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import type { CountedRegion, RegionCounter } from "./region-counts.ts";
 import { formRegion, type Region, type RegionBlock, successors } from "./region.ts";
-import { sensitivityOf } from "./sensitivity.ts";
+import { sensitivityOf, NO_ACCESS } from "./sensitivity.ts";
 import type { Translator } from "./translator.ts";
 
 const PAGE_SIZE = 4096;
@@ -22,9 +22,6 @@ const KEPT_FLAGS = layout.STATE + layout.STATE_SIZE;
 const KEPT_FLAGS_SIZE = 32;
 /** What happens in a region that is no way out of it. */
 const INSIDE = new Set(["entered", "retired", "block"]);
-
-/** There is nothing to explain at an address. */
-export class ExplainError extends DoppelError {}
 
 /** One instruction of a translation unit. Addresses are linear, in hexadecimal. */
 export interface ExplainedInstruction {
@@ -36,6 +33,8 @@ export interface ExplainedInstruction {
   readonly left?: string;
   /** What has a fragment leave it to the interpreter now and then. */
   readonly sometimes: readonly string[];
+  /** What is to be said of it beside its kind: who executes it where the fragment does not. That an access may miss the TLB goes without saying. */
+  readonly note?: string;
   readonly ir: readonly string[];
 }
 
@@ -61,7 +60,21 @@ export interface WayOut {
   readonly chained?: boolean;
   /** The instruction there, where no fragment can begin with it, and why. */
   readonly stop?: string;
+  /** Where it leads, in words: "chained to the fragment at 0x1000", "to the interpreter"... */
+  readonly where: string;
   readonly count?: number;
+}
+
+/** A region that is in use. */
+export interface RegionSummary {
+  /** Linear address of its first entry when it was made, in hexadecimal. */
+  readonly address: string;
+  readonly bits: 32 | 64;
+  /** Instructions in it, with those of the functions that it takes in. */
+  readonly instructions: number;
+  /** How often control came to it, and instructions that retired in it; absent where it does not count. */
+  readonly entered?: number;
+  readonly retired?: number;
 }
 
 /** What a region is made from and of. */
@@ -93,7 +106,22 @@ export class Explainer {
     this.cpu = translator.engine.cpu;
     this.bytes = new Uint8Array(translator.memory.buffer);
     this.counted = translator.counts?.all() ?? [];
-    this.entries = new Set(this.counted.map(({ linear }) => linear));
+    this.entries = new Set(translator.inUse().map(({ linear }) => linear));
+  }
+
+  /** The regions in use: those first in which most instructions retired; with a translator that does not count, those that a sample met last. */
+  regions(): RegionSummary[] {
+    if (this.translator.counts === undefined) return this.translator.inUse().map(({ linear, long, instructions }) => ({ address: hex(linear, long), bits: long ? 64 : 32, instructions }));
+    return this.counted.map(({ region, linear, counters }) => {
+      const count = (name: string): number => counters.find(({ what }) => what === name)?.count ?? 0;
+      const instructions = [...region.blocks.values()].reduce((total, block) => total + block.count, 0);
+      return { address: hex(linear, region.long), bits: region.long ? 64 : 32, instructions, entered: count("entered"), retired: count("retired") };
+    });
+  }
+
+  /** Whether a region was made for a linear address. */
+  isRegion(linear: number): boolean {
+    return this.entries.has(linear);
   }
 
   /** The units in which most instructions retired, of those that are in use; a translator without `counts` knows none. */
@@ -108,6 +136,9 @@ export class Explainer {
   at(linear: number): TranslationUnit {
     const known = this.counted.find((one) => one.linear === linear) ?? this.counted.find((one) => contains(one, linear));
     if (known !== undefined) return this.fragment(known);
+    // Its address space need not be the one in use.
+    const one = this.translator.inUse().find((region) => region.linear === linear);
+    if (one !== undefined) return this.formed(linear, one.host, one.long, one.pages);
     const { mode } = this.cpu.state;
     const long = (mode & MODE_LONG) !== 0;
     if (!long && (mode & (MODE_FLAT | MODE_CODE32)) !== (MODE_FLAT | MODE_CODE32)) {
@@ -125,13 +156,13 @@ export class Explainer {
   }
 
   /** Forms a region at an address as the translator would: of code that was executed, unless nothing there was. */
-  private formed(linear: number, host: number, long: boolean): TranslationUnit {
+  private formed(linear: number, host: number, long: boolean, pages?: Region["pages"]): TranslationUnit {
     const { engine } = this.translator;
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host % PAGE_SIZE);
     const form = (all: boolean): Region | undefined => formRegion({
       bytes: this.bytes, long, comesBack: !all, hasFeature: (name) => this.cpu.hasFeature(name), isKnown: (at) => all || engine.code.isKnown(at), isFunction: (at) => this.translator.isFunction(at),
-      pageAt: (distance) => (distance === 0 ? base : this.hostOf(page + distance * PAGE_SIZE)),
+      pageAt: (distance) => (distance === 0 ? base : pages?.get(distance) ?? this.hostOf(page + distance * PAGE_SIZE)),
     }, host % PAGE_SIZE);
     const region = form(false);
     if (region !== undefined) return this.unit(region, linear, this.translator.isEntry(host) ? "translated" : "interpreted", []);
@@ -196,7 +227,7 @@ export class Explainer {
     if (instruction === undefined) return out;
     const last = explained(instruction, place, behind!);
     if (end.kind !== "leave" || last.left !== undefined) return [...out, last];
-    return this.isEntry(place.linear(behind!)) ? out : [...out, { ...last, left: end.why }];
+    return this.isEntry(place.linear(behind!)) ? out : [...out, { ...last, left: end.why, note: `left to the interpreter: ${end.why}` }];
   }
 
   private waysOut(region: Region, place: Places, counters: readonly RegionCounter[]): WayOut[] {
@@ -216,10 +247,10 @@ export class Explainer {
     return [...ways.values()].map(({ what, at, to }) => {
       const count = counters.find((one) => one.what === what && one.at === at)?.count;
       const chained = to !== undefined && this.isEntry(place.linear(to));
-      return {
+      const way = {
         what: chained && what.startsWith("leave") ? "join" : what, from: place.text(at), ...(to === undefined ? {} : { to: place.text(to), chained, ...(chained ? {} : this.stopAt(place, to)) }),
-        ...(count === undefined ? {} : { count }),
       };
+      return { ...way, where: whereTo(way), ...(count === undefined ? {} : { count }) };
     }).sort((a, b) => (b.count ?? 0) - (a.count ?? 0));
   }
 
@@ -281,7 +312,15 @@ function explained(instruction: Instruction, place: Places, at: number): Explain
   const shape = shapeOf(instruction, place.long, true);
   const { sensitive, left, sometimes } = sensitivityOf(shape);
   const text = instructionText(instruction, place.long ? 8 : 4, BigInt.asUintN(64, BigInt(place.linear(at))));
-  return { address: place.text(at), text, sensitive, ...(left === undefined ? {} : { left }), sometimes, ir: irOf(instruction, place, at) };
+  const rare = sometimes.filter((why) => why !== NO_ACCESS);
+  const note = left !== undefined ? { left, note: `left to the interpreter: ${left}` } : rare.length > 0 ? { note: `the interpreter's on ${rare.join(", ")}` } : {};
+  return { address: place.text(at), text, sensitive, sometimes, ...note, ir: irOf(instruction, place, at) };
+}
+
+function whereTo({ what, to, chained, stop }: Omit<WayOut, "where">): string {
+  if (what.startsWith("miss") || what.startsWith("leave") || what === "budget") return "to the interpreter";
+  if (to === undefined) return "to wherever it says: by the jump cache";
+  return chained === true ? `chained to the fragment at ${to}` : `to ${to}, ${stop === undefined ? "which has no fragment" : `to the interpreter; ${stop}`}`;
 }
 
 /** What an instruction means, with its own operands. */

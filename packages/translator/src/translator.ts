@@ -46,7 +46,7 @@ export interface TranslatorOptions {
   /** Has regions count what happens in them, for statistics. */
   readonly tally?: Tally;
   /** The same, with each region's counters for itself: for `Explainer`. */
-  readonly counts?: RegionCounts;
+  readonly counts?: RegionCounts | undefined;
   /** Whether regions go on to each other by tail calls, which the host must have; true when absent. Without, each returns to the dispatch function. */
   readonly tailCalls?: boolean;
 }
@@ -108,7 +108,8 @@ interface Draft {
 
 /** The region compiler of one interpreter. */
 export class Translator implements RegionCompiler {
-  readonly counts: RegionCounts | undefined;
+  /** Where regions count; see {@link setCounts}. */
+  counts: RegionCounts | undefined;
   readonly counters: TranslatorCounters = { regions: 0, modules: 0, instructions: 0, dropped: 0 };
   readonly engine: Interpreter;
   private readonly cpu: Cpu;
@@ -146,7 +147,7 @@ export class Translator implements RegionCompiler {
     this.longest = options.longest;
     this.growsAtOnce = options.growsAtOnce ?? false;
     this.counts = options.counts;
-    this.tally = options.tally ?? options.counts?.tally;
+    this.tally = options.tally;
     this.helpers = {
       ...this.engine.helpers, ...regionHelpers(options.memory, this.cpu), [MISSED]: (id, low, high, length) => this.miss(id!, low!, high!, length!),
     };
@@ -154,6 +155,19 @@ export class Translator implements RegionCompiler {
     this.engine.regions = this;
     this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
+  }
+
+  /** Has regions count here from now on, or nowhere. Those that are there go; they are made anew when a sample meets their code. */
+  setCounts(counts: RegionCounts | undefined): void {
+    if (counts === this.counts) return;
+    this.engine.code.dropRegions(() => true);
+    this.counts = counts;
+  }
+
+  /** The places of regions in use, those first that a sample met last. */
+  inUse(): { readonly linear: number; readonly host: number; readonly long: boolean; readonly pages: Region["pages"]; readonly instructions: number }[] {
+    const all = [...this.installed.values()].sort((a, b) => b.module.used - a.module.used);
+    return all.map(({ place: { linear, host, long }, pages, instructions }) => ({ linear, host, long, pages, instructions }));
   }
 
   /** Whether a region begins at a host address, in code of the kind that the processor runs. */
@@ -271,8 +285,9 @@ export class Translator implements RegionCompiler {
     }
     this.waited = 0;
     if (drafts.length === 0) return;
+    const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
-      ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(this.tally === undefined ? {} : { tally: this.tally }),
+      ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
       nameOf: (n) => (drafts[n]!.windows ? this.ids + n : undefined),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });

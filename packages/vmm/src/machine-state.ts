@@ -1,18 +1,19 @@
 /**
- * A whole machine as bytes, and back: options that shape it, processors, clock, chipset, RAM. What depends on something else
- * comes behind it: time stamps hang on the clock, and a deterministic clock on the instruction counts.
+ * A whole machine as bytes, and back: options that shape it, processors, clock, chipset, what it was booted from, RAM. What depends
+ * on something else comes behind it: time stamps hang on the clock, and a deterministic clock on the instruction counts.
  */
 import type { MultiprocessorState } from "@doppel/cpu";
 import type { PcChipsetState } from "@doppel/devices";
 import { PAGE_SIZE } from "@doppel/memory";
 import { conform, decode, encode, type PersistValue } from "@doppel/persist";
 import { MachineError } from "./errors.ts";
+import { restoreBoot, saveBoot } from "./saved-boot.ts";
 import { StateHash } from "./state-hash.ts";
 import { type CpuName, DEFAULT_CPU } from "./cpu-name.ts";
-import type { VirtualMachine } from "./virtual-machine.ts";
+import type { BootSource, VirtualMachine } from "./virtual-machine.ts";
 
 const FORMAT = "doppel-machine";
-const VERSION = 2;
+const VERSION = 3;
 
 type Saved = Record<string, PersistValue>;
 
@@ -49,7 +50,7 @@ export function saveMachine(vm: VirtualMachine): Uint8Array {
     last = frame;
   }
   flush();
-  return encode({ ...architecture(vm), ram });
+  return encode({ ...architecture(vm), boot: saveBoot(vm.options), ram });
 }
 
 function open(bytes: Uint8Array): Saved {
@@ -92,12 +93,24 @@ export function restoreMachine(vm: VirtualMachine, bytes: Uint8Array): void {
   vm.chipset.restore(state["chipset"] as unknown as PcChipsetState);
 }
 
-/** What saved bytes say about their machine: the options to make one that they fit. @throws {MachineError} `MACHINE_STATE` */
-export function savedOptions(bytes: Uint8Array): { memory: number; cpu: CpuName; cpus: number; deterministic: boolean; debugExit: boolean } {
+/** What a saved state says about its machine. */
+export interface SavedOptions extends BootSource {
+  readonly memory: number;
+  readonly cpu: CpuName;
+  readonly cpus: number;
+  readonly deterministic: boolean;
+  readonly debugExit: boolean;
+}
+
+/**
+ * The options to make a machine that saved bytes fit, and that boots the same again when it is reset.
+ * @throws {PersistError} when the bytes are damaged @throws {MachineError} `MACHINE_STATE` when they are no saved machine
+ */
+export function savedOptions(bytes: Uint8Array): SavedOptions {
   const state = open(bytes);
   return {
     memory: Number(state["memory"]), cpu: state["cpu"] as CpuName, cpus: Number(state["cpus"]), deterministic: state["deterministic"] === true,
-    debugExit: state["debugExit"] === true,
+    debugExit: state["debugExit"] === true, ...restoreBoot(state["boot"]),
   };
 }
 

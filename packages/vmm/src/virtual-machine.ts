@@ -14,7 +14,7 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
-import { Explainer, RegionCounts, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
+import { Explainer, RegionCounts, type RegionSummary, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
 import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
@@ -58,7 +58,7 @@ export interface MachineOptions extends BootSource {
   readonly engine?: EngineName;
   /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
-  /** The translator's fragments count what happens in them, so that `explain` has figures; they are slower and larger for it. */
+  /** The translator's fragments count what happens in them from the beginning, as after `countCode(true)`. */
   readonly explain?: boolean;
   /** What of the host's WebAssembly may be used; what it has, when absent. */
   readonly features?: Partial<WasmFeatures>;
@@ -93,8 +93,16 @@ export interface Stats {
   readonly memory: { readonly arena: number; readonly frames: number };
 }
 
+/** Where most instructions retired. */
+export interface Hotspots {
+  /** Instructions that the machine has retired since it counts what happens in regions; undefined while it does not. */
+  readonly counted: number | undefined;
+  /** The regions in use: those first in which most instructions retired, or, while nothing counts, those that ran last. */
+  readonly regions: readonly RegionSummary[];
+}
+
 const SLACK = 1 << 20;
-/** Bytes for the counters of each translator's regions, where there are any. */
+/** Bytes for the counters of each translator's regions: address space only, until they count. */
 const COUNTS_SIZE = 4 << 20;
 /** As many as there are observers of frames. */
 const MOST_CPUS = 8;
@@ -111,6 +119,10 @@ export class VirtualMachine {
   /** What executes the boot processor's instructions. */
   readonly engine: Interpreter;
   private readonly translators: readonly Translator[];
+  /** Of each translator. */
+  private readonly counts: readonly RegionCounts[];
+  /** Instructions retired when the counts began. */
+  private countedFrom: number | undefined;
   readonly chipset: PcChipset;
   readonly clock: Clock;
   readonly memory: PcMemory;
@@ -150,10 +162,10 @@ export class VirtualMachine {
     }
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
-    const counts = options.explain === true ? cpus * COUNTS_SIZE : 0;
-    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + counts + SLACK);
+    const translates = (options.engine ?? DEFAULT_ENGINE) === "auto";
+    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + (translates ? cpus * COUNTS_SIZE : 0) + SLACK);
     const regions = reserveRegions(arena, cpus);
-    const countsAt = counts > 0 ? arena.reserve(counts) : 0;
+    this.counts = translates ? regions.map(() => new RegionCounts(arena.memory, arena.reserve(COUNTS_SIZE), COUNTS_SIZE)) : [];
     this.frames = new Frames(arena, frameCount);
     this.memory = new PcMemory(this.frames, options.memory);
     // Parts ask for the time while they are made: until then it is 0.
@@ -170,10 +182,10 @@ export class VirtualMachine {
       },
       selected: (index) => this.chipset.selectCpu(index),
     });
-    this.translators = (options.engine ?? DEFAULT_ENGINE) === "interpreter" ? []
-      : this.processors.processors.map(({ engine }, n) => new Translator({
-        engine, memory: arena.memory, tailCalls: features.tailCalls, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }), ...(counts > 0 ? { counts: new RegionCounts(arena.memory, countsAt + n * COUNTS_SIZE, COUNTS_SIZE) } : {}),
-      }));
+    this.translators = translates ? this.processors.processors.map(({ engine }) => new Translator({
+      engine, memory: arena.memory, tailCalls: features.tailCalls, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }),
+    })) : [];
+    if (options.explain === true) this.countCode(true);
     if (counted !== undefined) late.time = counted;
     ({ cpu: this.cpu, engine: this.engine } = this.processors.processors[0]!);
     this.chipset = new PcChipset({
@@ -356,22 +368,50 @@ export class VirtualMachine {
 
   /**
    * What the translator makes of code: of a linear address, as the CPU sees it whose turn it is, or of the `top` units in which most
-   * instructions retired, which needs a machine made with `explain`.
+   * instructions retired, which needs a machine that counts.
    * @throws {MachineError} `MACHINE_EXPLAIN` in a machine without a translator, or without figures where they are asked for
    * @throws {ExplainError} where there is no code to explain at an address
    */
   explain(what: { readonly at: number } | { readonly top: number }): TranslationUnit[] {
+    const explainers = this.explainers();
+    if ("at" in what) return [(explainers.find((one) => one.isRegion(what.at)) ?? explainers[0]!).at(what.at)];
+    if (this.countedFrom === undefined) throw new MachineError("MACHINE_EXPLAIN", "which code is hottest is known in a machine made with `explain: true`, or behind `countCode(true)`");
+    return explainers.flatMap((one) => one.hottest(what.top)).sort((a, b) => b.retired! - a.retired!).slice(0, what.top);
+  }
+
+  /**
+   * The regions in use, at most `top` of them, without their code; of those that begin at the same address, in several address spaces or on several CPUs, the first.
+   * @throws {MachineError} `MACHINE_EXPLAIN` in a machine without a translator
+   */
+  hotspots(top: number): Hotspots {
+    const all = this.explainers().flatMap((one) => one.regions());
+    if (this.countedFrom !== undefined) all.sort((a, b) => b.retired! - a.retired!);
+    const seen = new Set<string>();
+    const regions = all.filter(({ address }) => !seen.has(address) && seen.add(address)).slice(0, top);
+    return { counted: this.countedFrom === undefined ? undefined : this.processors.retired - this.countedFrom, regions };
+  }
+
+  /** Of all translators, that of the CPU whose turn it is first. */
+  private explainers(): Explainer[] {
     const current = this.translators[this.processors.current];
     if (current === undefined) throw new MachineError("MACHINE_EXPLAIN", "only a machine with a translator can explain code; make it with `engine: \"auto\"`");
-    if ("at" in what) return [new Explainer(current).at(what.at)];
-    if (current.counts === undefined) throw new MachineError("MACHINE_EXPLAIN", "which code is hottest is known in a machine made with `explain: true`");
-    const all = this.translators.flatMap((translator) => new Explainer(translator).hottest(what.top));
-    return all.sort((a, b) => b.retired! - a.retired!).slice(0, what.top);
+    return [current, ...this.translators.filter((one) => one !== current)].map((one) => new Explainer(one));
+  }
+
+  /**
+   * Has the translator's fragments count what happens in them, so that `explain` and `hotspots` have figures, or no longer. The fragments that are there go, and are made anew
+   * when their code is met: larger and slower ones, while they count. A machine that never counted has no code for it.
+   */
+  countCode(on: boolean): void {
+    if (on === (this.countedFrom !== undefined)) return;
+    for (const [n, translator] of this.translators.entries()) translator.setCounts(on ? this.counts[n] : undefined);
+    this.countedFrom = on ? this.processors.retired : undefined;
   }
 
   /** Lets the figures of `explain` count from now on. */
   clearCounts(): void {
-    for (const { counts } of this.translators) counts?.clear();
+    for (const counts of this.counts) counts.clear();
+    if (this.countedFrom !== undefined) this.countedFrom = this.processors.retired;
   }
 
   private rest(): void {

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { mebibytes } from "../format.ts";
+import { type Display, DISPLAYS } from "../link.ts";
 import type { Session } from "../session.ts";
 
 const STATES = { running: "Running", paused: "Paused", off: "Off" } as const;
@@ -18,20 +19,21 @@ export function machineView(app: App, session: Session): TemplateResult {
       ${heading(app, session)}
       ${toolbar(app, session)}
       ${session.ending === undefined ? nothing : endingView(app, session)}
-      ${tabs(app)}
-      <div class="display" role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
-        <div class="pane" ?hidden=${app.display !== "serial"}>${session.terminalHost}</div>
+      ${tabs(app, session)}
+      <div class="display" data-shows=${app.display} role="tabpanel" id="display" aria-labelledby=${`tab-${app.display}`}>
+        <div class="pane" ?hidden=${app.display !== "serial"}>${session.console.host}</div>
         <div class="pane for-screen" ?hidden=${app.display !== "screen"}>${session.screenHost}</div>
+        <div class="pane-page" ?hidden=${app.display !== "translation"}>${app.explorer?.element}</div>
       </div>
-      <div class="keys" role="group" aria-label="Keys">${KEYS.map(([label, text, name]) => html`
+      <div class="keys" ?hidden=${app.display === "translation"} role="group" aria-label="Keys">${KEYS.map(([label, text, name]) => html`
         <button class="plain" @pointerdown=${(event: Event) => event.preventDefault()} @click=${() => press(app, session, text, name)}>${label}</button>`)}</div>
-      <p class="hint keyboard">The keyboard belongs to the guest. Ctrl+Alt+G gives it back to the page; Ctrl+Shift+C and Ctrl+Shift+V copy and paste.</p>
+      <p class="hint keyboard" ?hidden=${app.display === "translation"}>The keyboard belongs to the guest. Ctrl+Alt+G gives it back to the page; Ctrl+Shift+C and Ctrl+Shift+V copy and paste.</p>
     </section>
     <aside aria-label="What the machine does"><h2>Live</h2>${app.panel?.element}</aside>`;
 }
 
 function press(app: App, session: Session, text: string, name: string): void {
-  if (app.display === "serial") session.vm.serial[0]!.write(text);
+  if (app.display === "serial") session.console.write(text);
   else void session.vm.sendKey(name);
   app.focusMachine();
 }
@@ -56,7 +58,7 @@ function toolbar(app: App, session: Session): TemplateResult {
       ${state === "paused"
         ? html`<button id="resume" class="primary" @click=${() => app.act((machine) => machine.resume())}>Resume</button>`
         : html`<button id="pause" ?disabled=${off} @click=${() => app.act((machine) => machine.pause())}>Pause</button>`}
-      <button id="reset" ?disabled=${off || !session.canReset} title=${session.canReset ? "As the button on the case" : "A resumed machine has no kernel to start again"}
+      <button id="reset" ?disabled=${off} title="As the button on the case"
         @click=${() => app.act((machine) => machine.reset())}>Reset</button>
       <button id="off" ?disabled=${off} title="Pulls the plug" @click=${() => app.act((machine) => machine.switchOff())}>Power off</button>
       <span class="gap"></span>
@@ -65,7 +67,7 @@ function toolbar(app: App, session: Session): TemplateResult {
       <span class="gap"></span>
       <button id="copy" title="The selection, or everything" @click=${() => app.copy()}>Copy</button>
       <button id="paste" ?disabled=${off} @click=${() => app.paste()}>Paste</button>
-      <button id="log" title="What the guest said on its serial line" @click=${() => app.downloadLog()}>Save log</button>
+      <button id="log" title="What the guest said on this serial line" @click=${() => app.downloadLog()}>Save log</button>
       ${app.display === "screen" ? html`<button id="cad" ?disabled=${off} @click=${() => app.act(async ({ vm }) => vm.sendKey("ctrl-alt-delete"))}>Ctrl+Alt+Del</button>` : nothing}
     </div>`;
 }
@@ -78,18 +80,27 @@ function endingView(app: App, { ending }: Session): TemplateResult {
     </div>`;
 }
 
-function tabs(app: App): TemplateResult {
-  const tab = (name: "serial" | "screen", title: string): TemplateResult => html`
+const TABS = Object.keys(DISPLAYS) as Display[];
+
+function tabs(app: App, session: Session): TemplateResult {
+  return html`<div class="tabs"><div role="tablist" aria-label="Display">${TABS.map((name) => html`
     <button role="tab" id=${`tab-${name}`} aria-controls="display" aria-selected=${app.display === name} tabindex=${app.display === name ? 0 : -1}
-      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${title}</button>`;
-  return html`<div class="tabs" role="tablist" aria-label="Display">${tab("serial", "Serial console")}${tab("screen", "Screen")}</div>`;
+      @click=${() => app.show(name)} @keydown=${(event: KeyboardEvent) => arrow(event, app)}>${DISPLAYS[name]}</button>`)}</div>${portChoice(app, session)}</div>`;
 }
 
-/** Left and right choose the other tab, and the focus goes with it. */
+/** Which serial port is shown, where the guest uses several. */
+function portChoice(app: App, { console, spoken }: Session): TemplateResult | typeof nothing {
+  if (spoken.length < 2 || app.display !== "serial") return nothing;
+  return html`
+    <select id="port" aria-label="Serial port" @change=${(event: Event) => app.act((session) => session.choose(spoken[(event.target as HTMLSelectElement).selectedIndex]!))}>
+      ${spoken.map((one) => html`<option ?selected=${one === console}>${one.name}</option>`)}</select>`;
+}
+
+/** Left and right choose another tab, and the focus goes with it; Enter gives it to what is shown. */
 function arrow(event: KeyboardEvent, app: App): void {
-  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+  const change = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+  if (change === 0) return;
   event.preventDefault();
-  app.display = app.display === "serial" ? "screen" : "serial";
-  app.draw();
+  app.show(TABS[(TABS.indexOf(app.display) + change + TABS.length) % TABS.length]!);
   document.querySelector<HTMLElement>(`#tab-${app.display}`)?.focus();
 }

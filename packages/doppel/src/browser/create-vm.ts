@@ -19,9 +19,10 @@ export interface BrowserVmOptions extends VmOptions {
  * vm.serial[0].onOutput((bytes) => terminal.write(bytes));
  * const stop = await vm.run();
  */
-export async function createVm({ worker = true, ...options }: BrowserVmOptions): Promise<AnyVm> {
+export async function createVm(options: BrowserVmOptions): Promise<AnyVm> {
+  const { worker = true, ...machine } = options;
   // Loaded late: a page that uses workers needs no engine of its own.
-  if (!worker || typeof Worker === "undefined") return (await import("../create-vm.ts")).createVm(options);
+  if (!worker || typeof Worker === "undefined") return (await import("../create-vm.ts")).createVm(machine);
   const thread = startWorker();
   const lost = new Promise<never>((_, reject) => {
     thread.addEventListener("error", (event) => {
@@ -29,7 +30,7 @@ export async function createVm({ worker = true, ...options }: BrowserVmOptions):
     });
   });
   try {
-    return await RemoteVm.create(thread, options, { lost, end: () => thread.terminate() });
+    return await RemoteVm.create(thread, machine, { lost, end: () => thread.terminate() });
   } catch (error) {
     thread.terminate();
     throw error;

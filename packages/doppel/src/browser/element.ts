@@ -128,7 +128,7 @@ export function defineElement(name = "doppel-vm"): void {
     /** A guest that resets its machine gets it anew; anything else is the end. */
     private async ended(stop: Stop, attempt: number): Promise<void> {
       if (attempt !== this.attempt || this.vm === undefined) return;
-      if (stop.kind === "reset" && !this.hasAttribute("restore")) {
+      if (stop.kind === "reset") {
         await this.vm.reset();
         return this.ended(await this.vm.run(), attempt);
       }

@@ -1,12 +1,15 @@
 export type { AnyVm, Awaitable, DebuggerSession, OutputListener, SerialLine } from "../any-vm.ts";
-export type { VmOptions } from "../create-vm.ts";
+export type { Plugin, PluginModule, VmOptions } from "../create-vm.ts";
 export { type BrowserVmOptions, createVm } from "./create-vm.ts";
 export { defineElement, type DoppelElement } from "./element.ts";
 export { type BrowserFeatures, browserFeatures, FEATURE_TEXTS, type FeatureText } from "./features.ts";
 export { fetchBytes, FetchError, type FetchProgress } from "./fetch-bytes.ts";
 export { type KeyStroke, strokesOf } from "./keys.ts";
 export { type MachineStore, openStore, type SavedMachine, StoreError } from "./machine-store.ts";
+export { linearAddress } from "../linear-address.ts";
 export { memorySize } from "./memory-size.ts";
 export { ScreenView } from "./screen-view.ts";
 export { stopText } from "./stop-text.ts";
 export { TerminalView } from "./terminal-view.ts";
+export type { ExplainedBlock, ExplainedInstruction, RegionSummary, TranslationUnit, WayOut } from "@doppel/translator";
+export type { Hotspots } from "@doppel/vmm";

@@ -11,5 +11,6 @@ export { cacheFolder } from "./cache.ts";
 export { getProgram } from "./programs.ts";
 export { EMBEDDED, findRecipe, getGuest, isCached, recipes } from "./guests.ts";
 export type { Guest, GuestBoot, GuestRecipe } from "./guests.ts";
+export { linearAddress } from "../linear-address.ts";
 export { readRaw } from "./terminal.ts";
 export type { RawInput } from "./terminal.ts";

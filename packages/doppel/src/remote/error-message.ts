@@ -2,13 +2,14 @@
 import { FirmwareError } from "@doppel/firmware";
 import { MemoryError } from "@doppel/memory";
 import { DoppelError, PersistError } from "@doppel/persist";
+import { ExplainError } from "@doppel/translator";
 import { MachineError } from "@doppel/vmm";
 import { ConsoleError } from "../console.ts";
 import { OptionError } from "../option-error.ts";
 import type { ErrorMessage } from "./protocol.ts";
 
 const CLASSES: Record<string, new (code: never, message: string) => DoppelError> = {
-  ConsoleError, FirmwareError, MachineError, MemoryError, OptionError, PersistError,
+  ConsoleError, ExplainError, FirmwareError, MachineError, MemoryError, OptionError, PersistError,
 };
 
 /** Packs what was thrown. */

@@ -1,7 +1,7 @@
 // A machine behind messages does what one in the same thread does: every test runs with both.
 import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type AnyVm, createVm, type Endpoint, FirmwareError, MachineError, OptionError, PersistError, PLAIN_CPU, RemoteVm, serveVm, type VmOptions } from "../index.ts";
+import { type AnyVm, createVm, type Endpoint, FirmwareError, linearAddress, MachineError, OptionError, PersistError, PLAIN_CPU, RemoteVm, serveVm, type VmOptions } from "../index.ts";
 
 const ports: MessagePort[] = [];
 afterEach(() => {
@@ -79,9 +79,44 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     const otherEnd = other.run();
     other.console.type("def\n");
     await other.console.waitFor("abcdef");
+    await other.console.waitFor("doppel> ");
+    // A reset starts what was booted once, which the bytes hold.
+    await other.reset();
+    expect(await other.console.waitFor("doppel> ")).toContain("help lists the commands");
     await other.stop();
     expect((await otherEnd).kind).toBe("stopped");
     await expect(make({ restore: restore.subarray(0, restore.length >> 1) })).rejects.toThrow(PersistError);
+  });
+
+  test("explains the code that ran most, as long as it counts", async () => {
+    const vm = await make(embedded);
+    const end = vm.run();
+    await vm.console.waitFor("doppel> ");
+    expect((await vm.hotspots(5)).counted).toBeUndefined();
+    await expect((async () => vm.explain({ top: 1 }))()).rejects.toThrow(/countCode/);
+    await vm.countCode(true);
+    vm.console.type("sum 3000000\n");
+    await vm.console.waitFor("doppel> ");
+    const { counted, regions } = await vm.hotspots(5);
+    const [hottest] = regions;
+    expect(hottest!.retired! / counted!).toBeGreaterThan(0.8);
+    expect(hottest!.bits).toBe(32);
+    // The loop of `sum` adds with carry.
+    const [unit] = await vm.explain({ at: linearAddress(hottest!.address) });
+    expect(unit).toMatchObject({ address: hottest!.address, state: "translated", retired: hottest!.retired! });
+    expect(unit!.blocks.flatMap(({ instructions }) => instructions).some(({ text, ir }) => text.startsWith("adc") && ir.length > 0)).toBe(true);
+    expect(unit!.wasm).toContain("(func");
+    expect(await vm.explain({ top: 1 })).toEqual([unit]);
+    await vm.clearCounts();
+    expect((await vm.hotspots(1)).counted).toBeLessThan(counted!);
+    await vm.countCode(false);
+    expect((await vm.hotspots(5)).counted).toBeUndefined();
+    await expect((async () => vm.explain({ at: 0xfffff000 }))()).rejects.toMatchObject({ name: "ExplainError", code: "EXPLAIN_NOT_MAPPED" });
+    await vm.stop();
+    expect((await end).kind).toBe("stopped");
+    const plain = await make({ ...embedded, engine: "interpreter" });
+    await expect((async () => plain.hotspots(5))()).rejects.toThrow(MachineError);
+    await plain.close();
   });
 
   test("speaks to a debugger", async () => {
@@ -96,6 +131,24 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     session[Symbol.dispose]();
     vm.console.type("poweroff\n");
     expect((await end).kind).toBe("power-off");
+  });
+
+  test("has a plugin of a module's, loaded where it runs", async () => {
+    const module = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`;
+    // It says on the second serial line which ports the guest wrote to first.
+    const vm = await make({ ...embedded, plugins: [module(`export default {
+      name: "ports",
+      attach: (vm) => vm.observe({ io: ({ address, write }) => write && vm.serial[1].output(address & 0xff) }),
+    }`)] });
+    let heard = 0;
+    vm.serial[1]!.onOutput((bytes) => (heard += bytes.filter((port) => port === 0xf8).length));
+    const end = vm.run();
+    await vm.console.waitFor("doppel> ");
+    await vi.waitFor(() => expect(heard).toBeGreaterThan(20));
+    await vm.stop();
+    await end;
+    await expect(make({ ...embedded, plugins: [module("export default {}")] })).rejects.toThrow(/its default export has no method attach/);
+    await expect(make({ ...embedded, plugins: [module("}")] })).rejects.toThrow(OptionError);
   });
 
   test("is refused with an error of its class, which says what to do", async () => {
@@ -116,6 +169,11 @@ describe.each<[string, (options: VmOptions) => Promise<AnyVm>]>([["in this threa
     expect((await end).kind).toBe("power-off");
     await expect(make({ ...embedded, features: { simd: false }, cpu: "max" })).rejects.toThrow(MachineError);
   });
+});
+
+test("a plugin that is a value does not go into a worker", async () => {
+  const plugin = { name: "mine", attach: () => ({ [Symbol.dispose]: () => {} }) };
+  await expect(throughMessages({ ...embedded, plugins: [plugin] })).rejects.toThrow(/the plugin mine is a value, .* give the URL of a module/);
 });
 
 test("a machine that is closed ends its run and its worker", async () => {

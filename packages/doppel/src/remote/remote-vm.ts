@@ -1,10 +1,12 @@
 /** A machine at the other end of a line, with the methods of one that is here. */
 import type { TextScreen } from "@doppel/devices";
 import { DoppelError } from "@doppel/persist";
-import type { Stats, Stop } from "@doppel/vmm";
+import type { TranslationUnit } from "@doppel/translator";
+import type { Hotspots, Stats, Stop } from "@doppel/vmm";
 import type { AnyVm, DebuggerSession, OutputListener, SerialLine } from "../any-vm.ts";
 import { Console } from "../console.ts";
 import type { VmOptions } from "../create-vm.ts";
+import { OptionError } from "../option-error.ts";
 import { unpackError } from "./error-message.ts";
 import { type Answer, type Endpoint, type ErrorMessage, listen, type Method, type Request } from "./protocol.ts";
 
@@ -72,9 +74,11 @@ export class RemoteVm implements AnyVm {
 
   /**
    * Makes a machine at the other end, where `serveVm` listens.
-   * @throws what `createVm` throws there
+   * @throws what `createVm` throws there, and {@link OptionError} `OPTION_PLUGIN` for a plugin that is a value
    */
   static async create(endpoint: Endpoint, options: VmOptions, { lost, end }: RemoteOptions = {}): Promise<RemoteVm> {
+    const value = options.plugins?.find((plugin) => typeof plugin !== "string");
+    if (value !== undefined) throw new OptionError("OPTION_PLUGIN", `the plugin ${value.name} is a value, which cannot go to the machine's thread; give the URL of a module whose default export it is`);
     const vm = new RemoteVm(endpoint, end);
     lost?.catch((error: Error) => vm.fail(error));
     await vm.call("create", options);
@@ -144,6 +148,22 @@ export class RemoteVm implements AnyVm {
 
   stats(): Promise<Stats> {
     return this.call("stats");
+  }
+
+  countCode(on: boolean): Promise<void> {
+    return this.call("countCode", on);
+  }
+
+  clearCounts(): Promise<void> {
+    return this.call("clearCounts");
+  }
+
+  hotspots(top: number): Promise<Hotspots> {
+    return this.call("hotspots", top);
+  }
+
+  explain(what: { readonly at: number } | { readonly top: number }): Promise<TranslationUnit[]> {
+    return this.call("explain", what);
   }
 
   screen(): Promise<string> {
