@@ -1,5 +1,5 @@
 /**
- * SSE in regions: registers in locals, what is known of them, control words looked at once a block, pages kept for a base register. Expected is
+ * SSE in regions: registers in locals, what is known of them, control words looked at once a block, looks at the TLB shared by accesses. Expected is
  * what the interpreter does, in which nothing of that is.
  */
 import { CR0_TS } from "@doppel/x86";
