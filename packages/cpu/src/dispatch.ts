@@ -12,7 +12,7 @@
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
 import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
-import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, GeneratedModule, shapeKey, type Watching, writeFused, writeInline } from "./handler.ts";
+import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, FAULT_HERE, GeneratedModule, shapeKey, type Watching, writeFused, writeInline } from "./handler.ts";
 import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
 import { BUDGET, EXECUTED, MODE, RESUME, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
@@ -152,6 +152,9 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   f.memory(OP.i32_load, R_LINK).set(record);
   loadNative(CONTROL_DELTA).set(delta);
   f.br(dispatch).end();
+  f.get(status).i32(FAULT_HERE).op(OP.i32_eq).if(undefined, false);
+  leave(EXIT_FAULT);
+  f.end();
   f.i32(0).set(from);
   f.get(status).i32(DIRECT).op(OP.i32_eq).if();
   f.get(record).memory(OP.i32_load, R_LINK).tee(entry).if();

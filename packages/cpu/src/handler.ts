@@ -25,6 +25,8 @@ export const AGAIN = 3;
 export const DIRECT = 4;
 /** A region does not execute its first instruction now: the record's link leads to the instruction alone. BUDGET is what is left. */
 export const ALONE = 5;
+/** A region has called a helper that recorded a fault. RIP stands at the instruction, and BUDGET is what is left. */
+export const FAULT_HERE = 6;
 
 const ADDRESS_SIZED = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS", "XLAT", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "MASKMOVQ", "MASKMOVDQU"]);
 const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);

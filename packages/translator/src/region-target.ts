@@ -10,7 +10,7 @@
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
  */
 import {
-  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
+  ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, FAULT_HERE, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
 import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
@@ -82,6 +82,8 @@ export class RegionTarget implements Target {
   /** Mode and code generation in front of a helper. */
   private readonly modeBefore: number;
   private readonly codeBefore: number;
+  /** A helper is being called: what comes next is the fault that it may have recorded. */
+  private isCalling = false;
   private at = 0;
   /** Instructions of the block behind the present one, it included: counted already, and not yet retired. */
   private left = 0;
@@ -533,8 +535,12 @@ export class RegionTarget implements Target {
     const found = this.windows?.accesses.get(this.index)?.get(statement);
     return found && { host: this.windowHosts.get(found.window)!, offset: found.offset };
   }
+  /** Of a helper: it may have done something before, as a task switch has. All other faults are found anew by the interpreter. */
   fault(): void {
-    this.miss();
+    if (!this.isCalling) return this.miss();
+    this.isCalling = false;
+    this.f.i32(FAULT_HERE).set(this.how);
+    this.leaveAt(this.at, this.left, `fault ${this.instruction.form.mnemonic}`);
   }
   jump(target: () => void): void {
     if (this.onJump !== undefined) return this.onJump(target);
@@ -600,6 +606,7 @@ export class RegionTarget implements Target {
   /** The helper finds the registers, and of the budget what is left behind this instruction. */
   synchronize(): void {
     const { f } = this;
+    this.isCalling = true;
     this.storeRegisters();
     f.i32(0).get(this.budget).i32(this.left - 1).op(OP.i32_add).memory(OP.i32_store, STATE + BUDGET);
     f.i32(0).memory(OP.i32_load, STATE + MODE).set(this.modeBefore);

@@ -35,6 +35,12 @@ test("30,000 instructions of it against regions of the translator", { timeout: 3
   }
 });
 
+/** An IRET to a task that faults in the new one: the fault is not for the interpreter to find once more. */
+test.each(["sse9/105", "sse2x/131"])("a program that regions once ran otherwise: %s", (seed) => {
+  const program = fuzzProgram(seed);
+  expect(checkProgram(fuzzMachines(true)[program.model], program, new Coverage())).toBeUndefined();
+});
+
 test("a machine that runs otherwise is found out, and the program that shows it gets small", { timeout: 120_000 }, () => {
   const wrong = new FuzzMachine("max");
   const answer = wrong.cpu.bus.readPort.bind(wrong.cpu.bus);
