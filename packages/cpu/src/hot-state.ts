@@ -185,7 +185,8 @@ export class HotState {
   }
 
   set stackMask(mask: number) {
-    this.setAddress(STACK_MASK, mask);
+    this.#words[STACK_MASK >> 2] = mask;
+    this.#words[(STACK_MASK >> 2) + 1] = mask < 0 ? -1 : 0;
   }
 
   /** Vector of the pending fault. */
@@ -270,6 +271,26 @@ export class HotState {
     const at = SEGMENT + segment * SEGMENT_STRIDE;
     this.setAddress(at + SEG_READ_LENGTH, read);
     this.setAddress(at + SEG_WRITE_LENGTH, write);
+  }
+
+  /**
+   * Loads a segment register at once: `base` and `limit` as 32-bit words, `baseHigh` above them; reads and writes as far as `limit` where they
+   * are permitted.
+   */
+  setSegment(segment: number, selector: number, base: number, baseHigh: number, limit: number, attributes: number, read: boolean, write: boolean): void {
+    const words = this.#words;
+    const at = (SEGMENT + segment * SEGMENT_STRIDE) >> 2;
+    words[at + (SEG_SELECTOR >> 2)] = selector & 0xffff;
+    words[at + (SEG_BASE >> 2)] = base;
+    words[at + (SEG_BASE >> 2) + 1] = baseHigh;
+    words[at + (SEG_LIMIT >> 2)] = limit;
+    words[at + (SEG_ATTRIBUTES >> 2)] = attributes;
+    const length = limit + 1;
+    const high = (limit | 0) === -1 ? 1 : 0;
+    words[at + (SEG_READ_LENGTH >> 2)] = read ? length : 0;
+    words[at + (SEG_READ_LENGTH >> 2) + 1] = read ? high : 0;
+    words[at + (SEG_WRITE_LENGTH >> 2)] = write ? length : 0;
+    words[at + (SEG_WRITE_LENGTH >> 2) + 1] = write ? high : 0;
   }
 
   /** Whether a segment has base 0 and may be read, and with `write` written, in all of 4 GiB. */

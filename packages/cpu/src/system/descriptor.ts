@@ -26,13 +26,23 @@ export class Descriptor {
 
   /** Base address, unsigned; of sixteen bytes a signed 64-bit number. */
   get base(): number {
-    return (((this.low >>> 16) | ((this.high & 0xff) << 16) | (this.high & 0xff000000)) >>> 0) + (this.upper | 0) * TWO_32;
+    return (this.baseLow >>> 0) + (this.upper | 0) * TWO_32;
+  }
+
+  /** Its low half, as a signed word. */
+  get baseLow(): number {
+    return (this.low >>> 16) | ((this.high & 0xff) << 16) | (this.high & 0xff000000);
   }
 
   /** Limit in bytes with granularity applied, unsigned. */
   get limit(): number {
+    return this.limitWord >>> 0;
+  }
+
+  /** The same as a signed word. */
+  get limitWord(): number {
     const raw = (this.low & 0xffff) | (this.high & 0xf0000);
-    return this.high & DESCRIPTOR_G ? (raw * 4096 + 4095) : raw;
+    return this.high & DESCRIPTOR_G ? (raw << 12) | 0xfff : raw;
   }
 
   /** The part that SEG_ATTRIBUTES keeps. */

@@ -18,11 +18,17 @@ const V86_ATTRIBUTES = 0xf300;
 /** Puts a descriptor into a segment register. CS and SS keep the selector's RPL as given. */
 export function setSegment(cpu: Cpu, segment: number, selector: number, descriptor: Descriptor): void {
   const { state } = cpu;
-  state.setSelector(segment, selector);
-  cpu.setBase(segment, descriptor.base);
-  state.setSegmentLimit(segment, descriptor.limit);
-  state.setSegmentAttributes(segment, descriptor.attributes);
-  deriveLengths(cpu, segment);
+  if (cpu.longMode && segment <= DS) {
+    // Its base is out of sight, and stays zero.
+    cpu.setBase(segment, descriptor.base);
+    state.setSelector(segment, selector);
+    state.setSegmentLimit(segment, descriptor.limit);
+    state.setSegmentAttributes(segment, descriptor.attributes);
+    return deriveLengths(cpu, segment);
+  }
+  const { attributes } = descriptor;
+  const rights = segment >= LDTR ? 0 : rightsOf(attributes, cpu.protectedMode);
+  state.setSegment(segment, selector, descriptor.baseLow, descriptor.upper, descriptor.limitWord, attributes, (rights & MAY_READ) !== 0, (rights & MAY_WRITE) !== 0);
 }
 
 /** Loads a null selector: the segment becomes unusable. */
@@ -58,18 +64,23 @@ export function setPlainSegment(cpu: Cpu, segment: number, selector: number): vo
 /** Works out SEG_READ_LENGTH and SEG_WRITE_LENGTH from limit, attributes and mode. */
 export function deriveLengths(cpu: Cpu, segment: number): void {
   if (segment >= LDTR) return;
-  const attributes = cpu.state.segmentAttributes(segment);
+  const rights = rightsOf(cpu.state.segmentAttributes(segment), cpu.protectedMode);
   const length = cpu.state.segmentLimit(segment) + 1;
+  cpu.state.setSegmentLengths(segment, rights & MAY_READ ? length : 0, rights & MAY_WRITE ? length : 0);
+}
+
+const MAY_READ = 1;
+const MAY_WRITE = 2;
+
+/** What generated code may do to a segment as far as its limit, without asking. */
+function rightsOf(attributes: number, protectedMode: boolean): number {
   const code = (attributes & DESCRIPTOR_CODE) !== 0;
-  let read = true;
-  let write = true;
-  if (cpu.protectedMode) {
-    read = !(attributes & UNUSABLE) && (!code || (attributes & DESCRIPTOR_WRITABLE) !== 0);
-    write = read && !code && (attributes & DESCRIPTOR_WRITABLE) !== 0;
-  }
   // Expand-down: the valid offsets do not begin at zero.
-  if (!code && attributes & DESCRIPTOR_EXPAND_DOWN) read = write = false;
-  cpu.state.setSegmentLengths(segment, read ? length : 0, write ? length : 0);
+  if (!code && attributes & DESCRIPTOR_EXPAND_DOWN) return 0;
+  if (!protectedMode) return MAY_READ | MAY_WRITE;
+  if (attributes & UNUSABLE) return 0;
+  const writable = (attributes & DESCRIPTOR_WRITABLE) !== 0;
+  return code ? (writable ? MAY_READ : 0) : writable ? MAY_READ | MAY_WRITE : MAY_READ;
 }
 
 /** Is `size` bytes at `offset` within a segment (SDM 5.3)? A 4 GiB segment may wrap around, as the manual allows. */
