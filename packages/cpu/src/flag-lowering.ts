@@ -25,10 +25,10 @@ function stateFlagWords(f: FunctionBuilder): FlagWords {
 
 /** A rule and a pair of conditions, as `pushStaticCondition` tells them apart. */
 function staticKey({ rule }: KeptFlags, code: number): string {
-  return rule === "sub" || rule === "logic" || (rule === "add" && code >> 1 === 1) ? `${rule}${code >> 1}` : `${code >> 1}`;
+  return rule === "sub" || rule === "logic" || ((rule === "add" || rule === "bits") && code >> 1 === 1) ? `${rule}${code >> 1}` : `${code >> 1}`;
 }
 
-const STATIC = new Set(["add1", "sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic1", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
+const STATIC = new Set(["add1", "bits1", "sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic1", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
 
 /** Whether a condition follows from the operands of an update with less work than from the flag words. */
 export function isStaticCondition(kept: KeptFlags, code: number): boolean {
@@ -60,6 +60,10 @@ export function pushStaticCondition(f: FunctionBuilder, kept: KeptFlags, code: n
     case "sub6": compare(kept.a, kept.b, OP.i32_lt_s, OP.i64_lt_s); break;
     case "sub7": compare(kept.a, kept.b, OP.i32_le_s, OP.i64_le_s); break;
     case "logic1": f.i32(0); break;
+    case "bits1":
+      kept.a();
+      f.i32(31).op(OP.i32_shr_u);
+      break;
     case "sub4": case "logic4": case "logic6": case "4":
       signed(kept.result);
       if (wide) f.i64(0).op(OP.i64_lt_s);
@@ -74,6 +78,9 @@ export function pushStaticCondition(f: FunctionBuilder, kept: KeptFlags, code: n
   }
   if (code & 1) f.op(OP.i32_eqz);
 }
+
+/** Conditions of Jcc that are one flag. */
+export const FLAG_CONDITIONS: Readonly<Record<string, number | undefined>> = { OF: 0, CF: 2, ZF: 4, SF: 8, PF: 10 };
 
 /** Flags of one instruction. */
 export class FlagLowering {
@@ -94,14 +101,39 @@ export class FlagLowering {
 
   /** Gives an update to a tier that keeps it for later, if it is of a kind that can wait. */
   offer(update: FlagUpdate): boolean {
-    if (this.t.keepFlags === undefined || !("a" in update || update.rule === "logic")) return false;
+    const { t } = this;
+    if (t.keepFlags === undefined) return false;
     const shared = (value: Value): (() => void) => this.values.shared(value).push;
+    if (update.rule === "carry-overflow") return t.keepCarries?.(this.carriesOf(shared(update.cf), shared(update.of))) === true;
+    if (update.rule === "result") {
+      const [carries, af] = [this.carriesOf(shared(update.cf), shared(update.of)), shared(update.af)];
+      const a = (): void => {
+        carries();
+        af();
+        this.f.i32(3).op(OP.i32_shl).op(OP.i32_or);
+      };
+      t.keepFlags({ rule: "bits", size: update.size, result: shared(update.result), a, b: a });
+      return true;
+    }
+    if (!("a" in update || update.rule === "logic")) return false;
     const result = shared(update.result);
-    this.t.keepFlags({
+    t.keepFlags({
       rule: "a" in update ? keptRule(update) : update.rule, size: update.size, result,
       a: "a" in update ? shared(update.a) : result, b: "a" in update ? shared(update.b) : result,
     });
     return true;
+  }
+
+  /** What pushes the two upper bits of the auxiliary word, CF and CF xor OF. */
+  private carriesOf(cf: () => void, of: () => void): () => void {
+    const { f } = this;
+    return () => {
+      cf();
+      f.i32(31).op(OP.i32_shl);
+      cf();
+      of();
+      f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+    };
   }
 
   private state(op: FlagLoad, offset: number): void {
@@ -227,11 +259,7 @@ export class FlagLowering {
         result.done();
         const cf = this.values.shared(update.cf);
         this.words.begin();
-        cf.push();
-        f.i32(31).op(OP.i32_shl);
-        cf.push();
-        this.values.push(update.of);
-        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+        this.carriesOf(cf.push, () => this.values.push(update.of))();
         this.values.push(update.af);
         f.i32(3).op(OP.i32_shl).op(OP.i32_or);
         this.words.end("aux");
@@ -255,11 +283,8 @@ export class FlagLowering {
         this.words.begin();
         this.state("i32_load", FLAG_AUX);
         f.i32(~CARRIES).op(OP.i32_and);
-        cf.push();
-        f.i32(31).op(OP.i32_shl).op(OP.i32_or);
-        cf.push();
-        this.values.push(update.of);
-        f.op(OP.i32_xor).i32(30).op(OP.i32_shl).op(OP.i32_or);
+        this.carriesOf(cf.push, () => this.values.push(update.of))();
+        f.op(OP.i32_or);
         this.words.end("aux");
         cf.done();
         return;

@@ -19,7 +19,7 @@ export { CONTROL_DELTA, CONTROL_REGION } from "./dispatch.ts";
 export { ENTRY_RECORD, ifFound, ifKnown, pushCodeGeneration } from "./jump-cache.ts";
 export { Lowering } from "./lowering.ts";
 export { displacementOf, ENTRY_NUMBER, fieldOffset, R_HANDLER, R_LENGTH, R_OFFSET, REGION_MARK } from "./record.ts";
-export { isStaticCondition, pushStaticCondition } from "./flag-lowering.ts";
+export { FLAG_CONDITIONS, isStaticCondition, pushStaticCondition } from "./flag-lowering.ts";
 export { type FlagWords, type KeptFlags, loadOf, storeOf, type Target } from "./target.ts";
 export { type Delivery } from "./system/delivery.ts";
 export { type ForeignRegister } from "./system/model-specific-registers.ts";

@@ -6,7 +6,7 @@
  */
 import { OP, type FunctionBuilder } from "@doppel/wasm";
 import { type Block, type IrType, type Place, type SegmentRef, SemanticsError, type Size, type Statement, type Value, type Variable } from "@doppel/semantics";
-import { FlagLowering } from "./flag-lowering.ts";
+import { FLAG_CONDITIONS, FlagLowering } from "./flag-lowering.ts";
 import { faultOnStatus, MemoryLowering } from "./memory-lowering.ts";
 import { FAULT_CODE, FAULT_HAS_CODE, FAULT_VECTOR, STATE } from "./state-layout.ts";
 import type { Op, Target, ValueSource } from "./target.ts";
@@ -180,8 +180,11 @@ export class Lowering implements ValueSource {
       case "variable":
         f.get(this.variable(value.data as Variable));
         return;
-      case "flag":
-        return this.flags.flag(value.data as string);
+      case "flag": {
+        const code = FLAG_CONDITIONS[value.data as string];
+        if (code === undefined || t.condition?.(code) !== true) this.flags.flag(value.data as string);
+        return;
+      }
       case "condition":
         if (t.condition?.(value.data as number) !== true) this.flags.condition(value.data as number);
         return;
@@ -335,8 +338,11 @@ export class Lowering implements ValueSource {
         return;
       case "flags": {
         if (this.flagUse === "dead") return;
-        if (this.isUnconditional && s.when === undefined && this.flags.offer(s.update)) return;
-        if (s.when === undefined) return this.flags.set(s.update);
+        const when = s.when === undefined ? 1 : t.constant?.(s.when);
+        if (s.when !== undefined && when !== undefined) this.leaveOut(s.when);
+        if (when === 0) return;
+        if (this.isUnconditional && when !== undefined && this.flags.offer(s.update)) return;
+        if (s.when === undefined || when !== undefined) return this.flags.set(s.update);
         this.flags.shareOperands(s.update);
         this.push(s.when);
         f.if();

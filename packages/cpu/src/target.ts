@@ -34,9 +34,12 @@ export interface FlagWords {
   end(word: "result" | "aux"): void;
 }
 
-/** Operands of a flag update, as functions that push them. Where a carry went in, an addition is "adc" and a subtraction "sbb". */
+/**
+ * Operands of a flag update, as functions that push them. Where a carry went in, an addition is "adc" and a subtraction "sbb". Of "bits", `a` is
+ * the auxiliary word.
+ */
 export interface KeptFlags {
-  readonly rule: "add" | "adc" | "sub" | "sbb" | "inc" | "dec" | "logic";
+  readonly rule: "add" | "adc" | "sub" | "sbb" | "inc" | "dec" | "logic" | "bits";
   readonly size: Size;
   readonly result: () => void;
   readonly a: () => void;
@@ -95,6 +98,10 @@ export interface Target {
   condition?(code: number): boolean;
   /** Takes an update of the arithmetic flags of which the tier makes flag words later, if at all. INC and DEC keep CF. */
   keepFlags?(kept: KeptFlags): void;
+  /** Takes an update of CF and OF alone, as the two upper bits of the auxiliary word; false when the tier does not keep what is below it. */
+  keepCarries?(push: () => void): boolean;
+  /** A number that is known when code is written: of constants and record fields. */
+  constant?(value: Value): number | undefined;
   /** Leaves before the instruction, for a tier that can have it executed otherwise: a segment does not permit an access, or a TypeScript helper would be called. */
   miss?(): void;
   /**

@@ -2,7 +2,7 @@
  * What an instruction does to the state that a region keeps in locals: general and XMM registers and the flag words, read or written. Instructions
  * whose every execution needs the interpreter (most TypeScript helpers) have no place in a region.
  */
-import { fieldOffset, layout, shapeKey } from "@doppel/cpu";
+import { fieldOffset, FLAG_CONDITIONS, layout, shapeKey } from "@doppel/cpu";
 import { type Block, DEFINITIONS, InstructionBuilder, type Place, type Shape, type Statement, type Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
 import { vectorAt } from "./vector-locals.ts";
@@ -18,9 +18,13 @@ export interface Meaning {
   readonly addresses: boolean;
   /** Conditions that it reads. */
   readonly conditions: readonly number[];
-  /** It needs the flag words themselves: it reads a flag, keeps others than CF, or sets them on some of its ways only. */
+  /** It needs the flag words themselves: it reads a flag, keeps others than CF or those that a rotate keeps, or sets them on some of its ways only. */
   readonly needsFlagWords: boolean;
   readonly setsFlags: boolean;
+  /** It sets flags when this is not zero, as shifts do; else each time. */
+  readonly counted: Value | undefined;
+  /** It sets CF and OF and keeps the others. */
+  readonly turns: boolean;
   /** It calls a TypeScript helper each time. */
   readonly calls: boolean;
   /** That helper says where control goes. */
@@ -56,7 +60,6 @@ export interface Registers {
 /** State offsets of the general registers end here, and their numbers; those of XMM registers follow. */
 const GENERAL_END = 0x80;
 export const FIRST_VECTOR = 16;
-const KEEPING = new Set(["carry", "carry-overflow"]);
 
 const meanings = new Map<number, Meaning | undefined>();
 
@@ -95,7 +98,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false, repeats: false };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false, repeats: false, turns: false, counted: undefined as Value | undefined };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -103,6 +106,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
     if (v.op === "place") reads.push((v.data as { place: Place }).place);
     else if (v.op === "effectiveAddress") found.addresses = true;
     else if (v.op === "condition") conditions.push(v.data as number);
+    else if (v.op === "flag" && FLAG_CONDITIONS[v.data as string] !== undefined) conditions.push(FLAG_CONDITIONS[v.data as string]!);
     else if (v.op === "flag" || v.op === "arithmeticFlags") found.needsFlagWords = true;
     v.args.forEach(value);
   };
@@ -133,7 +137,9 @@ function findMeaning(shape: Shape): Meaning | undefined {
         if (s.offset === MXCSR) found.changesSteady = true;
         return true;
       case "flags":
-        if (found.setsFlags || !always || s.when !== undefined || KEEPING.has(s.update.rule)) found.needsFlagWords = true;
+        if (found.setsFlags || !always || s.update.rule === "carry") found.needsFlagWords = true;
+        if (s.update.rule === "carry-overflow") found.turns = true;
+        found.counted = s.when;
         found.setsFlags = true;
         for (const part of Object.values(s.update) as unknown[]) if (isValue(part)) value(part);
         return true;

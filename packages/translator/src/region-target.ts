@@ -14,7 +14,7 @@ import {
   R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
 import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
-import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName } from "@doppel/semantics";
+import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName, type Value } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
 import { EFLAGS_DF, type Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
@@ -354,7 +354,9 @@ export class RegionTarget implements Target {
     this.meaning = meaning;
     this.at = at;
     this.onJump = onJump;
-    if (meaning.needsFlagWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
+    const counted = meaning.counted === undefined ? 1 : this.constant(meaning.counted);
+    const changesWords = counted === undefined || (counted !== 0 && meaning.turns && !this.flags.keepsCarries);
+    if (meaning.needsFlagWords || changesWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
     for (const window of this.windows?.windows ?? []) if (window.at === this.index) this.open(window, this.name!);
     const before = this.flags.state;
     if (meaning.repeats) this.repeat = this.f.loop();
@@ -362,7 +364,7 @@ export class RegionTarget implements Target {
     if (meaning.repeats) this.f.end();
     this.index += 1;
     // What was not kept went to the words.
-    if (meaning.setsFlags && this.flags.state === before) this.flags.state = "words";
+    if (meaning.setsFlags && counted !== 0 && this.flags.state === before) this.flags.state = "words";
     this.facts.instructionEnds();
     if (meaning.changesSteady) this.forgetSteady();
     if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
@@ -518,6 +520,16 @@ export class RegionTarget implements Target {
   }
   keepFlags(kept: KeptFlags): void {
     this.flags.keep(kept);
+  }
+  keepCarries(push: () => void): boolean {
+    return this.flags.keepCarries(push);
+  }
+  constant({ op, args, data }: Value): number | undefined {
+    if (op === "const") return typeof data === "number" ? data : undefined;
+    if (op === "field") return data === "immediate" ? this.instruction.immediate : undefined;
+    const [a, b] = args.length === 2 ? [this.constant(args[0]!), this.constant(args[1]!)] : [];
+    if (a === undefined || b === undefined) return undefined;
+    return op === "i32_and" ? a & b : op === "i32_ne" ? Number(a !== b) : undefined;
   }
   miss(): void {
     this.leaveBefore(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
