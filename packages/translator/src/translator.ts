@@ -14,7 +14,7 @@ import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
-const THRESHOLD = 16_000;
+const THRESHOLD = 8_000;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 6;
 const PATIENCE = 64;
