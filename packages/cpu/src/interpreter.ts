@@ -266,7 +266,9 @@ export class Interpreter implements Engine, HandlerTable {
     const dispatchers = this.dispatchers[this.watching];
     let dispatcher = long ? dispatchers.long : dispatchers.short;
     if (dispatcher === undefined) {
-      dispatcher = this.watching !== "nothing" ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
+      // What is hot enough for pairs to matter, a translator takes away: the big function would only be compiled.
+      const small = this.watching !== "nothing" || (this.regions !== undefined && !this.pairsAtOnce);
+      dispatcher = small ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
         : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
       dispatchers[long ? "long" : "short"] = dispatcher;
     }
