@@ -2,7 +2,7 @@
 import { type Decoded, type Decoder, pageOf } from "./region-decoder.ts";
 
 /** Instructions of a called function at most, and how many calls stand in each other. */
-const MOST_CALLED = 160;
+const MOST_CALLED = 300;
 const MOST_CALLS = 6;
 /** Entries at most. */
 const MOST_ENTRIES = 100;

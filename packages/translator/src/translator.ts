@@ -7,7 +7,7 @@ import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT
 import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
-import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
+import { type CodeSource, edgesOf, formRegion, type Region, type RegionBlock } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { MISSED, regionHelpers } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
@@ -85,7 +85,8 @@ interface Installed {
   /** Places of the entries that were asked for, from the beginning of the first entry's page. */
   readonly others: readonly number[];
   readonly pages: Region["pages"];
-  /** Host addresses of its own instructions, and of those at which direct jumps leave it. */
+  /** Host addresses of all its instructions, of those that are no called function's, and of the places at which direct jumps leave it. */
+  readonly code: Uint32Array;
   readonly body: Uint32Array;
   readonly exits: Uint32Array;
   readonly instructions: number;
@@ -223,7 +224,7 @@ export class Translator implements RegionCompiler {
 
   /** Whether an instruction is part of a region: it is hot, and not counted any more. */
   private isCompiled(host: number): boolean {
-    for (const { body } of this.byFrame.get(Math.floor(host / PAGE_SIZE)) ?? []) if (body.includes(host)) return true;
+    for (const { code } of this.byFrame.get(Math.floor(host / PAGE_SIZE)) ?? []) if (code.includes(host)) return true;
     return false;
   }
 
@@ -360,7 +361,7 @@ export class Translator implements RegionCompiler {
     const mode = place.key % 1024;
     const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, windows, module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, windows, module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -422,7 +423,12 @@ function placeOf(pages: Region["pages"], host: number): number {
 
 /** Host addresses of the instructions that are the region's own: not of functions that it calls. */
 function bodyOf(region: Region): Uint32Array {
-  return Uint32Array.from([...region.blocks.values()].filter(({ own }) => own).flatMap(({ instructions, end }) => [
+  return codeOf(region, ({ own }) => own);
+}
+
+/** Host addresses of the instructions of some of its blocks. */
+function codeOf(region: Region, which: (block: RegionBlock) => boolean): Uint32Array {
+  return Uint32Array.from([...region.blocks.values()].filter(which).flatMap(({ instructions, end }) => [
     ...instructions.map(({ at }) => hostAt(region, at)), ...("jump" in end && end.jump !== undefined ? [hostAt(region, end.jump)] : []),
   ]));
 }
