@@ -337,7 +337,7 @@ export class Cpu {
 
   /** A data segment was loaded in protected mode: the mode is worked out anew unless it cannot have changed. */
   segmentLoaded(segment: number): void {
-    if (segment >= FS || ((this.state.mode & MODE_FLAT) !== 0 && segment !== SS && this.#isFlat(segment))) return;
+    if (segment >= FS || ((this.state.mode & MODE_FLAT) !== 0 && segment !== SS && this.state.flat)) return;
     this.updateMode();
   }
 
@@ -358,7 +358,7 @@ export class Cpu {
     if (stack32 && !this.longMode) mode |= MODE_STACK32;
     const user = state.cpl === 3;
     if (user) mode |= MODE_USER;
-    if (this.protectedMode && !this.longMode && this.#flat()) mode |= MODE_FLAT;
+    if (this.protectedMode && !this.longMode && state.flat) mode |= MODE_FLAT;
     if (flags & (EFLAGS_TF | EFLAGS_RF) || this.dr[7] & 0xff || this.debug.pending) mode |= MODE_STEP;
     state.mode = mode;
     state.stackMask = this.longMode ? -1 : stack32 ? 0xffffffff : 0xffff;
@@ -398,14 +398,5 @@ export class Cpu {
       if (long) hiddenBases[segment] = state.segmentBase(segment);
       state.setSegmentBase(segment, long ? 0 : hiddenBases[segment]);
     }
-  }
-
-  /** Base 0 and a 4 GiB length that needs no check, in the four segments that most code uses. */
-  #flat(): boolean {
-    return this.#isFlat(DS) && this.#isFlat(CS) && this.#isFlat(ES) && this.#isFlat(SS);
-  }
-
-  #isFlat(segment: number): boolean {
-    return this.state.isFlat(segment, segment !== CS);
   }
 }

@@ -3,14 +3,15 @@
  * bytes; this is how TypeScript reads and writes them, lazy flags included (SDM volume 1, sections 3.4 and 8.1).
  */
 import {
-  AUX_AF, AUX_CF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, CPL, EFLAGS_REST, FAULT_ADDRESS, FAULT_CODE, FAULT_HAS_CODE,
+  AUX_AF, AUX_CF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, CPL, CS, DS, EFLAGS_REST, ES, FAULT_ADDRESS, FAULT_CODE, FAULT_HAS_CODE,
   FAULT_VECTOR, FLAG_AUX, FLAG_RESULT, FLOAT_SCRATCH, FPR, FPR_STRIDE, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_STATUS,
   FPU_TAGS, FPU_TRAP, GPR, MODE, MXCSR, RIP, SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT,
-  SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, STACK_MASK, STATE, STATE_SIZE, TLB_VIEW, XMM, XMM_STRIDE,
+  SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STACK_MASK, STATE, STATE_SIZE, TLB_VIEW, XMM, XMM_STRIDE,
 } from "./state-layout.ts";
 
 const TWO_32 = 0x1_0000_0000;
 const ARITHMETIC_FLAGS = 0x8d5;
+const FLAT_CODE_AND_DATA = (1 << ES) | (1 << CS) | (1 << SS) | (1 << DS);
 
 /** EFLAGS bits that the lazy-flags words hold: CF PF AF ZF SF OF. */
 export const EFLAGS_ARITHMETIC = ARITHMETIC_FLAGS;
@@ -29,6 +30,8 @@ export class HotState {
   readonly base: number;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
+  /** One bit per segment that has base 0 and may be read, and but for CS written, in all of 4 GiB. */
+  #flat = 0;
 
   /** @param buffer the linear memory's buffer  @param base address of the state, `STATE` unless told */
   constructor(buffer: ArrayBufferLike, base: number = STATE) {
@@ -246,6 +249,7 @@ export class HotState {
 
   setSegmentBase(segment: number, base: number): void {
     this.setAddress(SEGMENT + segment * SEGMENT_STRIDE + SEG_BASE, base);
+    this.#noteFlat(segment);
   }
 
   /** Limit in bytes, unsigned. */
@@ -271,6 +275,7 @@ export class HotState {
     const at = SEGMENT + segment * SEGMENT_STRIDE;
     this.setAddress(at + SEG_READ_LENGTH, read);
     this.setAddress(at + SEG_WRITE_LENGTH, write);
+    this.#noteFlat(segment);
   }
 
   /**
@@ -291,16 +296,23 @@ export class HotState {
     words[at + (SEG_READ_LENGTH >> 2) + 1] = read ? high : 0;
     words[at + (SEG_WRITE_LENGTH >> 2)] = write ? length : 0;
     words[at + (SEG_WRITE_LENGTH >> 2) + 1] = write ? high : 0;
+    const flat = (base | baseHigh) === 0 && read && high === 1 && (write || segment === CS);
+    this.#flat = flat ? this.#flat | (1 << segment) : this.#flat & ~(1 << segment);
   }
 
-  /** Whether a segment has base 0 and may be read, and with `write` written, in all of 4 GiB. */
-  isFlat(segment: number, write: boolean): boolean {
+  /** Whether ES, CS, SS and DS have base 0 and may be read, and but for CS written, in all of 4 GiB. */
+  get flat(): boolean {
+    return (this.#flat & FLAT_CODE_AND_DATA) === FLAT_CODE_AND_DATA;
+  }
+
+  #noteFlat(segment: number): void {
     const words = this.#words;
     const at = (SEGMENT + segment * SEGMENT_STRIDE) >> 2;
     const base = at + (SEG_BASE >> 2);
     const read = at + (SEG_READ_LENGTH >> 2);
-    const last = write ? at + (SEG_WRITE_LENGTH >> 2) : read;
-    return (words[base] | words[base + 1] | words[read] | words[last]) === 0 && words[read + 1] === 1 && words[last + 1] === 1;
+    const last = segment === CS ? read : at + (SEG_WRITE_LENGTH >> 2);
+    const flat = (words[base] | words[base + 1] | words[read] | words[last]) === 0 && words[read + 1] === 1 && words[last + 1] === 1;
+    this.#flat = flat ? this.#flat | (1 << segment) : this.#flat & ~(1 << segment);
   }
 
   get fpuControl(): number {
@@ -413,6 +425,7 @@ export class HotState {
   /** Takes all bytes from a copy. */
   load(bytes: Uint8Array): void {
     this.#bytes.set(bytes.subarray(0, STATE_SIZE));
+    for (let segment = ES; segment <= DS; segment += 1) this.#noteFlat(segment);
   }
 
   /** Sets every byte to zero. */

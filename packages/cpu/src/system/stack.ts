@@ -2,7 +2,7 @@
  * Stacks as control transfers use them: frames that are checked as a whole before a byte is written, and pops that leave
  * rSP alone until the instruction can no longer fault (SDM volume 3, 5.8.5, 6.12.1 and, for 64-bit mode, 6.14).
  */
-import { DESCRIPTOR_DB, VECTOR_SS } from "@doppel/x86";
+import { DESCRIPTOR_DB, DESCRIPTOR_EXPAND_DOWN, VECTOR_SS } from "@doppel/x86";
 import { READ, WRITE } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
 import { GPR, SS } from "../state-layout.ts";
@@ -34,6 +34,8 @@ export class Stack {
   #width = 4;
   #user = false;
   #code = 0;
+  /** Every offset is allowed: a supervisor's segment of 4 GiB. */
+  #open = false;
   /** Values pushed. */
   #count = 0;
   /** Bytes of every value, or 0 when they differ. */
@@ -54,6 +56,7 @@ export class Stack {
     this.#width = width;
     this.#user = user;
     this.#code = code;
+    this.#open = width === 4 && limit === 0xffffffff && !user && (attributes & (UNUSABLE | DESCRIPTOR_EXPAND_DOWN)) === 0;
     this.pointer = pointer;
     this.#count = this.#size = 0;
     return this;
@@ -181,6 +184,7 @@ export class Stack {
   }
 
   #allow(offset: number, size: number): boolean {
+    if (this.#open) return true;
     offset = this.#mask(offset);
     const usable = this.#width === 8
       ? isCanonical(offset) && isCanonical(offset + size - 1)
