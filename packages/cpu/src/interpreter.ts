@@ -220,7 +220,7 @@ export class Interpreter implements Engine, HandlerTable {
   /**
    * Puts a compiled region in the place of the blocks that begin at its entries, in the order of their numbers. The region is a function of
    * the record and of RIP minus the offset in the page; it takes what it executes from BUDGET and BUDGET_KEPT, sets RIP and returns `JUMP`,
-   * or `ALONE` where the first instruction is to be executed without it.
+   * or `ALONE` where the first instruction is to be executed without it, or `FAULT_HERE`.
    */
   install(id: number, keys: readonly number[], long: boolean, region: CallableFunction, spans: readonly Span[]): void {
     const slot = this.freeSlots.pop() ?? this.newSlot();
