@@ -151,7 +151,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   load(CONTROL_REGION);
   f.memory(OP.i32_load, R_LINK).set(record);
   loadNative(CONTROL_DELTA).set(delta);
-  f.br(dispatch).end();
+  // A helper that one of them called may have changed the view.
+  load(TLB_VIEW).set(view).br(dispatch).end();
   f.get(status).i32(FAULT_HERE).op(OP.i32_eq).if(undefined, false);
   leave(EXIT_FAULT);
   f.end();
