@@ -226,6 +226,8 @@ export class Interpreter implements Engine, HandlerTable {
     const slot = this.freeSlots.pop() ?? this.newSlot();
     this.table.set(slot, region as () => void);
     this.code.install({ id, keys, handler: this.firstOutlined(long) + slot, long }, spans);
+    // A direct jump that is under way may stand at an entry: its record leads to the instruction alone now, and not to where that goes.
+    this.words[(STATE + CONTROL_FROM) >> 2] = 0;
   }
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
