@@ -69,7 +69,7 @@ describe("a loop", () => {
 
 test("64-bit code: addresses are whole, calls are chained, and the graph shows them", () => {
   // So long that the function stands in no caller's region.
-  const long = Array.from({ length: 200 }, (_, n) => `add rax, ${n}`).join("\n");
+  const long = Array.from({ length: 400 }, (_, n) => `add rax, ${n}`).join("\n");
   const { engine, explainer } = counting(`mov rcx, 500\njmp l\nf: ${long}\nret\nl: call f\ndec rcx\njnz l\nhlt`, 64);
   engine.run(1e6);
   const units = explainer().hottest(10);

@@ -13,27 +13,26 @@ import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, FAULT_HERE, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
-import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
+import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
 import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName, type Value } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
-import { EFLAGS_DF, type Instruction } from "@doppel/x86";
+import type { Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
-import { type BlockWindows, type FrameWindow, windowsOf } from "./frame-windows.ts";
-import { bulkName, bulkSignature, findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
+import { findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
+import { writeIterations } from "./region-strings.ts";
+import { WindowLocals } from "./window-locals.ts";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
 import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
 
-const { STATE, EFLAGS_REST, FS, GPR, XMM, XMM_STRIDE, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
+const { STATE, FS, GPR, XMM, XMM_STRIDE, RIP, MODE, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
 const RECORD = 0;
 const DELTA = 1;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
 const HIGH_BYTE = 1;
 const PAGE_SIZE = 4096;
-/** Numbers of rAX, rCX, rSI and rDI. */
-const STRING_REGISTERS = [0, 1, 6, 7] as const;
 
 /** How regions go on to each other: the type of their functions in the module, and the number of the handler that is the table's first entry. */
 export interface Chain {
@@ -93,18 +92,12 @@ export class RegionTarget implements Target {
   private readonly chaining: Chain | undefined;
   private readonly how: number;
   private readonly tally: Tally | undefined;
-  /** Windows of the block in hand, and the locals with their host addresses; the number of the next instruction in it. */
-  private windows: BlockWindows | undefined;
-  private readonly windowHosts = new Map<FrameWindow, number>();
-  private index = 0;
-  /** By what name to tell that a window is not there; without one there are none. */
-  private readonly name: number | undefined;
+  private readonly windows: WindowLocals | undefined;
 
   constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally, name?: number) {
     this.f = f;
     this.region = region;
     this.tally = tally;
-    this.name = name;
     this.chaining = chaining;
     this.generated = generated;
     this.long = region.long;
@@ -128,6 +121,10 @@ export class RegionTarget implements Target {
     this.exitLeft = f.local("i32", "exitLeft");
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
+    if (name !== undefined) {
+      const { long, view, registers } = this;
+      this.windows = new WindowLocals({ f, long, view, name, register: (n) => registers.get(n)!, missed: this.shared(MISSED, MISSED_SIGNATURE) });
+    }
     this.modeBefore = f.local("i32", "modeBefore");
     this.codeBefore = f.local("i32", "codeBefore");
   }
@@ -303,39 +300,7 @@ export class RegionTarget implements Target {
     this.left = count;
     this.forgetSteady();
     if (instructions.some(({ meaning }) => meaning.notes)) this.facts.begin();
-    for (const host of this.windowHosts.values()) f.release(host);
-    this.windowHosts.clear();
-    this.index = 0;
-    this.windows = this.name === undefined ? undefined : windowsOf(instructions, this.long);
-  }
-
-  /** Looks at the page of a window; leaves in front of the instruction where the TLB does not have it for all of the window. */
-  private open(window: FrameWindow, name: number): void {
-    const { f, long } = this;
-    const { register, low, length, write } = window;
-    const linear = f.local(long ? "i64" : "i32");
-    const host = f.local("i32");
-    this.windowHosts.set(window, host);
-    f.get(this.registers.get(register)!);
-    this.native(low);
-    f.op(long ? OP.i64_add : OP.i32_add).tee(linear);
-    const shift = Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE);
-    if (long) f.i64(shift).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.i32(shift).op(OP.i32_shr_u);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).get(this.view).op(OP.i32_add).set(host);
-    const off = f.local(long ? "i64" : "i32");
-    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
-    this.native(PAGE_SIZE - length);
-    f.op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
-    f.i32(name);
-    this.pushHalves(() => f.get(linear));
-    f.i32(length).call(this.shared(MISSED, MISSED_SIGNATURE));
-    this.leaveBefore(this.at, this.left, "window");
-    f.end().get(off);
-    if (long) f.op(OP.i32_wrap_i64);
-    f.get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
-    f.release(linear);
-    f.release(off);
+    this.windows?.begin(instructions);
   }
 
   private forgetSteady(): void {
@@ -357,12 +322,12 @@ export class RegionTarget implements Target {
     const counted = meaning.counted === undefined ? 1 : this.constant(meaning.counted);
     const changesWords = counted === undefined || (counted !== 0 && meaning.turns && !this.flags.keepsCarries);
     if (meaning.needsFlagWords || changesWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
-    for (const window of this.windows?.windows ?? []) if (window.at === this.index) this.open(window, this.name!);
+    this.windows?.open(() => this.leaveBefore(at, this.left, "window"));
     const before = this.flags.state;
     if (meaning.repeats) this.repeat = this.f.loop();
     new Lowering(this).lower(meaning.statements);
     if (meaning.repeats) this.f.end();
-    this.index += 1;
+    this.windows?.next();
     // What was not kept went to the words.
     if (meaning.setsFlags && counted !== 0 && this.flags.state === before) this.flags.state = "words";
     this.facts.instructionEnds();
@@ -544,8 +509,7 @@ export class RegionTarget implements Target {
     f.release(host);
   }
   window(statement: Statement): { host: number; offset: number } | undefined {
-    const found = this.windows?.accesses.get(this.index)?.get(statement);
-    return found && { host: this.windowHosts.get(found.window)!, offset: found.offset };
+    return this.windows?.find(statement);
   }
   /** Of a helper: it may have done something before, as a task switch has. All other faults are found anew by the interpreter. */
   fault(): void {
@@ -572,45 +536,11 @@ export class RegionTarget implements Target {
     const { f, long } = this;
     if (at === "rip") this.leaveTo(() => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + RIP), `transfer ${this.instruction.form.mnemonic}`);
   }
-  /** As many iterations at once as lie in a page of each operand, upwards; the last one is left to the instruction itself. */
-  bulk({ operation, size, addressSize }: Statement & { kind: "bulk" }): void {
-    const { f, long, budget } = this;
+  bulk(statement: Statement & { kind: "bulk" }): void {
     // FS and GS have bases.
-    if (addressSize !== (long ? 8 : 4) || this.instruction.segment >= FS) return;
-    const [value, count, from, to] = STRING_REGISTERS.map((n) => this.registers.get(n)!) as [number, number, number, number];
-    const most = f.local("i32");
-    const native = (op32: number, op64: number): FunctionBuilder => f.op(long ? op64 : op32);
-    const constant = (n: number): FunctionBuilder => (long ? f.i64(n) : f.i32(n));
-    f.get(count);
-    constant(1);
-    native(OP.i32_gt_u, OP.i64_gt_u);
-    f.get(budget).i32(this.most).op(OP.i32_gt_s).op(OP.i32_and);
-    f.i32(0).memory(OP.i32_load, STATE + EFLAGS_REST).i32(EFLAGS_DF).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_and).if();
-    f.get(budget).i32(this.most).op(OP.i32_sub).set(most);
-    f.get(count);
-    constant(1);
-    native(OP.i32_sub, OP.i64_sub);
-    f.get(most);
-    if (long) f.op(OP.i64_extend_i32_u);
-    native(OP.i32_lt_u, OP.i64_lt_u).if();
-    f.get(count);
-    if (long) f.op(OP.i32_wrap_i64);
-    f.i32(1).op(OP.i32_sub).set(most).end();
-    f.get(to).get(operation === "movs" ? from : value);
-    f.get(most).i32(size).call(this.shared(bulkName(operation, long), bulkSignature(long))).set(most);
-    f.get(budget).get(most).op(OP.i32_sub).set(budget);
-    const advance = (register: number, by: number): void => {
-      f.get(register).get(most);
-      if (long) f.op(OP.i64_extend_i32_u);
-      constant(by);
-      native(OP.i32_mul, OP.i64_mul);
-      native(OP.i32_add, OP.i64_add).set(register);
-    };
-    advance(count, -1);
-    advance(to, size);
-    if (operation === "movs") advance(from, size);
-    f.end();
-    f.release(most);
+    if (statement.addressSize !== (this.long ? 8 : 4) || this.instruction.segment >= FS) return;
+    const { f, long, budget, most, registers } = this;
+    writeIterations({ f, long, budget, most, register: (n) => registers.get(n)!, callee: (name, signature) => this.shared(name, signature) }, statement);
   }
   calls(helper: string): boolean {
     return isCalled(helper);
