@@ -5,8 +5,9 @@
 import process from "node:process";
 import { checkProgram, Coverage, coverageSummary, coverageTable, fuzzMachines, fuzzProgram, listing, minimise, missingForms } from "@doppel/testkit";
 
-/** Machines are replaced after so many programs, so that new ones are tried too. */
+/** Machines are replaced after so many programs, so that new ones are tried too; those that translate have regions of another size then. */
 const PROGRAMS_PER_MACHINE = 2000;
+const PROGRAMS_TRANSLATED = 25;
 /** Instructions between two lines on stderr. */
 const PROGRESS = 1_000_000;
 const USAGE = "usage: fuzz [--instructions N[K|M]] [--seed N] [--program SEED] [--table] [--translate]";
@@ -37,16 +38,17 @@ for (let n = 2; n < process.argv.length; n++) {
   else refuse(`unknown option "${option}"`);
 }
 
+let turn = 0;
 let machines = fuzzMachines(translate);
 const coverage = new Coverage();
 const begun = performance.now();
 
 function tryProgram(name: string): void {
-  const program = fuzzProgram(name);
+  const program = fuzzProgram(name, translate);
   const failure = checkProgram(machines[program.model], program, coverage);
   if (failure === undefined) return;
   console.log(`program ${name} (${program.model}, ${program.mode.name}, paging ${program.paging}): ${failure}`);
-  const small = minimise(fuzzMachines(translate)[program.model], program);
+  const small = minimise(fuzzMachines(translate, turn)[program.model], program);
   if (small === undefined) console.log("it fails only behind the programs before it");
   else console.log(`${small.failure}, within ${small.budget} instructions of:\n${listing(small.program)}`);
   process.exit(1);
@@ -54,11 +56,13 @@ function tryProgram(name: string): void {
 
 if (single !== undefined) tryProgram(single);
 let announced = 0;
-for (let n = 0; single === undefined && coverage.instructions < wanted; n++) {
-  if (n % PROGRAMS_PER_MACHINE === PROGRAMS_PER_MACHINE - 1) machines = fuzzMachines(translate);
+const perMachine = translate ? PROGRAMS_TRANSLATED : PROGRAMS_PER_MACHINE;
+const done = (): number => (translate ? coverage.translated : coverage.instructions);
+for (let n = 0; single === undefined && done() < wanted; n++) {
+  if (n % perMachine === perMachine - 1) machines = fuzzMachines(translate, ++turn);
   tryProgram(`${seed}/${n}`);
-  if (coverage.instructions < announced + PROGRESS) continue;
-  announced = coverage.instructions;
+  if (done() < announced + PROGRESS) continue;
+  announced = done();
   console.error(`${announced} instructions, ${((performance.now() - begun) / 1000).toFixed(0)} s`);
 }
 if (table) console.log(coverageTable(coverage));

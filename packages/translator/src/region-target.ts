@@ -41,10 +41,10 @@ export interface Chain {
 }
 
 /**
- * Where to count how often something happens, for statistics: the address of a counter of 64 bits in linear memory. `at` is where in the
- * region, where there is such a place.
+ * Where to count how often something happens, for statistics: the address of a counter of 64 bits in linear memory, or nothing. `at` is where
+ * in the region, where there is such a place.
  */
-export type Tally = (what: string, region: Region, at?: number) => number;
+export type Tally = (what: string, region: Region, at?: number) => number | undefined;
 
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
@@ -382,6 +382,7 @@ export class RegionTarget implements Target {
   private count(what: string, at?: number, amount = (): void => void this.f.i64(1)): void {
     if (this.tally === undefined) return;
     const counter = this.tally(what, this.region, at);
+    if (counter === undefined) return;
     this.f.i32(0).i32(0).memory(OP.i64_load, counter);
     amount();
     this.f.op(OP.i64_add).memory(OP.i64_store, counter);

@@ -124,7 +124,7 @@ export function strings(random: Random, around: Surroundings, at: number): Piece
   const { codeSize } = around;
   const base = random.pick(around.bases);
   const place = (): number => {
-    if (random.oneIn(6)) return (codeSize === 8 ? base + CODE : around.codeFrom) + Math.max(0, at + random.below(64) - 16);
+    if (around.changesCode && random.oneIn(6)) return (codeSize === 8 ? base + CODE : around.codeFrom) + Math.max(0, at + random.below(64) - 16);
     return codeSize === 2 ? random.below(0x2000) : base + random.pick([DATA + 0xfc0, DATA, DATA + 0x4000, DATA + 0x3ff0]) + random.below(96);
   };
   const to = place();

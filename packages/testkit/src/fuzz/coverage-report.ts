@@ -38,7 +38,9 @@ export function coverageTable(coverage: Coverage): string {
 /** Counts of a run, in a few lines. */
 export function coverageSummary(coverage: Coverage, seconds: number): string {
   const modes = [...coverage.modes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `  ${String(count).padStart(9)}  ${name}`);
+  const inRegions = coverage.translated === 0 ? [] : [`${coverage.translated} instructions in one piece by machines that translate, ${((100 * coverage.inRegions) / coverage.translated).toFixed(1)} % of them in regions`];
   return [
+    ...inRegions,
     `${coverage.programs} programs, ${coverage.instructions} instructions retired outside fault handlers (a REP once), ${coverage.faults} faults`,
     `${coverage.executed} instructions over all runs in ${seconds.toFixed(1)} s: ${(coverage.executed / seconds / 1e6).toFixed(2)} MIPS, machines, checks and hashes included`,
     `${coverage.stale} programs whose slices differ by stale translations (SDM volume 3, 4.10.2.3)`,

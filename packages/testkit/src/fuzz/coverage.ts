@@ -18,6 +18,9 @@ export class Coverage {
   executed = 0;
   faults = 0;
   programs = 0;
+  /** Retired by machines that translate, in one piece, and how much of it in regions. */
+  translated = 0;
+  inRegions = 0;
   /** Programs whose runs differ because they change page tables and flush nothing. */
   stale = 0;
   /** Pairs of instructions that were decoded into one handler. */

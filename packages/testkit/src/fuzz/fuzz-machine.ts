@@ -16,8 +16,8 @@ import type { FuzzProgram } from "./fuzz-program.ts";
 import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
 
 const RECORDS = 1 << 22;
-/** Instructions of a region at most: programs are short, and what follows them is none of them. */
-const REGION = 20;
+/** Instructions of a region at most, by turns: programs are short, and what follows them is none of them. */
+const REGIONS = [20, 60, 600];
 const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
@@ -51,12 +51,21 @@ export class FuzzMachine {
   /** The page tables as they were at the last flush of the TLB, less what the processor writes itself. */
   private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
-  /** @param pairs whether pairs of instructions are executed by one handler, rather than by those of the two */
-  constructor(model: FuzzModel, pairs = true, translate = false) {
+  /** Address of the counter of what retires in regions. */
+  private readonly counter: number;
+  private readonly arena: Arena;
+
+  /**
+   * @param pairs whether pairs of instructions are executed by one handler, rather than by those of the two
+   * @param longest instructions of a region at most; the machine does not translate when absent
+   */
+  constructor(model: FuzzModel, pairs = true, longest?: number) {
     this.model = model;
     const arena = new Arena(RAM + RECORDS + TLB_SIZE + (2 << 20));
     arena.reserve(PAGE_SIZE); // the hot state, at STATE
     const tlbBase = arena.reserve(TLB_SIZE);
+    this.arena = arena;
+    this.counter = arena.reserve(PAGE_SIZE);
     const frames = new Frames(arena, RAM / PAGE_SIZE);
     this.physical = new PhysicalMap(frames);
     this.physical.addRam(0, RAM);
@@ -96,13 +105,20 @@ export class FuzzMachine {
     };
     const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices, pairsAtOnce: pairs });
     this.engine = engine;
-    if (translate) new Translator({ engine, memory: arena.memory, threshold: 0, growsAtOnce: true, longest: REGION });
+    if (longest !== undefined) {
+      new Translator({ engine, memory: arena.memory, threshold: 0, growsAtOnce: true, longest, tally: (what) => (what === "retired" ? this.counter : undefined) });
+    }
     const fusedHandler = engine.fusedHandler.bind(engine);
     engine.fusedHandler = (first, second, long, flat) => {
       const number = fusedHandler(first, second, long, flat);
       if (number > 0) this.pairs.add(long ? -number : number);
       return number;
     };
+  }
+
+  /** Instructions that retired in regions since construction. */
+  get retiredInRegions(): number {
+    return (this.arena.i32[this.counter >> 2]! >>> 0) + this.arena.i32[(this.counter >> 2) + 1]! * 2 ** 32;
   }
 
   /** Puts a program's image into RAM, whole, and forgets what ran before. */
@@ -184,7 +200,8 @@ export class FuzzMachine {
     for (let segment = layout.ES; segment <= layout.TR; segment++) {
       numbers.push(state.selector(segment), state.segmentLimit(segment), state.segmentAttributes(segment), ...wide(state.segmentBase(segment)));
     }
-    return hash(Int32Array.from(numbers)) ^ hash(new Int32Array(state.numericImage().buffer));
+    // The tables as well, for their accessed and dirty bits: the next leg finds them fresh.
+    return hash(Int32Array.from(numbers)) ^ hash(new Int32Array(state.numericImage().buffer)) ^ hash(this.words.subarray(DIRECTORY >> 2, TABLES_END >> 2));
   }
 
   /** A number for everything that the guest could see, and one for each part. */
@@ -216,7 +233,8 @@ function hash(words: Int32Array): number {
 export type FuzzMachines = Readonly<Record<FuzzModel, readonly [FuzzMachine, FuzzMachine]>>;
 
 /** New machines of every model; with `translate`, the second one of each compiles every block as a region at once. */
-export function fuzzMachines(translate = false): FuzzMachines {
-  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, translate)];
+export function fuzzMachines(translate = false, turn = 0): FuzzMachines {
+  const longest = translate ? REGIONS[turn % REGIONS.length] : undefined;
+  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, longest)];
   return { i686: two("i686"), max: two("max") };
 }

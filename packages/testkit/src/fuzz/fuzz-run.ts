@@ -10,9 +10,10 @@ import type { FuzzMachine, MachineDigest, MachineImage } from "./fuzz-machine.ts
 import type { FuzzProgram } from "./fuzz-program.ts";
 import { RAM } from "./image-layout.ts";
 
-/** Instructions of a program, and of one of its legs. */
-export const PROGRAM_BUDGET = 1500;
+/** Instructions of a program's leg. */
 const LEG_BUDGET = 160;
+/** Of a program for regions, one in so many is run one instruction at a time. */
+const STEPPED_REGIONS = 4;
 const DEFAULT_BIG = 0x4000;
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
 
@@ -99,7 +100,7 @@ function describe(machine: FuzzMachine): string {
 /** Runs a program from its beginning or from an image, on a machine that may have run others before. */
 export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: RunPlan): RunResult {
   const { engine, cpu } = machine;
-  const budget = plan.budget ?? PROGRAM_BUDGET;
+  const budget = plan.budget ?? program.budget;
   const random = new Random(`slices ${program.seed}`);
   const { coverage, from } = plan;
   let count = from?.count ?? 0;
@@ -119,7 +120,7 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount, registers };
       let limit = Math.min(LEG_BUDGET - legCount, budget - count);
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
-      if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(9));
+      if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(program.regions && random.oneIn(2) ? 100 : 9));
       const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
       const counts: FormCounts | undefined = traced === undefined ? undefined : coverage?.of(machine.model, machine.codeKind);
       const { linear, faults } = machine;
@@ -176,20 +177,13 @@ function usesStaleTables(machine: FuzzMachine, program: FuzzProgram, saveAt: num
  * Runs a program in every way and compares. Gives undefined when all agree, else the names of two runs that differ.
  * @param machines two machines; which of them runs what makes no difference
  */
-export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, coverage?: Coverage, budget: number = PROGRAM_BUDGET): string | undefined {
-  const saveAt = new Random(`save ${program.seed}`).below(PROGRAM_BUDGET);
+export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, coverage?: Coverage, budget: number = program.budget): string | undefined {
+  const saveAt = new Random(`save ${program.seed}`).below(program.budget);
+  if (program.regions) return checkRegions(machines, program, saveAt, budget, coverage);
   // Two of three programs run in one piece on the first machine, which executes pairs.
   const [b, a] = saveAt % 3 === 0 ? [machines[1], machines[0]] : machines;
   try {
-    const faultsBefore = a.faults;
-    const instructionsBefore = coverage?.instructions ?? 0;
-    const stepped = runProgram(a, program, { saveAt, slices: "one", budget, ...(coverage === undefined ? {} : { coverage }) });
-    if (coverage !== undefined) {
-      coverage.faults += a.faults - faultsBefore;
-      coverage.programs++;
-      const mode = `${program.model}: ${program.mode.name}${program.paging === "none" || program.mode.ia32e ? "" : `, ${program.paging}`}`;
-      coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + coverage.instructions - instructionsBefore);
-    }
+    const stepped = runCovered(a, program, saveAt, budget, coverage);
     const whole = runProgram(b, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) {
       coverage.executed += whole.count;
@@ -198,16 +192,7 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     const { save } = whole;
     const sliced = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "some", from: save, budget });
     if (same(stepped, whole) && same(sliced, whole)) return undefined;
-    if (usesStaleTables(a, program, saveAt, budget)) {
-      if (coverage !== undefined) coverage.stale++;
-      // What is decoded already is not translated again, and pairs are decoded otherwise at the end of a slice: the choice is the same
-      // only on one machine that has decoded nothing.
-      const [first, second] = [a, a].map((machine) => {
-        machine.engine.reset();
-        return runProgram(machine, program, { saveAt, slices: "whole", budget });
-      });
-      return same(first!, second!) ? undefined : `two runs alike: ${differences(first!, second!)}`;
-    }
+    if (usesStaleTables(a, program, saveAt, budget)) return checkStale(a, program, saveAt, budget, coverage);
     const again = runProgram(a, program, { saveAt, slices: "whole", budget });
     if (!same(again, whole)) return `two runs alike: ${differences(whole, again)}`;
     const restored = save === undefined ? whole : runProgram(a, program, { saveAt, slices: "whole", from: save, budget });
@@ -215,7 +200,60 @@ export function checkProgram(machines: readonly [FuzzMachine, FuzzMachine], prog
     const other = same(stepped, whole) ? sliced : stepped;
     return `${other === stepped ? "one by one" : "in slices"} and in one piece: ${differences(other, whole)}`;
   } catch (error) {
-    if (error instanceof FuzzError) return error.message;
-    return `the host threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return thrown(error);
+  }
+}
+
+function thrown(error: unknown): string {
+  if (error instanceof FuzzError) return error.message;
+  return `the host threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+/** Runs a program one instruction at a time, and counts what it reaches. */
+function runCovered(machine: FuzzMachine, program: FuzzProgram, saveAt: number, budget: number, coverage: Coverage | undefined): RunResult {
+  const faultsBefore = machine.faults;
+  const instructionsBefore = coverage?.instructions ?? 0;
+  const stepped = runProgram(machine, program, { saveAt, slices: "one", budget, ...(coverage === undefined ? {} : { coverage }) });
+  if (coverage !== undefined) {
+    coverage.faults += machine.faults - faultsBefore;
+    coverage.programs++;
+    const mode = `${program.model}: ${program.mode.name}${program.paging === "none" || program.mode.ia32e ? "" : `, ${program.paging}`}`;
+    coverage.modes.set(mode, (coverage.modes.get(mode) ?? 0) + coverage.instructions - instructionsBefore);
+  }
+  return stepped;
+}
+
+/**
+ * What is decoded already is not translated again, and pairs are decoded otherwise at the end of a slice: the choice is the same only on one
+ * machine that has decoded nothing.
+ */
+function checkStale(machine: FuzzMachine, program: FuzzProgram, saveAt: number, budget: number, coverage: Coverage | undefined): string | undefined {
+  if (coverage !== undefined) coverage.stale++;
+  const [first, second] = [0, 1].map(() => {
+    machine.engine.reset();
+    return runProgram(machine, program, { saveAt, slices: "whole", budget });
+  });
+  return same(first!, second!) ? undefined : `two runs alike: ${differences(first!, second!)}`;
+}
+
+/** The second machine translates: in one piece, and in slices from where it was saved, it must end as the first one does, which interprets. */
+function checkRegions([plain, translating]: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, saveAt: number, budget: number, coverage?: Coverage): string | undefined {
+  try {
+    const isStepped = saveAt % STEPPED_REGIONS === 0 && coverage !== undefined;
+    const expected = isStepped ? runCovered(plain, program, saveAt, budget, coverage) : runProgram(plain, program, { saveAt, slices: "whole", budget });
+    const regionsBefore = translating.retiredInRegions;
+    const whole = runProgram(translating, program, { saveAt, slices: "whole", budget });
+    if (coverage !== undefined) {
+      coverage.translated += whole.count;
+      coverage.inRegions += translating.retiredInRegions - regionsBefore;
+    }
+    const { save } = whole;
+    const sliced = save === undefined ? whole : runProgram(translating, program, { saveAt, slices: "some", from: save, budget });
+    if (coverage !== undefined) coverage.executed += 2 * whole.count + sliced.count - (save?.count ?? sliced.count);
+    if (same(expected, whole) && same(sliced, whole)) return undefined;
+    if (usesStaleTables(plain, program, saveAt, budget)) return checkStale(translating, program, saveAt, budget, coverage);
+    return same(expected, whole) ? `in slices and in one piece: ${differences(sliced, whole)}` : `interpreted and translated: ${differences(expected, whole)}`;
+  } catch (error) {
+    return thrown(error);
   }
 }

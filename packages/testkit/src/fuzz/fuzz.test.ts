@@ -6,7 +6,7 @@ import { FORM_CLASSES } from "./form-classes.ts";
 import { FuzzMachine, fuzzMachines } from "./fuzz-machine.ts";
 import { FUZZ_MODES } from "./fuzz-modes.ts";
 import { fuzzProgram } from "./fuzz-program.ts";
-import { checkProgram, PROGRAM_BUDGET, runProgram } from "./fuzz-run.ts";
+import { checkProgram, runProgram } from "./fuzz-run.ts";
 import { listing, minimise } from "./minimise.ts";
 
 const machines = fuzzMachines();
@@ -62,7 +62,7 @@ test("a machine that runs otherwise is found out, and the program that shows it 
 test("the same seed gives the same program and the same end", () => {
   const [a, b] = [fuzzProgram("same"), fuzzProgram("same")];
   expect(b).toEqual(a);
-  const plan = { saveAt: PROGRAM_BUDGET, slices: "whole" } as const;
+  const plan = { saveAt: a.budget, slices: "whole" } as const;
   expect(runProgram(machines[a.model][1], b, plan)).toEqual(runProgram(machines[a.model][0], a, plan));
 });
 

@@ -5,7 +5,7 @@
 import { disassemble } from "@doppel/x86";
 import type { FuzzMachine } from "./fuzz-machine.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
-import { checkProgram, PROGRAM_BUDGET } from "./fuzz-run.ts";
+import { checkProgram } from "./fuzz-run.ts";
 import { CODE } from "./image-layout.ts";
 
 /** A small program, the instructions it takes to fail, and how it fails. */
@@ -31,15 +31,23 @@ function without(program: FuzzProgram, from: number, to: number): FuzzProgram {
 export function minimise(machines: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram): MinimalFailure | undefined {
   let failure = checkProgram(machines, program);
   if (failure === undefined) return undefined;
-  let budget = PROGRAM_BUDGET;
-  for (let step = 1024; step > 0; step >>= 1) {
+  let { budget } = program;
+  let small = program;
+  for (let step = 2 ** Math.floor(Math.log2(budget - 1)); step > 0; step >>= 1) {
     if (budget <= step) continue;
-    const shorter = checkProgram(machines, program, undefined, budget - step);
+    const shorter = checkProgram(machines, small, undefined, budget - step);
     if (shorter === undefined) continue;
     budget -= step;
     failure = shorter;
   }
-  let small = program;
+  for (let step = 2 ** Math.floor(Math.log2(program.legs.length)); step > 0; step >>= 1) {
+    for (let from = 0; from < small.legs.length && step < small.legs.length;) {
+      const candidate = { ...small, legs: small.legs.toSpliced(from, step) };
+      const result = checkProgram(machines, candidate, undefined, budget);
+      if (result === undefined) from += step;
+      else [small, failure] = [candidate, result];
+    }
+  }
   for (let step = 256; step > 0; step >>= 1) {
     for (let from = 0; from < program.starts.length - 1; from += step) {
       const candidate = without(small, from, from + step);

@@ -56,7 +56,7 @@ export function pairs(random: Random, around: Surroundings, at: number): Pieces 
   for (let left = 1 + random.below(4); left > 0; left--) {
     const [one, two] = random.pick(pairsOf(around.codeSize === 8));
     const first = instructionOf(random, one, around, end);
-    if (random.oneIn(4)) append(aim(random, around, first, end));
+    if (around.changesCode && random.oneIn(4)) append(aim(random, around, first, end));
     append([first]);
     append([instructionOf(random, two, around, end)]);
   }

@@ -8,15 +8,17 @@ import { extended } from "./extended-pieces.ts";
 import { farTransfer } from "./far-pieces.ts";
 import { CODE_BYTES, LONG_CODE3 } from "./image-layout.ts";
 import { pairs } from "./pair-pieces.ts";
+import { regionPiece } from "./region-pieces.ts";
 import { chooseForm, randomInstruction, type Surroundings } from "./random-instruction.ts";
 
 const TAIL_JUMP = 5;
 
 /** Code that random forms alone would seldom be. */
 function special(random: Random, around: Surroundings, at: number): Pieces {
+  if (around.regions && around.codeSize !== 2 && random.oneIn(2)) return regionPiece(random, around, at);
   switch (random.below(15)) {
-    case 0: return storeIntoProgram(random, around, at);
-    case 1: return storeIntoTables(random, around);
+    case 0: return around.changesCode ? storeIntoProgram(random, around, at) : pointer(random, around);
+    case 1: return around.changesTables ? storeIntoTables(random, around) : stack(random, around);
     case 2: return noise(random);
     case 3: return selectors(random, around);
     case 4: return stack(random, around);

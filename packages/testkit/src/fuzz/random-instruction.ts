@@ -20,6 +20,11 @@ export interface Surroundings {
   readonly extended: boolean;
   /** Where 64-bit code sees memory; [0] elsewhere. */
   readonly bases: readonly number[];
+  /** The code is to be such as regions hold. */
+  readonly regions: boolean;
+  /** Some pieces write into the program, or into page tables. */
+  readonly changesCode: boolean;
+  readonly changesTables: boolean;
 }
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
@@ -50,7 +55,8 @@ function number(random: Random, around: Surroundings): number {
     case 0: return random.next();
     case 1: return (random.next() << 24) >> 24;
     case 2: return random.pick(around.selectors);
-    case 3: return around.codeFrom + random.below(around.codeBytes);
+    case 3: if (around.changesCode) return around.codeFrom + random.below(around.codeBytes);
+      return random.pick(around.addresses);
     default: return random.pick(around.addresses) + (random.below(0x1000) & ~(random.oneIn(4) ? 0 : 15));
   }
 }
@@ -119,7 +125,7 @@ function modrmOf(random: Random, form: Form, long: boolean): number {
 
 /** Points a displacement that counts from the next instruction to data, or, less often, into the program. */
 function aimDisplacement(random: Random, around: Surroundings, bytes: number[], field: number, at: number): void {
-  const target = random.oneIn(4) ? CODE + random.below(around.codeBytes) : DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
+  const target = random.oneIn(around.changesCode ? 4 : 64) ? CODE + random.below(around.codeBytes) : DATA + (random.below(0x8000) & ~(random.oneIn(4) ? 0 : 15));
   const distance = target - (CODE + at + scratch.length);
   for (let n = 0; n < 4; n++) bytes[field + n] = (distance >>> (8 * n)) & 0xff;
 }
