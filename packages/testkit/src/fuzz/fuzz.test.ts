@@ -25,14 +25,25 @@ test("250,000 instructions: no run of a program differs from another, and nothin
   for (const { name } of FUZZ_MODES) expect([...coverage.modes.keys()].some((mode) => mode.includes(`: ${name}`)), name).toBe(true);
 });
 
+const translating = fuzzMachines(true);
+
 test("30,000 instructions of it against regions of the translator", { timeout: 300_000 }, () => {
-  const translating = fuzzMachines(true);
   const coverage = new Coverage();
   for (let n = 0; coverage.instructions < 30_000; n++) {
     const program = fuzzProgram(`regions/${n}`);
     const failure = checkProgram(translating[program.model], program, coverage);
+    if (failure !== undefined) expect.fail(`program regions/${n}: ${failure}`);
+  }
+});
+
+test("the beginnings of programs for regions, most of which retires in them", { timeout: 300_000 }, () => {
+  const coverage = new Coverage();
+  for (let n = 0; n < 8; n++) {
+    const program = { ...fuzzProgram(`regions/${n}`, true), budget: 6000 };
+    const failure = checkProgram(translating[program.model], program, coverage);
     if (failure !== undefined) expect.fail(`fuzz --translate --program regions/${n}: ${failure}`);
   }
+  expect(coverage.inRegions / coverage.translated).toBeGreaterThan(0.6);
 });
 
 /** An IRET to a task that faults in the new one: the fault is not for the interpreter to find once more. */
