@@ -3,7 +3,7 @@
  * has 16384 entries, chosen by bits 12-25 of the linear address: they reach 64 MiB, and a kernel's code, its modules and a program's
  * pages seldom share one. Memory of zeros holds nothing, so that what is never used costs nothing:
  *
- *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host    +28 i32 frame
+ *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host
  *
  * A tag is the linear address of the page, or of a page that belongs into another entry (never valid here). The check is
  * `off = address - tag; off <u 4097 - size`, and the bytes stand at `host + off`: a page crossing fails the same comparison.
@@ -19,7 +19,6 @@ export const TLB_READ_TAG = 0;
 export const TLB_WRITE_TAG = 8;
 export const TLB_EXEC_TAG = 16;
 export const TLB_HOST = 24;
-export const TLB_FRAME = 28;
 
 /** Accesses with supervisor privilege. */
 export const VIEW_SUPERVISOR = 0;
@@ -134,7 +133,6 @@ export class Tlb {
     this.#tag(at + 2, slot, write, low, high);
     this.#tag(at + 4, slot, execute, low, high);
     this.#words[at + 6] = host;
-    this.#words[at + 7] = frame;
     this.#chain(slot, frame);
     this.#shift[slot] = pageShift;
     this.#global[slot] = global ? 1 : 0;
@@ -269,7 +267,6 @@ export class Tlb {
     this.#tag(at, slot, false, 0, 0);
     this.#tag(at + 2, slot, false, 0, 0);
     this.#tag(at + 4, slot, false, 0, 0);
-    this.#words[at + 7] = -1;
     if (this.#chained[slot] !== 0) this.#unchain(slot);
     this.#global[slot] = 0;
     this.#storePage[slot] = 0;
