@@ -97,18 +97,18 @@ export class MemoryLowering {
     this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
   }
 
-  /** Pushes the host address of an access, for a tier that needs no slow path. */
-  private pushHost(linear: number, size: Size, write: boolean, translate: NonNullable<Target["translate"]>): void {
+  /** Pushes the host address of an access, for a tier that leaves where the TLB does not have it. */
+  private pushHost(linear: number, size: Size, write: boolean, miss: () => void): void {
     const { f, t } = this;
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
     this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
-    this.inBounds(size);
-    f.if("i32", true);
-    this.hostAddress(entry, off);
-    f.else();
-    translate.call(t, linear, size, write);
+    if (t.long) f.i64(4096 - size).op(OP.i64_gt_u);
+    else f.i32(4096 - size).op(OP.i32_gt_u);
+    f.if(undefined, false);
+    miss();
     f.end();
+    this.hostAddress(entry, off);
     f.release(entry);
     f.release(off);
   }
@@ -141,8 +141,8 @@ export class MemoryLowering {
       return this.values.take(s.value);
     }
     const linear = this.linear(s.address, s.size, s.update);
-    if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, s.update, t.translate);
+    if (t.miss !== undefined) {
+      this.pushHost(linear, s.size, s.update, () => t.miss!());
       if (s.update) {
         const host = this.values.own("i32");
         this.probes.set(s, { linear, host, offset: 0 });
@@ -184,8 +184,8 @@ export class MemoryLowering {
     const linear = this.linear(s.address, s.size, true);
     const host = this.values.own("i32");
     this.probes.set(s, { linear, host, offset: 0 });
-    if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, true, t.translate);
+    if (t.miss !== undefined) {
+      this.pushHost(linear, s.size, true, () => t.miss!());
       f.set(host);
       return;
     }
@@ -217,7 +217,7 @@ export class MemoryLowering {
     if (probed !== undefined && s.address.probed!.address === s.address) {
       // The offset was evaluated by the probe; count this use of it.
       this.values.forget(s.address.offset);
-      if (t.translate !== undefined) {
+      if (t.miss !== undefined) {
         // The probe left where there was no host address.
         f.get(probed.host);
         value.push();
@@ -242,8 +242,8 @@ export class MemoryLowering {
       return value.done();
     }
     const linear = this.linear(s.address, s.size, true);
-    if (t.translate !== undefined) {
-      this.pushHost(linear, s.size, true, t.translate);
+    if (t.miss !== undefined) {
+      this.pushHost(linear, s.size, true, () => t.miss!());
       value.push();
       f.memory(op);
       return value.done();

@@ -102,13 +102,11 @@ export interface Target {
   keepCarries?(push: () => void): boolean;
   /** A number that is known when code is written: of constants and record fields. */
   constant?(value: Value): number | undefined;
-  /** Leaves before the instruction, for a tier that can have it executed otherwise: a segment does not permit an access, or a TypeScript helper would be called. */
-  miss?(): void;
   /**
-   * Pushes the host address of an access that the TLB does not have, or leaves before the instruction, for a tier that can.
-   * @param linear local with the address
+   * Leaves before the instruction, for a tier that can have it executed otherwise: a segment does not permit an access, the TLB does not have
+   * its page, or a TypeScript helper would be called.
    */
-  translate?(linear: number, size: Size, write: boolean): void;
+  miss?(): void;
   /** Where an access is made, for a tier that has looked at its page before: a local with a host address, and the distance from it. */
   window?(statement: Statement): { readonly host: number; readonly offset: number } | undefined;
   /** Index of a TypeScript helper's import. */

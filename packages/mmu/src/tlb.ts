@@ -56,8 +56,6 @@ export class Tlb {
   onFlush: (localOnly: boolean) => void = () => {};
   /** Fills since construction, for statistics. */
   fills = 0;
-  /** How often since construction a fill took another page's place, or something was taken back: what was looked up before may not hold any more. */
-  losses = 0;
   readonly #words: Int32Array;
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
@@ -125,10 +123,7 @@ export class Tlb {
     const at = slot * WORDS;
     const low = linear & ~0xfff;
     const high = Math.floor(linear / TWO_32);
-    if (this.#chained[slot] !== 0) {
-      if (this.#page(slot) !== linear - (linear & 0xfff)) this.losses += 1;
-      this.#unchain(slot);
-    }
+    if (this.#chained[slot] !== 0) this.#unchain(slot);
     this.#tag(at, slot, read, low, high);
     this.#tag(at + 2, slot, write, low, high);
     this.#tag(at + 4, slot, execute, low, high);
@@ -144,7 +139,6 @@ export class Tlb {
 
   /** Forgets everything. */
   flush(): void {
-    this.losses += 1;
     this.flushLocal();
     this.onFlush(false);
     for (let i = 0; i < this.#sharedCount; i += 1) {
@@ -158,7 +152,6 @@ export class Tlb {
 
   /** Forgets every page that is not global (a CR3 load). */
   flushLocal(): void {
-    this.losses += 1;
     this.onFlush(true);
     for (let i = 0; i < this.#localCount; i += 1) {
       const slot = this.#local[i];
@@ -170,7 +163,6 @@ export class Tlb {
 
   /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
   flushPage(linear: number): void {
-    this.losses += 1;
     this.onFlush(false);
     for (let view = 0; view < TLB_VIEWS; view += 1) {
       const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
@@ -186,13 +178,11 @@ export class Tlb {
 
   /** Makes direct writes to a machine frame impossible until the next fill: an observer wants to see them. */
   revokeWrite(frame: number): void {
-    this.losses += 1;
     for (let at = this.#first[frame]; at !== 0; at = this.#next[at - 1]) this.#tag((at - 1) * WORDS + 2, at - 1, false, 0, 0);
   }
 
   /** Forgets every entry that points to a machine frame (the frame is given to another page). */
   evictFrame(frame: number): void {
-    this.losses += 1;
     this.onFlush(false);
     for (let at = this.#first[frame]; at !== 0; at = this.#first[frame]) this.#clear(at - 1);
   }

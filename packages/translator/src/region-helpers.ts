@@ -1,6 +1,6 @@
 /** Functions that all regions share: they are made once, and the modules of regions import them. */
-import { type Cpu, GeneratedModule, ifKnown, layout } from "@doppel/cpu";
-import { type Access, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { GeneratedModule, ifKnown, layout } from "@doppel/cpu";
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 import { writeFlagHelpers } from "./kept-flags.ts";
 
@@ -10,11 +10,6 @@ const PAGE_SIZE = 4096;
 export const findName = (long: boolean): string => (long ? "find64" : "find32");
 /** It takes an instruction pointer and gives the address of the jump cache's entry, or 0. */
 export const findSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32"], results: ["i32"] });
-
-/** Name of the function that translates an address as an access of a kind would. */
-export const TRANSLATE = "translate";
-/** It takes both halves of a linear address, bytes and a kind of access, and gives the host address, or 0; see `LinearMemory.translate`. */
-export const TRANSLATE_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] };
 
 /** Name of the function that does iterations of REP MOVS or REP STOS, in code of 32 or of 64 bits. */
 export const bulkName = (operation: "movs" | "stos", long: boolean): string => `${operation}${long ? 64 : 32}`;
@@ -29,7 +24,7 @@ export const MISSED = "windowMissed";
 export const MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
 
 /** The functions by the names under which modules import them. */
-export function regionHelpers(memory: WebAssembly.Memory, { linear: linearMemory }: Cpu): Record<string, (...args: number[]) => number> {
+export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {
   const generated = new GeneratedModule();
   writeFlagHelpers(generated);
   for (const long of [false, true]) {
@@ -41,8 +36,7 @@ export function regionHelpers(memory: WebAssembly.Memory, { linear: linearMemory
     f.i32(0);
   }
   for (const long of [false, true]) for (const operation of ["movs", "stos"] as const) writeBulk(generated, operation, long);
-  const shared = generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
-  return { ...shared, [TRANSLATE]: (low, high, size, kind) => linearMemory.translate(low!, high!, size!, kind as Access) };
+  return generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
 }
 
 function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long: boolean): void {

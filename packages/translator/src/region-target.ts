@@ -1,8 +1,8 @@
 /**
  * How a region lowers the IR: general and XMM registers, flag words and the budget in locals, record fields as constants. Whatever it cannot do
  * itself (a fault, a device, a helper) it leaves to the interpreter: a side exit in front of the instruction, with everything stored. So
- * state is precise wherever it is left. Two things a region calls: the translation of an address that the TLB does not have, and the helpers
- * of a few instructions that kernels execute all the time.
+ * state is precise wherever it is left, and a TLB miss is not a call: calls keep the registers of all code in front of them waiting (decision 8). Helpers
+ * of a few instructions that kernels execute all the time it does call.
  *
  * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry, in front of loops, and on long ways.
  *
@@ -13,13 +13,13 @@ import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, FAULT_HERE, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
   R_LENGTH, R_OFFSET, REGION_MARK, storeOf, type Target,
 } from "@doppel/cpu";
-import { type Access, EXECUTE, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST, WRITE } from "@doppel/mmu";
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
 import { type IrFunction, type IrType, type Place, type Size, type Statement, stateName, type Value } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
-import { findName, findSignature, MISSED, MISSED_SIGNATURE, TRANSLATE, TRANSLATE_SIGNATURE } from "./region-helpers.ts";
+import { findName, findSignature, MISSED, MISSED_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import { writeIterations } from "./region-strings.ts";
 import { WindowLocals } from "./window-locals.ts";
@@ -93,6 +93,9 @@ export class RegionTarget implements Target {
   private readonly how: number;
   private readonly tally: Tally | undefined;
   private readonly windows: WindowLocals | undefined;
+  /** Which region tells of a window that it missed, and what of it. */
+  private readonly missed: { readonly name: number; readonly linear: number; readonly length: number } | undefined;
+  private missedLabel: Label | undefined;
 
   constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally, name?: number) {
     this.f = f;
@@ -123,7 +126,8 @@ export class RegionTarget implements Target {
     this.underWay = f.local("i32", "underWay");
     if (name !== undefined) {
       const { long, view, registers } = this;
-      this.windows = new WindowLocals({ f, long, view, name, register: (n) => registers.get(n)!, missed: this.shared(MISSED, MISSED_SIGNATURE) });
+      this.windows = new WindowLocals({ f, long, view, register: (n) => registers.get(n)! });
+      this.missed = { name, linear: f.local(native, "missedAt"), length: f.local("i32", "missedLength") };
     }
     this.modeBefore = f.local("i32", "modeBefore");
     this.codeBefore = f.local("i32", "codeBefore");
@@ -174,12 +178,20 @@ export class RegionTarget implements Target {
     f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     this.jumpLabel = f.block();
     this.exitLabel = f.block();
+    if (this.missed !== undefined) this.missedLabel = f.block();
   }
 
   /** Stores everything, behind the code of all blocks. */
   exit(): void {
     const { f, long } = this;
     f.op(OP.unreachable).end();
+    if (this.missed !== undefined) {
+      const { name, linear, length } = this.missed;
+      f.i32(name).get(linear);
+      if (long) f.op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+      else f.i32(0);
+      f.get(length).call(this.shared(MISSED, MISSED_SIGNATURE)).end();
+    }
     f.get(this.budget).get(this.exitLeft).op(OP.i32_add).set(this.budget);
     f.get(DELTA).get(this.exitAt);
     if (long) f.op(OP.i64_extend_i32_s);
@@ -322,7 +334,10 @@ export class RegionTarget implements Target {
     const counted = meaning.counted === undefined ? 1 : this.constant(meaning.counted);
     const changesWords = counted === undefined || (counted !== 0 && meaning.turns && !this.flags.keepsCarries);
     if (meaning.needsFlagWords || changesWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
-    this.windows?.open(() => this.leaveBefore(at, this.left, "window"));
+    this.windows?.open((linear, length) => {
+      this.f.get(linear).set(this.missed!.linear).i32(length).set(this.missed!.length);
+      this.leaveBefore(at, this.left, "window", this.missedLabel);
+    });
     const before = this.flags.state;
     if (meaning.repeats) this.repeat = this.f.loop();
     new Lowering(this).lower(meaning.statements);
@@ -351,15 +366,15 @@ export class RegionTarget implements Target {
   }
 
   /** Leaves to a place; `unused` instructions of the block were not executed. */
-  leaveAt(at: number, unused: number, why: string): void {
+  leaveAt(at: number, unused: number, why: string, label = this.exitLabel!): void {
     const { f } = this;
     this.count(why, at);
     this.flags.beforeExit();
-    f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(this.exitLabel!);
+    f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(label);
   }
 
   /** Leaves in front of an instruction that the interpreter must execute. Where the region was entered with it, the way back would lead here again. */
-  private leaveBefore(at: number, unused: number, why: string): void {
+  private leaveBefore(at: number, unused: number, why: string, label?: Label): void {
     const { f } = this;
     const entry = this.region.entries.findIndex(({ start }) => start === at);
     if (entry >= 0) {
@@ -367,7 +382,7 @@ export class RegionTarget implements Target {
       this.alone(Math.floor(at / PAGE_SIZE));
       f.i32(ALONE).set(this.how).end();
     }
-    this.leaveAt(at, unused, why);
+    this.leaveAt(at, unused, why, label);
   }
 
   /** Leaves to an address; the instruction has retired. */
@@ -404,33 +419,14 @@ export class RegionTarget implements Target {
     f.op(long ? OP.i64_ne : OP.i32_ne);
     const host = this.region.pages.get(distance)!;
     f.get(entry).memory(OP.i32_load, TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
-    this.callTranslate(page, 1, EXECUTE);
-    f.i32(host).op(OP.i32_ne).if(undefined, false);
     this.leaveAt(at, 0, "page");
-    f.end().end();
+    f.end();
     f.release(entry);
   }
 
   /** Index of a function that all modules of regions import. */
   private shared(name: string, signature: Signature): number {
     return this.generated.shared(name, () => this.generated.module.importFunction("helpers", name, signature));
-  }
-
-  /** Pushes both halves of a linear address. */
-  private pushHalves(push: () => void): void {
-    const { f, long } = this;
-    push();
-    if (!long) return void f.i32(0);
-    f.op(OP.i32_wrap_i64);
-    push();
-    f.i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-  }
-
-  /** Pushes where the bytes at a linear address are, or 0, and has the TLB filled as by an access. */
-  private callTranslate(push: () => void, size: number, kind: Access): void {
-    const { f } = this;
-    this.pushHalves(push);
-    f.i32(size).i32(kind).call(this.shared(TRANSLATE, TRANSLATE_SIGNATURE));
   }
 
   /** Leaves by a jump to another place than a return was expected to lead to; pushes whether it is the expected one. */
@@ -499,15 +495,6 @@ export class RegionTarget implements Target {
   }
   miss(): void {
     this.leaveBefore(this.at, this.left, `miss ${this.instruction.form.mnemonic}`);
-  }
-  translate(linear: number, size: Size, write: boolean): void {
-    const { f } = this;
-    const host = f.local("i32");
-    this.callTranslate(() => f.get(linear), size, write ? WRITE : READ);
-    f.tee(host).op(OP.i32_eqz).if(undefined, false);
-    this.miss();
-    f.end().get(host);
-    f.release(host);
   }
   window(statement: Statement): { host: number; offset: number } | undefined {
     return this.windows?.find(statement);

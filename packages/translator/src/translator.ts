@@ -150,7 +150,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory, this.cpu), [MISSED]: (id, low, high, length) => this.miss(id!, low!, high!, length!),
+      ...this.engine.helpers, ...regionHelpers(options.memory), [MISSED]: (id, low, high, length) => this.miss(id!, low!, high!, length!),
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;

@@ -13,9 +13,6 @@ export interface WindowTarget {
   readonly long: boolean;
   /** Local of the TLB view's address. */
   readonly view: number;
-  /** The number by which the region tells that it missed a window, and the function that it tells. */
-  readonly name: number;
-  readonly missed: number;
   /** Local of a general register. */
   register(n: number): number;
 }
@@ -51,13 +48,16 @@ export class WindowLocals {
     return found && { host: this.hosts.get(found.window)!, offset: found.offset };
   }
 
-  /** Looks at the pages of the windows that begin in front of it; `leave` leaves where the TLB does not have one for all of a window. */
-  open(leave: () => void): void {
+  /**
+   * Looks at the pages of the windows that begin in front of it.
+   * @param leave leaves where the TLB does not have one for all of a window: so many bytes at a linear address in a local
+   */
+  open(leave: (linear: number, length: number) => void): void {
     for (const window of this.block.windows) if (window.at === this.index) this.look(window, leave);
   }
 
-  private look(window: FrameWindow, leave: () => void): void {
-    const { f, long, view, name, missed, register } = this.target;
+  private look(window: FrameWindow, leave: (linear: number, length: number) => void): void {
+    const { f, long, view, register } = this.target;
     const { low, length, write } = window;
     const constant = (n: number): FunctionBuilder => (long ? f.i64(n) : f.i32(n));
     const linear = f.local(long ? "i64" : "i32");
@@ -71,11 +71,7 @@ export class WindowLocals {
     const off = f.local(long ? "i64" : "i32");
     f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
     constant(PAGE_SIZE - length).op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
-    f.i32(name).get(linear);
-    if (long) f.op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.i32(0);
-    f.i32(length).call(missed);
-    leave();
+    leave(linear, length);
     f.end().get(off);
     if (long) f.op(OP.i32_wrap_i64);
     f.get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);

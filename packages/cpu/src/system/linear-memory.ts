@@ -3,7 +3,7 @@
  * access translated before a byte moves (SDM volume 3, 4.7 and 6.15 "Page-Fault Exception").
  */
 import { VECTOR_GP } from "@doppel/x86";
-import { EXECUTE, READ, TAG_OF, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
+import { EXECUTE, READ, TLB_READ_TAG, TLB_WRITE_TAG, WRITE } from "@doppel/mmu";
 import type { Access } from "@doppel/mmu";
 import type { Cpu } from "../cpu.ts";
 import { SCRATCH, STATE } from "../state-layout.ts";
@@ -170,21 +170,6 @@ export class LinearMemory {
     for (; at + 4 <= size; at += 4) this.#put(at, 4, this.#view.getUint32(STATE + SCRATCH + at, true));
     if (at < size) this.#put(at, size - at, this.#view.getUint32(STATE + SCRATCH + at, true));
     return true;
-  }
-
-  /**
-   * What a region calls where the TLB does not have what it is about to access: translates, and fills the TLB, as the access would.
-   * @param kind of access
-   * @returns the host address, or 0 where the access is to be made otherwise: it faults, crosses a page's end, somebody watches, or what the
-   * region has looked up before may not hold any more
-   */
-  translate(low: number, high: number, size: number, kind: Access): number {
-    const linear = this.#linear(low, high);
-    const { mmu, longMode, state } = this.#cpu;
-    const user = state.cpl === 3;
-    const { losses } = mmu.tlb;
-    if ((linear & 0xfff) + size > 4096 || (longMode && !isCanonical(linear)) || !mmu.translate(linear, kind, user) || mmu.tlb.losses !== losses) return 0;
-    return Math.max(0, mmu.tlb.lookup(mmu.viewOf(user), linear, TAG_OF[kind]));
   }
 
   /** Checks a write without doing it, so that an instruction can commit registers before its store. */
