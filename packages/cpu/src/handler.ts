@@ -262,7 +262,7 @@ abstract class RecordTarget implements Target {
 
   abstract synchronize(): void;
   abstract resynchronize(): void;
-  abstract tlbView(): void;
+  abstract tlbView(): number;
   abstract fault(): void;
   abstract jump(target: () => void, direct: boolean): void;
   abstract again(): void;
@@ -276,8 +276,9 @@ class OutlineTarget extends RecordTarget {
     this.showIp();
   }
   resynchronize(): void {}
-  tlbView(): void {
-    this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW);
+  tlbView(): number {
+    this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).op(OP.i32_add);
+    return 0;
   }
   fault(): void {
     this.f.i32(FAULT).op(OP.return);
@@ -330,8 +331,9 @@ class InlineTarget extends RecordTarget {
   resynchronize(): void {
     this.f.i32(0).memory(OP.i32_load, STATE + BUDGET).set(this.frame.budget);
   }
-  tlbView(): void {
-    this.f.get(this.frame.view);
+  tlbView(): number {
+    this.f.get(this.frame.view).op(OP.i32_add);
+    return 0;
   }
   fault(): void {
     this.f.br(this.frame.fault);

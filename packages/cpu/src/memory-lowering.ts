@@ -71,19 +71,19 @@ export class MemoryLowering {
     return local;
   }
 
-  /** Pushes the address of the TLB's entry. */
-  /** Pushes linear - tag, teed into `off`; leaves the entry's address in `entry`. */
-  private lookUp(linear: number, entry: number, off: number, tag: number): void {
+  /** Pushes linear - tag, teed into `off`; leaves in `entry` the entry's address, less what it returns. */
+  private lookUp(linear: number, entry: number, off: number, tag: number): number {
     const { f, t } = this;
     if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.get(linear).i32(7).op(OP.i32_shr_u);
     f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
-    t.tlbView();
-    f.op(OP.i32_add).set(entry);
+    const view = t.tlbView();
+    f.set(entry);
     f.get(linear).get(entry);
-    if (t.long) f.memory(OP.i64_load, tag).op(OP.i64_sub);
-    else f.memory(OP.i32_load, tag).op(OP.i32_sub);
+    if (t.long) f.memory(OP.i64_load, view + tag).op(OP.i64_sub);
+    else f.memory(OP.i32_load, view + tag).op(OP.i32_sub);
     f.tee(off);
+    return view;
   }
 
   private inBounds(size: Size): void {
@@ -91,10 +91,10 @@ export class MemoryLowering {
     else this.f.i32(4097 - size).op(OP.i32_lt_u);
   }
 
-  private hostAddress(entry: number, off: number): void {
+  private hostAddress(entry: number, off: number, view: number): void {
     this.f.get(off);
     if (this.t.long) this.f.op(OP.i32_wrap_i64);
-    this.f.get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add);
+    this.f.get(entry).memory(OP.i32_load, view + TLB_HOST).op(OP.i32_add);
   }
 
   /** Pushes the host address of an access, for a tier that leaves where the TLB does not have it. */
@@ -102,13 +102,13 @@ export class MemoryLowering {
     const { f, t } = this;
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+    const view = this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
     if (t.long) f.i64(4096 - size).op(OP.i64_gt_u);
     else f.i32(4096 - size).op(OP.i32_gt_u);
     f.if(undefined, false);
     miss();
     f.end();
-    this.hostAddress(entry, off);
+    this.hostAddress(entry, off, view);
     f.release(entry);
     f.release(off);
   }
@@ -153,20 +153,20 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
+    const view = this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
     this.inBounds(s.size);
     if (s.update) {
       const host = this.values.own("i32");
       this.probes.set(s, { linear, host, offset: 0 });
       f.if(s.value.type, true);
-      this.hostAddress(entry, off);
+      this.hostAddress(entry, off, view);
       f.tee(host).memory(op).else();
       this.slow("probeWrite", linear, s.size);
       this.slow("loadSlow", linear, s.size);
       f.i32(0).set(host);
     } else {
       f.if(s.value.type, true);
-      this.hostAddress(entry, off);
+      this.hostAddress(entry, off, view);
       f.memory(op).else();
       this.slow("loadSlow", linear, s.size);
     }
@@ -191,10 +191,10 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, TLB_WRITE_TAG);
+    const view = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if("i32", true);
-    this.hostAddress(entry, off);
+    this.hostAddress(entry, off, view);
     f.else();
     this.slow("probeWrite", linear, s.size);
     f.i32(0).end().set(host);
@@ -250,10 +250,10 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    this.lookUp(linear, entry, off, TLB_WRITE_TAG);
+    const view = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if(undefined, true);
-    this.hostAddress(entry, off);
+    this.hostAddress(entry, off, view);
     value.push();
     f.memory(op).else();
     slowly(linear);

@@ -87,8 +87,8 @@ export interface Target {
   copied?(place: Place, from: Place): void;
   /** Whether a stop of this name was passed, and the steady condition still is what it was. From now on it was. */
   passed?(name: string): boolean;
-  /** Pushes the address of the TLB view in use. */
-  tlbView(): void;
+  /** Adds the address of the TLB view in use to the distance on the stack; what it returns, an access to the entry has as its offset. */
+  tlbView(): number;
   /** The flag words, when they are not in the state. */
   readonly flagWords?: FlagWords;
   /**

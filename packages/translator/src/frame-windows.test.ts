@@ -1,5 +1,5 @@
 /** Windows on the stack: what lies in them, and that a page's end in one, or a stack that may not be written directly, changes nothing but the speed. */
-import { assemble } from "@doppel/x86";
+import { assemble, CR4_SMAP, EFLAGS_AC } from "@doppel/x86";
 import { describe, expect, test } from "vitest";
 import { windowsOf } from "./frame-windows.ts";
 import { type Bits, CODE, DATA, machine, outcome } from "./machine.fixture.ts";
@@ -10,7 +10,7 @@ const PAGE_END = 0x7000;
 function blockOf(source: string, bits: Bits) {
   const bytes = new Uint8Array(4096);
   bytes.set(assemble(source, { bits, origin: 0 }));
-  const region = formRegion({ bytes, long: bits === 64, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isFunction: () => false }, 0)!;
+  const region = formRegion({ bytes, long: bits === 64, view: 0, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isFunction: () => false }, 0)!;
   return region.entries[0]!.instructions;
 }
 
@@ -70,4 +70,17 @@ describe("a window that is always missed", () => {
     elsewhere.engine.run(1e6);
     expect(translated.translator!.counters.dropped).toBeGreaterThan(elsewhere.translator!.counters.dropped);
   });
+});
+
+test("a TLB view that is another one than when the region was formed (SMAP, and EFLAGS.AC by turns): the region is made anew for any", () => {
+  const source = (bit: number): string => `mov esi, ${DATA}\nmov edx, 200\no: mov ecx, 50\nl: add [esi], ecx\nadd eax, [esi]\ndec ecx\njnz l\npushfd\nxor dword [esp], ${bit}\npopfd\ndec edx\njnz o\nhlt`;
+  const run = (bit: number, translate: boolean): ReturnType<typeof machine> => {
+    const made = machine(source(bit), 32, translate);
+    made.cpu.cr4 |= CR4_SMAP;
+    made.cpu.deriveSegments();
+    expect(made.engine.run(1e6).reason).toBe("halted");
+    return made;
+  };
+  expect(outcome(run(EFLAGS_AC, true))).toEqual(outcome(run(EFLAGS_AC, false)));
+  expect(run(EFLAGS_AC, true).translator!.counters.dropped).toBeGreaterThan(run(0, true).translator!.counters.dropped);
 });

@@ -17,7 +17,7 @@ export interface RegionModuleOptions {
    */
   readonly first?: (long: boolean) => number;
   readonly tally?: Tally;
-  /** The number by which the nth region tells that a window on the stack was missed; without one it has none. */
+  /** The number by which the nth region tells that what it assumes is not so: windows on the stack, the TLB view; without one it assumes nothing. */
   readonly nameOf?: (n: number) => number | undefined;
 }
 
@@ -29,13 +29,13 @@ export function regionModule(regions: readonly Region[], options: RegionModuleOp
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions, windows: number | undefined): void {
+function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions, assuming: number | undefined): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, name);
   builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
-  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally, windows);
+  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally, assuming);
   target.enter();
   new BlockWriter(region, structure, target).tree(ROOT);
   target.exit();

@@ -26,6 +26,8 @@ export interface RegionInstruction {
 export interface CodeSource {
   readonly bytes: Uint8Array;
   readonly long: boolean;
+  /** Address of the TLB view with which it is executed. */
+  readonly view: number;
   hasFeature(name: string): boolean;
   /** Where in `bytes` the page is that lies so many pages behind the entry's, when that is at hand. */
   pageAt(distance: number): number | undefined;

@@ -20,8 +20,12 @@ export const bulkName = (operation: "movs" | "stos", long: boolean): string => `
 export const bulkSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32", long ? "i64" : "i32", "i32", "i32"], results: ["i32"] });
 
 /** Name of the function that is told of a window that the TLB does not have: a region's number, both halves of the linear address, and bytes. */
-export const MISSED = "windowMissed";
-export const MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
+export const WINDOW_MISSED = "windowMissed";
+export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
+
+/** Name of the function that is told when a region, by its number, was entered with another TLB view than it assumes. */
+export const VIEW_MISSED = "viewMissed";
+export const VIEW_MISSED_SIGNATURE: Signature = { parameters: ["i32"], results: [] };
 
 /** The functions by the names under which modules import them. */
 export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {

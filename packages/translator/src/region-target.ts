@@ -19,7 +19,7 @@ import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wa
 import type { Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import { type FlagState, KeptFlagLocals } from "./kept-flags.ts";
-import { findName, findSignature, MISSED, MISSED_SIGNATURE } from "./region-helpers.ts";
+import { findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import { writeIterations } from "./region-strings.ts";
 import { WindowLocals } from "./window-locals.ts";
@@ -53,12 +53,13 @@ export class RegionTarget implements Target {
   readonly budget: number;
   private readonly generated: GeneratedModule;
   private readonly ipLocal: number;
-  private readonly view: number;
   private readonly registers = new Map<number, number>();
   private readonly dirty: readonly number[];
   /** Steady values that the block has computed, and stops that it has passed. */
   private readonly steadyLocals = new Map<string, number>();
   private readonly stops = new Set<string>();
+  /** Address of the TLB view, where the region does not assume the one that was in use when it was formed. */
+  private readonly view: number;
   private readonly facts: RegisterFacts;
   private readonly flags: KeptFlagLocals;
   /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
@@ -93,7 +94,7 @@ export class RegionTarget implements Target {
   private readonly how: number;
   private readonly tally: Tally | undefined;
   private readonly windows: WindowLocals | undefined;
-  /** Which region tells of a window that it missed, and what of it. */
+  /** Which region tells of a window or a view that it missed, and what of the window; none assumes neither. */
   private readonly missed: { readonly name: number; readonly linear: number; readonly length: number } | undefined;
   private missedLabel: Label | undefined;
 
@@ -125,8 +126,8 @@ export class RegionTarget implements Target {
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
     if (name !== undefined) {
-      const { long, view, registers } = this;
-      this.windows = new WindowLocals({ f, long, view, register: (n) => registers.get(n)! });
+      const { long, registers } = this;
+      this.windows = new WindowLocals({ f, long, view: region.view, register: (n) => registers.get(n)! });
       this.missed = { name, linear: f.local(native, "missedAt"), length: f.local("i32", "missedLength") };
     }
     this.modeBefore = f.local("i32", "modeBefore");
@@ -152,13 +153,19 @@ export class RegionTarget implements Target {
     const { entries } = this.region;
     const needed = Math.max(...entries.map(({ id }) => this.checks.needs.get(id)!));
     f.i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).tee(this.budget);
-    f.i32(0).memory(OP.i32_load, STATE + BUDGET_KEPT).tee(this.how).op(OP.i32_add).i32(needed).op(OP.i32_lt_s).if(undefined, false);
+    f.i32(0).memory(OP.i32_load, STATE + BUDGET_KEPT).tee(this.how).op(OP.i32_add).i32(needed).op(OP.i32_lt_s);
+    if (this.missed !== undefined) this.hasOtherView().op(OP.i32_or);
+    f.if(undefined, false);
     f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET);
     // From another region it came whole: what is interpreted now, samples count.
     f.get(this.how).i32(0).memory(OP.i32_load, STATE + SAMPLE_BEYOND).op(OP.i32_or).op(OP.i32_eqz).if();
     this.storeBudget();
     f.end();
     this.flags.makeWords();
+    if (this.missed !== undefined) {
+      this.hasOtherView().if(undefined, false);
+      f.i32(this.missed.name).call(this.shared(VIEW_MISSED, VIEW_MISSED_SIGNATURE)).end();
+    }
     this.count("refused");
     this.alone(0);
     f.i32(ALONE).op(OP.return).end();
@@ -175,10 +182,15 @@ export class RegionTarget implements Target {
     if (this.tally !== undefined) f.get(this.budget).set(this.budgetBefore);
     f.i32(JUMP).set(this.how);
     this.loadRegisters(this.registers.keys());
-    f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
+    if (this.missed === undefined) f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     this.jumpLabel = f.block();
     this.exitLabel = f.block();
     if (this.missed !== undefined) this.missedLabel = f.block();
+  }
+
+  /** Pushes whether accesses are to be made with another TLB view than when the region was formed. */
+  private hasOtherView(): FunctionBuilder {
+    return this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).i32(this.region.view).op(OP.i32_ne);
   }
 
   /** Stores everything, behind the code of all blocks. */
@@ -190,7 +202,7 @@ export class RegionTarget implements Target {
       f.i32(name).get(linear);
       if (long) f.op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
       else f.i32(0);
-      f.get(length).call(this.shared(MISSED, MISSED_SIGNATURE)).end();
+      f.get(length).call(this.shared(WINDOW_MISSED, WINDOW_MISSED_SIGNATURE)).end();
     }
     f.get(this.budget).get(this.exitLeft).op(OP.i32_add).set(this.budget);
     f.get(DELTA).get(this.exitAt);
@@ -413,12 +425,13 @@ export class RegionTarget implements Target {
     page();
     if (long) f.i64(shift).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.i32(shift).op(OP.i32_shr_u);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).get(this.view).op(OP.i32_add).tee(entry);
-    f.memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    const view = this.tlbView();
+    f.tee(entry).memory(long ? OP.i64_load : OP.i32_load, view + TLB_EXEC_TAG);
     page();
     f.op(long ? OP.i64_ne : OP.i32_ne);
     const host = this.region.pages.get(distance)!;
-    f.get(entry).memory(OP.i32_load, TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
+    f.get(entry).memory(OP.i32_load, view + TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
     this.leaveAt(at, 0, "page");
     f.end();
     f.release(entry);
@@ -550,7 +563,7 @@ export class RegionTarget implements Target {
     if (this.tally !== undefined) f.get(this.budgetBefore).get(this.budget).op(OP.i32_add).set(this.budgetBefore);
     // Where the visit is to end, its budget was added there.
     f.i32(0).i32(0).memory(OP.i32_store, STATE + SAMPLE_BEYOND);
-    f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
+    if (this.missed === undefined) f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     if (this.meaning.transfers) this.loadRegisters(this.dirty);
   }
 
@@ -560,6 +573,7 @@ export class RegionTarget implements Target {
     f.i32(0).memory(OP.i32_load, STATE + MODE).get(this.modeBefore).op(OP.i32_ne);
     pushCodeGeneration(f);
     f.get(this.codeBefore).op(OP.i32_ne).op(OP.i32_or);
+    if (this.missed !== undefined) this.hasOtherView().op(OP.i32_or);
     f.get(this.budget).i32(1 - this.left).op(OP.i32_eq).op(OP.i32_or).if(undefined, false);
     this.leaveAt(next, this.left - 1, "attention");
     f.end();
@@ -611,8 +625,10 @@ export class RegionTarget implements Target {
   recordSegment(): void {
     this.f.i32(SEGMENT + SEGMENT_STRIDE * this.instruction.segment);
   }
-  tlbView(): void {
-    this.f.get(this.view);
+  tlbView(): number {
+    if (this.missed !== undefined) return this.region.view;
+    this.f.get(this.view).op(OP.i32_add);
+    return 0;
   }
   steady(name: string, type: IrType, push: () => void): void {
     const { f, steadyLocals } = this;

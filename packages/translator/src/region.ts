@@ -54,6 +54,8 @@ export interface Region {
   /** Where it may be entered; the place that it was formed from comes first. */
   readonly entries: readonly RegionBlock[];
   readonly long: boolean;
+  /** Address of the TLB view with which it is executed. */
+  readonly view: number;
   readonly blocks: ReadonlyMap<number, RegionBlock>;
   /** Where the pages are in linear memory, by their distance in pages from the first entry's. */
   readonly pages: ReadonlyMap<number, number>;
@@ -77,7 +79,7 @@ export function formRegion(source: CodeSource, entry: number, others: readonly n
   const reached = ordered(entries, blocks);
   const pages = new Map([...decoder.pages].filter(([distance]) => [...reached.values()].some(({ start }) => pageOf(start) === distance)));
   const known = knownPages(entries, reached, [...pages.keys()]);
-  return { entries, long: source.long, blocks: reached, pages, knowsPage: (from, at) => pageOf(at) === pageOf(from.start) || known(from.id, pageOf(at)) };
+  return { entries, long: source.long, view: source.view, blocks: reached, pages, knowsPage: (from, at) => pageOf(at) === pageOf(from.start) || known(from.id, pageOf(at)) };
 }
 
 function edge(to: Call, at: number): Edge {

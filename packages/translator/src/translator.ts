@@ -9,7 +9,7 @@ import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, edgesOf, formRegion, type Region, type RegionBlock } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
-import { MISSED, regionHelpers } from "./region-helpers.ts";
+import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
 
 const PAGE_SIZE = 4096;
@@ -26,7 +26,7 @@ const MOST_ENTRIES = 20_000;
 const COLD = 32;
 /** The same for a place in a region that is to become a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
-/** Windows on the stack that are missed because a page ends in them, or may not be written, before a region is made anew without. */
+/** Times that something a region assumes is not so (a page ends in a window on the stack, or may not be written; another TLB view is in use) before it is made anew without. */
 const MOST_MISSED = 64;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
@@ -91,8 +91,8 @@ interface Installed {
   readonly exits: Uint32Array;
   readonly instructions: number;
   readonly rebuilt: number;
-  /** It looks at the stack's page once for many accesses. */
-  readonly windows: boolean;
+  /** It looks at the stack's page once for many accesses, and accesses memory with the TLB view that it was formed with. */
+  readonly assumes: boolean;
   readonly module: Compiled;
 }
 
@@ -102,7 +102,7 @@ interface Draft {
   readonly region: Region;
   readonly others: readonly number[];
   readonly rebuilt: number;
-  readonly windows: boolean;
+  readonly assumes: boolean;
   /** Regions whose place it takes. */
   readonly replaces: readonly Installed[];
 }
@@ -131,7 +131,7 @@ export class Translator implements RegionCompiler {
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
-  /** How often windows of a region were missed, by its number; and the regions that are to be made anew without. */
+  /** How often something that a region assumes was not so, by its number; and the regions that are to be made anew without. */
   private readonly missed = new Map<number, number>();
   private readonly strained = new Set<number>();
   private waited = 0;
@@ -150,7 +150,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory), [MISSED]: (id, low, high, length) => this.miss(id!, low!, high!, length!),
+      ...this.engine.helpers, ...regionHelpers(options.memory), [WINDOW_MISSED]: (id, low, high, length) => this.windowMissed(id!, low!, high!, length!), [VIEW_MISSED]: (id) => this.strain(id!),
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
@@ -212,7 +212,7 @@ export class Translator implements RegionCompiler {
     const page = linear - (host - base);
     const { cpu } = this;
     return {
-      bytes: this.bytes, long, comesBack: true, hasFeature: (name) => cpu.hasFeature(name),
+      bytes: this.bytes, long, view: cpu.mmu.tlb.viewAddress(view), comesBack: true, hasFeature: (name) => cpu.hasFeature(name),
       pageAt: (distance) => {
         if (distance === 0) return base;
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
@@ -239,10 +239,14 @@ export class Translator implements RegionCompiler {
   }
 
   /** Takes note of a window that was missed, unless the page is only not in the TLB yet: that passes. */
-  private miss(id: number, low: number, high: number, length: number): number {
+  private windowMissed(id: number, low: number, high: number, length: number): number {
     const { tlb } = this.cpu.mmu;
     const linear = this.cpu.longMode ? high * 2 ** 32 + (low >>> 0) : low >>> 0;
     if ((linear & 0xfff) + length <= PAGE_SIZE && tlb.lookup(this.view, linear, TLB_READ_TAG) < 0) return 0;
+    return this.strain(id);
+  }
+
+  private strain(id: number): number {
     const missed = (this.missed.get(id) ?? 0) + 1;
     this.missed.set(id, missed);
     if (missed >= MOST_MISSED) this.strained.add(id);
@@ -289,7 +293,7 @@ export class Translator implements RegionCompiler {
     const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
       ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
-      nameOf: (n) => (drafts[n]!.windows ? this.ids + n : undefined),
+      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
@@ -299,7 +303,7 @@ export class Translator implements RegionCompiler {
     if (this.translated > this.capacity) this.evict(compiled);
   }
 
-  /** Regions that are to be made anew without windows, as far as their pages are at hand. */
+  /** Regions that are to be made anew without assuming anything, as far as their pages are at hand. */
   private relieved(): Draft[] {
     const drafts: Draft[] = [];
     for (const id of this.strained) {
@@ -308,7 +312,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, others: others!, rebuilt: rebuilt!, windows: false, replaces: [installed!] });
+      if (region !== undefined) drafts.push({ place: place!, region, others: others!, rebuilt: rebuilt!, assumes: false, replaces: [installed!] });
     }
     return drafts;
   }
@@ -335,7 +339,7 @@ export class Translator implements RegionCompiler {
     const all = isExit ? others : [...others, at];
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     if (region === undefined || !bodyOf(region).includes(place.host)) return undefined;
-    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, windows: installed.windows, replaces: [installed] };
+    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -350,18 +354,18 @@ export class Translator implements RegionCompiler {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, others: [], rebuilt: 0, windows: true, replaces: [] };
+    if (found.size === 0) return { place, region, others: [], rebuilt: 0, assumes: true, replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, windows: replaces.every(({ windows }) => windows), replaces };
+    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), replaces };
   }
 
-  private install({ place, region, others, rebuilt, windows }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ place, region, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = place.key % 1024;
     const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, windows, module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, assumes, module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);

@@ -11,7 +11,7 @@ const PAGE_SIZE = 4096;
 export interface WindowTarget {
   readonly f: FunctionBuilder;
   readonly long: boolean;
-  /** Local of the TLB view's address. */
+  /** The TLB view's address. */
   readonly view: number;
   /** Local of a general register. */
   register(n: number): number;
@@ -67,14 +67,14 @@ export class WindowLocals {
     constant(low).op(long ? OP.i64_add : OP.i32_add).tee(linear);
     constant(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(long ? OP.i64_shr_u : OP.i32_shr_u);
     if (long) f.op(OP.i32_wrap_i64);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).get(view).op(OP.i32_add).set(host);
+    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(host);
     const off = f.local(long ? "i64" : "i32");
-    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, write ? TLB_WRITE_TAG : TLB_READ_TAG).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, view + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
     constant(PAGE_SIZE - length).op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
     leave(linear, length);
     f.end().get(off);
     if (long) f.op(OP.i32_wrap_i64);
-    f.get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    f.get(host).memory(OP.i32_load, view + TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
     f.release(off);
   }
