@@ -13,7 +13,7 @@ import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
-import { CS, DS, ES, FS, GS, LDTR, SS, STATUS_FAULT, TR } from "./state-layout.ts";
+import { CS, DS, ES, FS, GDTR_BASE, GDTR_LIMIT, GS, IDTR_BASE, IDTR_LIMIT, LDTR, SS, STATUS_FAULT, TR } from "./state-layout.ts";
 import { EDX } from "./system/architecture.ts";
 import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
@@ -62,6 +62,24 @@ export interface TableRegister {
   limit: number;
 }
 
+/** GDTR or IDTR in the hot state. */
+function tableRegister(state: HotState, base: number, limit: number): TableRegister {
+  return {
+    get base() {
+      return state.address(base);
+    },
+    set base(value) {
+      state.setAddress(base, value);
+    },
+    get limit() {
+      return state.word(limit);
+    },
+    set limit(value) {
+      state.setWord(limit, value);
+    },
+  };
+}
+
 /**
  * The processor. Helpers return false, or `STATUS_FAULT` to generated code, when they recorded a fault with
  * {@link Cpu.fault}; the engine then calls {@link Cpu.deliver}.
@@ -95,8 +113,8 @@ export class Cpu {
   priority: TaskPriority = { taskPriority: 0 };
   /** Bases of ES, CS, SS and DS while 64-bit mode takes them as zero; compatibility mode finds them again. */
   readonly hiddenBases = [0, 0, 0, 0];
-  readonly gdtr: TableRegister = { base: 0, limit: 0xffff };
-  readonly idtr: TableRegister = { base: 0, limit: 0xffff };
+  readonly gdtr: TableRegister;
+  readonly idtr: TableRegister;
   /** DR0 to DR3 and DR6, DR7; entries 4 and 5 are not used. Addresses as numbers. */
   readonly dr = [0, 0, 0, 0, 0, 0, 0, 0];
   /** `ACTIVE`, `HALTED` or `SHUTDOWN`. */
@@ -135,6 +153,8 @@ export class Cpu {
 
   constructor(options: CpuOptions) {
     this.state = new HotState(options.buffer);
+    this.gdtr = tableRegister(this.state, GDTR_BASE, GDTR_LIMIT);
+    this.idtr = tableRegister(this.state, IDTR_BASE, IDTR_LIMIT);
     this.mmu = new Mmu(options.buffer, options.tlbBase, options.physical);
     this.physical = options.physical;
     this.bus = options.bus;

@@ -17,6 +17,7 @@ import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { BLOCK_ENDS, type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
+import { quickTransfers } from "./quick-transfers.ts";
 import {
   BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
 } from "./state-layout.ts";
@@ -181,9 +182,16 @@ export class Interpreter implements Engine, HandlerTable {
     for (const name of ["sti", "popFlags", "iret", "farReturn", "farCall", "farJump", "softInterrupt", "loadSegment", "writeControl", "writeDebug", "wrmsr", "sysexit", "sysenter", "syscall", "sysret"]) {
       wrapped[name] = attentive(name);
     }
+    // A quick return may have set IF, and has done no more of what a return does.
+    const returned = (): void => {
+      cpu.shadow = SHADOW_NONE;
+      cpu.nmiBlocked = false;
+      if (this.wantsAttention()) this.endVisit();
+    };
     return {
       ...system,
       ...wrapped,
+      ...quickTransfers(this.memory, cpu.mmu.tlb, wrapped, returned),
       segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
       checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
       bulkMovs: (elementSize, addressSize, segment) => cpu.onAccess !== undefined ? STATUS_OK : bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),

@@ -1,7 +1,7 @@
 /**
  * Where the hot architectural state of the running vCPU stands in linear memory, as byte offsets from `STATE`.
  * Generated code (interpreter and translator) and TypeScript helpers address the same bytes; everything that generated
- * code never reads (control registers, MSRs, descriptor-table registers) is a field of `Cpu` instead.
+ * code never reads (control registers, MSRs) is a field of `Cpu` instead.
  *
  *   +0x000  GPR[16]        64 bits each: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15
  *   +0x080  ZERO           64 bits, always zero: the "register" of an absent base or index
@@ -15,7 +15,7 @@
  *   +0x300  FPR[8]         16 bytes each, physical register R0..R7: significand u64, sign+exponent u16
  *   +0x380  FPU control
  *   +0x400  XMM[16]        16 bytes each
- *   +0x500  MXCSR          +0x508  BLOCK_ENDED
+ *   +0x500  MXCSR          +0x508  BLOCK_ENDED, and around it GDTR and IDTR
  *   +0x520  what soft float hands back to definitions and helpers, not architectural (`float/scratch.ts` of `semantics`)
  *
  * Lazy flags. Two words hold all six arithmetic flags without knowing which operation made them:
@@ -119,6 +119,11 @@ export const FPU_DS = 0x3a4;
 export const XMM = 0x400;
 export const XMM_STRIDE = 16;
 export const MXCSR = 0x500;
+/** Limits and bases of the descriptor tables: u16 in a u32, and i64. */
+export const GDTR_LIMIT = 0x504;
+export const IDTR_LIMIT = 0x50c;
+export const GDTR_BASE = 0x510;
+export const IDTR_BASE = 0x518;
 /** An instruction that ends a basic block has begun since this was cleared (i32): kept only while somebody watches blocks. */
 export const BLOCK_ENDED = 0x508;
 /** From here to the end of the hot state: what soft float hands from one function to the next; means nothing between two instructions. */

@@ -1,0 +1,115 @@
+/** The quick ways do what the helpers behind them do, or nothing: random tables, selectors, frames and flags, on two machines. */
+import { bareMachine } from "@doppel/testkit";
+import { expect, test } from "vitest";
+import { READ, WRITE } from "@doppel/mmu";
+import { QUICK, quickTransfers } from "./quick-transfers.ts";
+import { Descriptor } from "./system/descriptor.ts";
+import { CODE, CODE0, CODE3, DATA, DATA0, DATA3, descriptor, GDT, gate, IDT, type Machine, TSS, TSS_SELECTOR } from "./system/fixture.ts";
+import { derivedState, random, registers } from "./system/fuzz.fixture.ts";
+import { setSegment } from "./system/segmentation.ts";
+import { SystemHelpers } from "./system/system-helpers.ts";
+import { CS, DS, ES, FS, GS, SS } from "./state-layout.ts";
+import type { Helpers } from "./handler.ts";
+
+const KERNEL_STACK = 0x1f000;
+const USER_STACK = 0x2f000;
+const PERCPU = 0x30;
+const OTHERS = 0x38;
+const ACCESSED = 1;
+
+type Bare = ReturnType<typeof bareMachine>;
+
+/** A machine as a seed says: mostly as kernels have it, with some defects. */
+function machine(seed: number): Bare {
+  const next = random(seed);
+  for (let n = 0; n < 5; n++) next();
+  const pick = <T>(list: readonly T[]): T => list[next() % list.length]!;
+  const seldom = (): boolean => next() % 24 === 0;
+  const made = bareMachine({ ram: 1 << 18, recordsSize: 1 << 16 });
+  const { cpu, physical } = made;
+  const { state } = cpu;
+  const put = (address: number, words: readonly number[]): void => {
+    for (const [n, word] of words.entries()) physical.write32(address + 4 * n, word >>> 0);
+  };
+  const segment = (access: number, base = 0, limit = 0xfffff, flags = 12): readonly number[] =>
+    descriptor(base, limit, seldom() ? access ^ (1 << (next() & 7)) : access | ACCESSED, seldom() ? next() & 15 : flags | (seldom() ? 1 : 0));
+  const entries: [number, readonly number[]][] = [
+    [CODE0, segment(CODE)], [DATA0, segment(DATA)], [CODE3, segment(CODE | 0x60)], [DATA3, segment(DATA | 0x60)], [TSS_SELECTOR, descriptor(TSS, seldom() ? 7 : 0x67, 0x8b)],
+    [PERCPU, segment(DATA, next() & 0x3f000, next() & 0xfffff, pick([4, 12]))],
+    [OTHERS, segment(pick([CODE | 4, DATA | 4, DATA | 0x60, CODE | 0x60, 0x90, 0x98]), pick([0, next()]), pick([0xfffff, next() & 0xfffff]), pick([12, 4, 0]))],
+  ];
+  for (const [at, words] of entries) put(GDT + (at & ~7), words);
+  for (let vector = 0; vector < 8; vector++) put(IDT + 8 * vector, gate(seldom() ? pick([0, DATA0, CODE3, 4, 0x400]) : CODE0, next(), seldom() ? next() & 0xff : pick([0xee, 0xef])));
+  put(TSS + 4, [seldom() ? pick([8, KERNEL_STACK + 2, KERNEL_STACK - 0xff0]) : KERNEL_STACK, seldom() ? next() : DATA0]);
+  Object.assign(cpu.gdtr, { base: GDT, limit: seldom() ? 0x17 : 0x3ff });
+  Object.assign(cpu.idtr, { base: IDT, limit: seldom() ? 0x1f : 0x7ff });
+  cpu.cr0 |= 1;
+  if (next() & 1) {
+    put(0x8000, [0x9007]);
+    for (let page = 0; page < 64; page++) put(0x9000 + 4 * page, [(page << 12) | (seldom() ? pick([0, 1, 5]) : 7)]);
+    cpu.cr3 = 0x8000;
+    cpu.cr0 = (cpu.cr0 | 0x8001_0000) >>> 0 | 0;
+    cpu.applyPaging();
+    cpu.mmu.setRoot(cpu.cr3);
+  }
+  cpu.deriveSegments();
+  const cpl = pick([0, 3]);
+  const load = (register: number, selector: number): void => {
+    const d = new Descriptor();
+    d.low = physical.read32(GDT + (selector & 0xfff8)) | 0;
+    d.high = physical.read32(GDT + (selector & 0xfff8) + 4) | 0;
+    setSegment(cpu, register, selector, d);
+  };
+  load(7, TSS_SELECTOR);
+  load(CS, cpl === 3 ? CODE3 : CODE0);
+  load(SS, cpl === 3 ? DATA3 : DATA0);
+  for (const register of [ES, DS, FS, GS]) load(register, seldom() ? pick([DATA0, PERCPU, OTHERS]) : DATA3);
+  state.cpl = cpl;
+  state.eflags = (next() & 0x200ed5) | (seldom() ? next() & 0x7fd5 : 0) | 2;
+  state.rip = 0x7000;
+  state.setGpr32(4, cpl === 3 ? USER_STACK : KERNEL_STACK - 64 - (seldom() ? 0xfb0 : 0));
+  const flags = (next() & 0x200ed5) | (seldom() ? next() & 0x3f7fd5 : 0);
+  const outer = next() % 3 > 0;
+  put(state.gpr32(4), [next(), seldom() ? next() & 0x3f : outer ? CODE3 : CODE0, flags, USER_STACK, seldom() ? next() & 0x3f : outer ? DATA3 : DATA0]);
+  cpu.updateMode();
+  cpu.mmu.tlb.flush();
+  const cold = seldom() ? next() % 64 : -1;
+  for (let page = 0; page < 64; page++) {
+    if (page === cold) continue;
+    cpu.mmu.translate(page << 12, READ, false);
+    cpu.mmu.translate(page << 12, WRITE, false);
+  }
+  return made;
+}
+
+const ARGUMENTS: Record<(typeof QUICK)[number], (next: () => number) => number[]> = {
+  loadSegment: (next) => [[ES, DS, FS, GS, SS][next() % 5]!, [0, 3, DATA3, DATA3, DATA0, PERCPU, OTHERS, OTHERS | 3, CODE3, next() & 0xffff][next() % 10]!],
+  softInterrupt: (next) => [next() % 9, next() % 8 === 0 ? 3 : 0, 0x7002, 0],
+  iret: (next) => [next() % 16 === 0 ? 2 : 4, 0x7001, 0],
+};
+
+test.each(QUICK)("%s", (name) => {
+  let quickly = 0;
+  let faults = 0;
+  for (let seed = 1; seed <= 400; seed++) {
+    const args = ARGUMENTS[name](random(seed * 7919));
+    const [a, b] = [machine(seed), machine(seed)];
+    let wasSlow = false;
+    const slow = new SystemHelpers(a.cpu) as unknown as Helpers;
+    const counted = { ...slow, [name]: (...list: number[]) => ((wasSlow = true), slow[name]!(...list)) };
+    const quick = quickTransfers(a.physical.frames.arena.memory, a.cpu.mmu.tlb, counted, () => {});
+    const plain = (new SystemHelpers(b.cpu) as unknown as Helpers)[name]!;
+    const [got, expected] = [quick[name]!(...args), plain(...args)];
+    const image = ({ cpu, physical }: Bare, status: number): unknown => {
+      const ram = new Uint8Array(1 << 18);
+      physical.readBytes(0, ram);
+      const m = { cpu } as unknown as Machine;
+      return [status, status === 0 ? "" : `${cpu.state.faultVector} ${cpu.state.faultCode}`, registers(m), derivedState(m), cpu.shadow, Buffer.from(ram).toString("base64")];
+    };
+    expect(image(a, got), `seed ${seed}: ${args}`).toEqual(image(b, expected));
+    if (!wasSlow) quickly++;
+    faults += expected;
+  }
+  expect(quickly).toBeGreaterThan(60);
+  expect(faults).toBeGreaterThan(20);
+});

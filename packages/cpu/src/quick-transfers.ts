@@ -1,0 +1,379 @@
+/**
+ * The usual segment load, gate and return of 32-bit protected mode as WebAssembly, in front of the helpers that know all of them: flat segments,
+ * everything in the TLB, nothing that traps, steps or watches. Whatever is not so is the helper's, with nothing done: it finds the fault as well
+ * (SDM volume 3, 3.4, 5.2 to 5.7 and 6.12; volume 2, MOV, INT n, IRET).
+ */
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
+import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
+import {
+  DESCRIPTOR_G, EFLAGS_AC, EFLAGS_IF, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM, TYPE_INTERRUPT_GATE32,
+} from "@doppel/x86";
+import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
+import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
+import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER } from "./mode.ts";
+import {
+  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GDTR_BASE, GDTR_LIMIT, GPR, GS, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT,
+  SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW, TR,
+} from "./state-layout.ts";
+import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, UNUSABLE } from "./system/architecture.ts";
+
+/** The mode of the kernels and programs that this is for; programs have `MODE_USER` as well. */
+const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
+/** Flags with which no transfer is the usual one. */
+const UNUSUAL_FLAGS = EFLAGS_TF | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_NT;
+/** Second dword of a descriptor, without AVL: a flat segment of 32 bits, level 0, accessed; code that may be read, and data that may be written. */
+const FLAT_CODE = 0x00cf9b00;
+const FLAT_DATA = 0x00cf9300;
+const AVL = 1 << 20;
+const DPL_3 = 3 << 13;
+/** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
+const KIND = 0x9f00;
+const DATA_KIND = 0x9300;
+/** P, S and type of a gate, without the bit that makes it a trap gate: a 32-bit interrupt gate. */
+const GATE_KIND = 0x9e00;
+const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
+const TRAP_GATE = 1 << 8;
+const TSS_32 = 0x800;
+const SELECTOR_INDEX = 0xfff8;
+const TABLE_INDICATOR = 4;
+/** Where the 32-bit TSS has ESP0, and SS0 behind it. */
+const ESP0 = 4;
+const INT1 = 3;
+/** EIP, CS, EFLAGS, and of another level ESP and SS. */
+const FRAME = 20;
+
+/** Names of the helpers that have a quick way in front of them. */
+export const QUICK = ["loadSegment", "softInterrupt", "iret"] as const;
+
+/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick: interrupts may have become deliverable */
+export function quickTransfers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: () => void): Helpers {
+  const generated = new GeneratedModule();
+  const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
+  const write = (name: (typeof QUICK)[number], parameters: number, body: (q: QuickWriter) => void): void => {
+    const slow = generated.helper(name, parameters);
+    const { builder: f } = generated.module.function({ parameters: Array.from({ length: parameters }, () => "i32" as const), results: ["i32"] }, name);
+    const unusual = f.block();
+    body(new QuickWriter(f, unusual, views));
+    f.i32(STATUS_OK).op(OP.return).end();
+    for (let n = 0; n < parameters; n++) f.get(n);
+    f.call(slow);
+  };
+  const attend = generated.helper("returned", 0);
+  write("loadSegment", 2, writeLoadSegment);
+  write("softInterrupt", 4, writeSoftInterrupt);
+  write("iret", 3, (q) => {
+    writeReturn(q);
+    q.f.call(attend).op(OP.drop);
+  });
+  const all = { ...helpers, returned: () => (returned(), STATUS_OK) };
+  return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;
+}
+
+/** What the three have in common. */
+class QuickWriter {
+  readonly f: FunctionBuilder;
+  readonly views: { readonly user: number; readonly supervisor: number };
+  private readonly unusual: Label;
+
+  constructor(f: FunctionBuilder, unusual: Label, views: QuickWriter["views"]) {
+    this.f = f;
+    this.unusual = unusual;
+    this.views = views;
+  }
+
+  /** Leaves to the helper when the condition on the stack holds. */
+  leaveIf(): void {
+    this.f.brIf(this.unusual, false);
+  }
+
+  leaveUnless(): void {
+    this.f.op(OP.i32_eqz);
+    this.leaveIf();
+  }
+
+  load(offset: number): FunctionBuilder {
+    return this.f.i32(0).memory(OP.i32_load, STATE + offset);
+  }
+
+  store(offset: number, push: () => void): void {
+    this.f.i32(0);
+    push();
+    this.f.memory(OP.i32_store, STATE + offset);
+  }
+
+  /** The processor is in a mode, and memory is accessed as it is there. */
+  requireMode(mode: number, view: number): void {
+    this.load(MODE).i32(mode).op(OP.i32_ne);
+    this.load(TLB_VIEW).i32(view).op(OP.i32_ne).op(OP.i32_or);
+    this.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);
+    this.leaveIf();
+  }
+
+  /** Leaves in a new local where bytes are that the supervisor may access; `push` gives the linear address. */
+  look(push: () => void, size: number, tag = TLB_READ_TAG): number {
+    const { f, views } = this;
+    const linear = f.local("i32");
+    const host = f.local("i32");
+    const entry = f.local("i32");
+    push();
+    f.tee(linear).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(entry);
+    f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_sub).tee(host).i32(4096 - size).op(OP.i32_gt_u);
+    this.leaveIf();
+    f.get(host).get(entry).memory(OP.i32_load, views.supervisor + TLB_HOST).op(OP.i32_add).set(host);
+    f.release(linear);
+    f.release(entry);
+    return host;
+  }
+
+  /** The same for the GDT's entry of a selector, which is not null. */
+  lookDescriptor(selector: number): number {
+    const { f } = this;
+    f.get(selector).i32(TABLE_INDICATOR).op(OP.i32_and);
+    f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
+    f.get(selector).i32(7).op(OP.i32_or);
+    this.load(GDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
+    this.leaveIf();
+    return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
+  }
+
+  /** A descriptor must be a flat segment of some kind and level. */
+  requireFlat(host: number, second: number, ignored = AVL): void {
+    const { f } = this;
+    f.get(host).memory(OP.i32_load).i32(0xffff).op(OP.i32_ne);
+    f.get(host).memory(OP.i32_load, 4).i32(~ignored).op(OP.i32_and).i32(second).op(OP.i32_ne).op(OP.i32_or);
+    this.leaveIf();
+  }
+
+  /** Loads a segment that was flat with one that is. */
+  setFlat(segment: number, host: number, pushSelector: () => void): void {
+    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_SELECTOR, pushSelector);
+    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES, () => this.f.get(host).memory(OP.i32_load, 4).i32(ATTRIBUTES_MASK).op(OP.i32_and));
+    // One that firmware or a host has set up may be writable.
+    if (segment === CS) this.f.i32(0).i64(0).memory(OP.i64_store, STATE + SEGMENT + CS * SEGMENT_STRIDE + SEG_WRITE_LENGTH);
+  }
+}
+
+/** (segment, selector) */
+function writeLoadSegment(q: QuickWriter): void {
+  const { f, views } = q;
+  const [segment, selector] = [0, 1];
+  const [at, second, limit] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const wide = (offset: number, push: () => void): void => {
+    f.get(at);
+    push();
+    f.memory(OP.i64_store, STATE + SEGMENT + offset);
+  };
+  const narrow = (offset: number, push: () => void): void => {
+    f.get(at);
+    push();
+    f.memory(OP.i32_store, STATE + SEGMENT + offset);
+  };
+  q.load(MODE).i32(MODE_PROTECTED | MODE_IA32E | MODE_STEP).op(OP.i32_and).i32(MODE_PROTECTED).op(OP.i32_ne);
+  f.i32(views.user).i32(views.supervisor);
+  q.load(MODE).i32(MODE_USER).op(OP.i32_and).op(OP.select);
+  q.load(TLB_VIEW).op(OP.i32_ne).op(OP.i32_or);
+  f.get(segment).i32(SS).op(OP.i32_eq).op(OP.i32_or);
+  q.leaveIf();
+  f.get(segment).i32(SEGMENT_STRIDE).op(OP.i32_mul).set(at);
+  f.get(selector).i32(0xffff).op(OP.i32_and).tee(selector).i32(3).op(OP.i32_le_u).if();
+  {
+    // A null selector. That of ES or DS changes the mode.
+    f.get(segment).i32(FS).op(OP.i32_lt_u);
+    q.leaveIf();
+    for (const offset of [SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH]) wide(offset, () => f.i64(0));
+    narrow(SEG_LIMIT, () => f.i32(0));
+    narrow(SEG_ATTRIBUTES, () => f.i32(UNUSABLE));
+    narrow(SEG_SELECTOR, () => f.get(selector));
+    f.i32(STATUS_OK).op(OP.return);
+  }
+  f.end();
+  const host = q.lookDescriptor(selector);
+  f.get(host).memory(OP.i32_load, 4).tee(second).i32(KIND).op(OP.i32_and).i32(DATA_KIND).op(OP.i32_ne);
+  const dpl = (): FunctionBuilder => f.get(second).i32(13).op(OP.i32_shr_u).i32(3).op(OP.i32_and);
+  dpl().get(selector).i32(3).op(OP.i32_and).op(OP.i32_lt_u).op(OP.i32_or);
+  dpl();
+  q.load(CPL).op(OP.i32_lt_u).op(OP.i32_or);
+  q.leaveIf();
+  f.get(segment).i32(FS).op(OP.i32_lt_u).if();
+  {
+    // One that takes a flat one's place and is not flat, or the other way round, changes the mode.
+    const length = (offset: number): FunctionBuilder => f.get(at).memory(OP.i64_load, STATE + SEGMENT + offset);
+    length(SEG_BASE);
+    for (const offset of [SEG_READ_LENGTH, SEG_WRITE_LENGTH]) length(offset).i64(2 ** 32).op(OP.i64_xor).op(OP.i64_or);
+    f.op(OP.i64_eqz);
+    q.leaveUnless();
+    q.requireFlat(host, FLAT_DATA, AVL | DPL_3);
+    narrow(SEG_SELECTOR, () => f.get(selector));
+    narrow(SEG_ATTRIBUTES, () => f.get(second).i32(ATTRIBUTES_MASK).op(OP.i32_and));
+    f.i32(STATUS_OK).op(OP.return);
+  }
+  f.end();
+  const low = (): FunctionBuilder => f.get(host).memory(OP.i32_load);
+  const raw = f.local("i32");
+  low().i32(0xffff).op(OP.i32_and).get(second).i32(0xf0000).op(OP.i32_and).op(OP.i32_or).set(raw);
+  f.get(raw).i32(12).op(OP.i32_shl).i32(0xfff).op(OP.i32_or).get(raw).get(second).i32(DESCRIPTOR_G).op(OP.i32_and).op(OP.select).set(limit);
+  wide(SEG_BASE, () => {
+    low().i32(16).op(OP.i32_shr_u).get(second).i32(0xff).op(OP.i32_and).i32(16).op(OP.i32_shl).op(OP.i32_or);
+    f.get(second).i32(0xff000000 | 0).op(OP.i32_and).op(OP.i32_or).op(OP.i64_extend_i32_u);
+  });
+  for (const offset of [SEG_READ_LENGTH, SEG_WRITE_LENGTH]) wide(offset, () => f.get(limit).op(OP.i64_extend_i32_u).i64(1).op(OP.i64_add));
+  narrow(SEG_LIMIT, () => f.get(limit));
+  narrow(SEG_ATTRIBUTES, () => f.get(second).i32(ATTRIBUTES_MASK).op(OP.i32_and));
+  narrow(SEG_SELECTOR, () => f.get(selector));
+}
+
+/** (vector, kind, RIP behind the instruction, 0): from a program to the kernel, by an interrupt or a trap gate. */
+function writeSoftInterrupt(q: QuickWriter): void {
+  const { f, views } = q;
+  const [vector, kind, next] = [0, 1, 2];
+  q.requireMode(USUAL_MODE | MODE_USER, views.user);
+  f.get(kind).i32(INT1).op(OP.i32_eq);
+  f.get(vector).i32(8).op(OP.i32_mul).i32(7).op(OP.i32_add);
+  q.load(IDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
+  q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_ATTRIBUTES).i32(TSS_32).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
+  q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_LIMIT).i32(ESP0 + 5).op(OP.i32_lt_u).op(OP.i32_or);
+  q.leaveIf();
+  const gate = q.look(() => void q.load(IDTR_BASE).get(vector).i32(8).op(OP.i32_mul).op(OP.i32_add), 8);
+  const second = f.local("i32");
+  f.get(gate).memory(OP.i32_load, 4).tee(second).i32(GATE_KIND | DPL_3).op(OP.i32_and).i32(INTERRUPT_GATE | DPL_3).op(OP.i32_ne);
+  q.leaveIf();
+  const codeSelector = f.local("i32");
+  f.get(gate).memory(OP.i32_load16_u, 2).set(codeSelector);
+  const code = q.lookDescriptor(codeSelector);
+  q.requireFlat(code, FLAT_CODE);
+  const task = q.look(() => void q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_BASE).i32(ESP0).op(OP.i32_add), 8);
+  const [stackSelector, pointer] = [f.local("i32"), f.local("i32")];
+  f.get(task).memory(OP.i32_load16_u, 4).tee(stackSelector).i32(3).op(OP.i32_and);
+  q.leaveIf();
+  const data = q.lookDescriptor(stackSelector);
+  q.requireFlat(data, FLAT_DATA);
+  f.get(task).memory(OP.i32_load).i32(FRAME).op(OP.i32_sub).set(pointer);
+  const frame = q.look(() => void f.get(pointer), FRAME, TLB_WRITE_TAG);
+  const push = (offset: number, value: () => void): void => {
+    f.get(frame);
+    value();
+    f.memory(OP.i32_store, offset);
+  };
+  push(0, () => f.get(next));
+  push(4, () => q.load(SEGMENT + CS * SEGMENT_STRIDE + SEG_SELECTOR));
+  push(8, () => pushEflags(q));
+  push(12, () => q.load(GPR + 8 * ESP));
+  push(16, () => q.load(SEGMENT + SS * SEGMENT_STRIDE + SEG_SELECTOR));
+  q.setFlat(SS, data, () => f.get(stackSelector));
+  q.setFlat(CS, code, () => f.get(codeSelector).i32(~3).op(OP.i32_and));
+  setLow(q, GPR + 8 * ESP, () => f.get(pointer));
+  setLow(q, RIP, () => f.get(second).i32(0xffff0000 | 0).op(OP.i32_and).get(gate).memory(OP.i32_load16_u).op(OP.i32_or));
+  // A trap gate leaves IF as it is.
+  q.store(EFLAGS_REST, () => {
+    q.load(EFLAGS_REST);
+    f.get(second).i32(TRAP_GATE).op(OP.i32_and).op(OP.i32_eqz).i32(Math.log2(EFLAGS_IF)).op(OP.i32_shl).i32(-1).op(OP.i32_xor).op(OP.i32_and);
+  });
+  enterLevel(q, 0, USUAL_MODE, views.supervisor);
+}
+
+/** (operand size, 0, 0): from the kernel to a program, or within the kernel. */
+function writeReturn(q: QuickWriter): void {
+  const { f, views } = q;
+  const [size] = [0];
+  q.requireMode(USUAL_MODE, views.supervisor);
+  f.get(size).i32(4).op(OP.i32_ne);
+  q.load(CPL).op(OP.i32_or);
+  q.leaveIf();
+  const frame = q.look(() => void q.load(GPR + 8 * ESP), FRAME);
+  const [selector, image] = [f.local("i32"), f.local("i32")];
+  f.get(frame).memory(OP.i32_load, 8).i32(EFLAGS_DEFINED).op(OP.i32_and).i32(2).op(OP.i32_or).tee(image).i32(UNUSUAL_FLAGS).op(OP.i32_and);
+  q.leaveIf();
+  f.get(frame).memory(OP.i32_load16_u, 4).set(selector);
+  const code = q.lookDescriptor(selector);
+  const level = (local: number): FunctionBuilder => f.get(local).i32(3).op(OP.i32_and);
+  level(selector).op(OP.i32_eqz).if();
+  {
+    q.requireFlat(code, FLAT_CODE);
+    setLow(q, GPR + 8 * ESP, () => q.load(GPR + 8 * ESP).i32(12).op(OP.i32_add));
+  }
+  f.else();
+  {
+    level(selector).i32(3).op(OP.i32_ne);
+    // A data segment that the program may not use would be taken away.
+    for (const segment of [ES, DS, FS, GS]) {
+      const attributes = (): FunctionBuilder => q.load(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES);
+      attributes().i32(UNUSABLE).op(OP.i32_and).op(OP.i32_eqz);
+      attributes().i32(DPL_3).op(OP.i32_and).i32(DPL_3).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+    }
+    q.leaveIf();
+    q.requireFlat(code, FLAT_CODE | DPL_3);
+    const stackSelector = f.local("i32");
+    f.get(frame).memory(OP.i32_load16_u, 16).set(stackSelector);
+    level(stackSelector).i32(3).op(OP.i32_ne);
+    q.leaveIf();
+    const data = q.lookDescriptor(stackSelector);
+    q.requireFlat(data, FLAT_DATA | DPL_3);
+    q.setFlat(SS, data, () => f.get(stackSelector));
+    setLow(q, GPR + 8 * ESP, () => f.get(frame).memory(OP.i32_load, 12));
+    enterLevel(q, 3, USUAL_MODE | MODE_USER, views.user);
+  }
+  f.end();
+  q.setFlat(CS, code, () => f.get(selector));
+  setLow(q, RIP, () => f.get(frame).memory(OP.i32_load));
+  takeEflags(q, image);
+}
+
+function enterLevel(q: QuickWriter, cpl: number, mode: number, view: number): void {
+  q.store(CPL, () => q.f.i32(cpl));
+  q.store(MODE, () => q.f.i32(mode));
+  q.store(TLB_VIEW, () => q.f.i32(view));
+}
+
+/** A 64-bit register whose upper half becomes zero. */
+function setLow(q: QuickWriter, offset: number, push: () => void): void {
+  q.f.i32(0);
+  push();
+  q.f.op(OP.i64_extend_i32_u).memory(OP.i64_store, STATE + offset);
+}
+
+/** Pushes all of EFLAGS; see `HotState.eflags`. */
+function pushEflags(q: QuickWriter): void {
+  const { f } = q;
+  const parity = f.local("i32");
+  const bit = (push: () => void, to: number): void => {
+    push();
+    f.i32(to).op(OP.i32_shl).op(OP.i32_or);
+  };
+  const aux = (shift: number): FunctionBuilder => q.load(FLAG_AUX).i32(shift).op(OP.i32_shr_u);
+  q.load(FLAG_RESULT);
+  aux(AUX_PFX_SHIFT).op(OP.i32_xor).i32(0xff).op(OP.i32_and).op(OP.i32_popcnt).set(parity);
+  q.load(EFLAGS_REST).i32(~EFLAGS_ARITHMETIC).op(OP.i32_and);
+  aux(31).op(OP.i32_or);
+  bit(() => f.get(parity).i32(-1).op(OP.i32_xor).i32(1).op(OP.i32_and), 2);
+  bit(() => aux(Math.log2(AUX_AF)).i32(1).op(OP.i32_and), 4);
+  bit(() => f.i32(0).memory(OP.i64_load, STATE + FLAG_RESULT).op(OP.i64_eqz), 6);
+  bit(() => q.load(FLAG_RESULT + 4).i32(31).op(OP.i32_shr_u).i32(0).memory(OP.i32_load, STATE + FLAG_AUX).i32(AUX_SFX).op(OP.i32_and).op(OP.i32_xor), 7);
+  bit(() => {
+    aux(31);
+    aux(30).op(OP.i32_xor).i32(1).op(OP.i32_and);
+  }, 11);
+  f.release(parity);
+}
+
+/** Takes all of EFLAGS from a local; see `HotState.eflags`. */
+function takeEflags(q: QuickWriter, image: number): void {
+  const { f } = q;
+  const flag = (n: number): FunctionBuilder => f.get(image).i32(n).op(OP.i32_shr_u).i32(1).op(OP.i32_and);
+  const to = (bit: number): FunctionBuilder => f.i32(bit).op(OP.i32_shl).op(OP.i32_or);
+  f.i32(0);
+  flag(6).i32(1).op(OP.i32_xor).op(OP.i64_extend_i32_u).memory(OP.i64_store, STATE + FLAG_RESULT);
+  q.store(FLAG_AUX, () => {
+    flag(0).i32(31).op(OP.i32_shl);
+    flag(0);
+    flag(11).op(OP.i32_xor);
+    to(Math.log2(AUX_CIN));
+    flag(4);
+    to(Math.log2(AUX_AF));
+    flag(7);
+    to(Math.log2(AUX_SFX));
+    flag(6);
+    flag(2).op(OP.i32_xor);
+    to(AUX_PFX_SHIFT);
+  });
+  q.store(EFLAGS_REST, () => f.get(image).i32(~EFLAGS_ARITHMETIC).op(OP.i32_and));
+}
