@@ -4,7 +4,7 @@
  */
 import {
   AUX_AF, AUX_CF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, CPL, CS, DS, EFLAGS_REST, ES, FAULT_ADDRESS, FAULT_CODE, FAULT_HAS_CODE,
-  FAULT_VECTOR, FLAG_AUX, FLAG_RESULT, FLOAT_SCRATCH, FPR, FPR_STRIDE, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_STATUS,
+  FAULT_VECTOR, FLAG_AUX, FLAG_RESULT, FPR, FPR_STRIDE, FPU_CONTROL, FPU_CS, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_STATUS,
   FPU_TAGS, FPU_TRAP, GPR, MODE, MXCSR, RIP, SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT,
   SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STACK_MASK, STATE, STATE_SIZE, TLB_VIEW, XMM, XMM_STRIDE,
 } from "./state-layout.ts";
@@ -384,7 +384,7 @@ export class HotState {
 
   /** A copy of the x87, MMX and SSE registers with their control and status words. */
   numericImage(): Uint8Array {
-    return this.#bytes.slice(FPR, FLOAT_SCRATCH);
+    return this.#bytes.slice(FPR, MXCSR + 4);
   }
 
   /** Takes the registers of {@link numericImage}. */

@@ -17,7 +17,7 @@ import type { Engine, Exit, InterruptSource } from "./engine.ts";
 import { BLOCK_ENDS, type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
 import { hotShapes } from "./hot-shapes.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
-import { quickTransfers } from "./quick-transfers.ts";
+import { quickHelpers } from "./quick-helpers.ts";
 import {
   BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
 } from "./state-layout.ts";
@@ -191,7 +191,7 @@ export class Interpreter implements Engine, HandlerTable {
     return {
       ...system,
       ...wrapped,
-      ...quickTransfers(this.memory, cpu.mmu.tlb, wrapped, returned),
+      ...quickHelpers(this.memory, cpu.mmu.tlb, { ...system, ...wrapped }, returned),
       segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
       checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
       bulkMovs: (elementSize, addressSize, segment) => cpu.onAccess !== undefined ? STATUS_OK : bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),

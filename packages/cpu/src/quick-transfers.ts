@@ -1,30 +1,24 @@
 /**
- * The usual segment load, gate and return of 32-bit protected mode as WebAssembly, in front of the helpers that know all of them: flat segments,
- * everything in the TLB, nothing that traps, steps or watches. Whatever is not so is the helper's, with nothing done: it finds the fault as well
- * (SDM volume 3, 3.4, 5.2 to 5.7 and 6.12; volume 2, MOV, INT n, IRET).
+ * The usual segment load, gate and return of 32-bit protected mode: flat segments, accessed already, between levels 3 and 0 (SDM volume 3, 3.4, 5.2
+ * to 5.7 and 6.12; volume 2, MOV, INT n, IRET).
  */
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG, type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
-import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
-import {
-  DESCRIPTOR_G, EFLAGS_AC, EFLAGS_IF, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM, TYPE_INTERRUPT_GATE32,
-} from "@doppel/x86";
-import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
+import { TLB_WRITE_TAG } from "@doppel/mmu";
+import { type FunctionBuilder, OP } from "@doppel/wasm";
+import { DESCRIPTOR_G, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
 import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER } from "./mode.ts";
+import { AVL, type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
 import {
-  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GDTR_BASE, GDTR_LIMIT, GPR, GS, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT,
+  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT,
   SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW, TR,
 } from "./state-layout.ts";
 import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, UNUSABLE } from "./system/architecture.ts";
 
 /** The mode of the kernels and programs that this is for; programs have `MODE_USER` as well. */
 const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
-/** Flags with which no transfer is the usual one. */
-const UNUSUAL_FLAGS = EFLAGS_TF | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_NT;
 /** Second dword of a descriptor, without AVL: a flat segment of 32 bits, level 0, accessed; code that may be read, and data that may be written. */
 const FLAT_CODE = 0x00cf9b00;
 const FLAT_DATA = 0x00cf9300;
-const AVL = 1 << 20;
 const DPL_3 = 3 << 13;
 /** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
 const KIND = 0x9f00;
@@ -34,127 +28,14 @@ const GATE_KIND = 0x9e00;
 const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
 const TRAP_GATE = 1 << 8;
 const TSS_32 = 0x800;
-const SELECTOR_INDEX = 0xfff8;
-const TABLE_INDICATOR = 4;
 /** Where the 32-bit TSS has ESP0, and SS0 behind it. */
 const ESP0 = 4;
 const INT1 = 3;
 /** EIP, CS, EFLAGS, and of another level ESP and SS. */
 const FRAME = 20;
 
-/** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret"] as const;
-
-/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick: interrupts may have become deliverable */
-export function quickTransfers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: () => void): Helpers {
-  const generated = new GeneratedModule();
-  const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
-  const write = (name: (typeof QUICK)[number], parameters: number, body: (q: QuickWriter) => void): void => {
-    const slow = generated.helper(name, parameters);
-    const { builder: f } = generated.module.function({ parameters: Array.from({ length: parameters }, () => "i32" as const), results: ["i32"] }, name);
-    const unusual = f.block();
-    body(new QuickWriter(f, unusual, views));
-    f.i32(STATUS_OK).op(OP.return).end();
-    for (let n = 0; n < parameters; n++) f.get(n);
-    f.call(slow);
-  };
-  const attend = generated.helper("returned", 0);
-  write("loadSegment", 2, writeLoadSegment);
-  write("softInterrupt", 4, writeSoftInterrupt);
-  write("iret", 3, (q) => {
-    writeReturn(q);
-    q.f.call(attend).op(OP.drop);
-  });
-  const all = { ...helpers, returned: () => (returned(), STATUS_OK) };
-  return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;
-}
-
-/** What the three have in common. */
-class QuickWriter {
-  readonly f: FunctionBuilder;
-  readonly views: { readonly user: number; readonly supervisor: number };
-  private readonly unusual: Label;
-
-  constructor(f: FunctionBuilder, unusual: Label, views: QuickWriter["views"]) {
-    this.f = f;
-    this.unusual = unusual;
-    this.views = views;
-  }
-
-  /** Leaves to the helper when the condition on the stack holds. */
-  leaveIf(): void {
-    this.f.brIf(this.unusual, false);
-  }
-
-  leaveUnless(): void {
-    this.f.op(OP.i32_eqz);
-    this.leaveIf();
-  }
-
-  load(offset: number): FunctionBuilder {
-    return this.f.i32(0).memory(OP.i32_load, STATE + offset);
-  }
-
-  store(offset: number, push: () => void): void {
-    this.f.i32(0);
-    push();
-    this.f.memory(OP.i32_store, STATE + offset);
-  }
-
-  /** The processor is in a mode, and memory is accessed as it is there. */
-  requireMode(mode: number, view: number): void {
-    this.load(MODE).i32(mode).op(OP.i32_ne);
-    this.load(TLB_VIEW).i32(view).op(OP.i32_ne).op(OP.i32_or);
-    this.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);
-    this.leaveIf();
-  }
-
-  /** Leaves in a new local where bytes are that the supervisor may access; `push` gives the linear address. */
-  look(push: () => void, size: number, tag = TLB_READ_TAG): number {
-    const { f, views } = this;
-    const linear = f.local("i32");
-    const host = f.local("i32");
-    const entry = f.local("i32");
-    push();
-    f.tee(linear).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(entry);
-    f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_sub).tee(host).i32(4096 - size).op(OP.i32_gt_u);
-    this.leaveIf();
-    f.get(host).get(entry).memory(OP.i32_load, views.supervisor + TLB_HOST).op(OP.i32_add).set(host);
-    f.release(linear);
-    f.release(entry);
-    return host;
-  }
-
-  /** The same for the GDT's entry of a selector, which is not null. */
-  lookDescriptor(selector: number): number {
-    const { f } = this;
-    f.get(selector).i32(TABLE_INDICATOR).op(OP.i32_and);
-    f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
-    f.get(selector).i32(7).op(OP.i32_or);
-    this.load(GDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
-    this.leaveIf();
-    return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
-  }
-
-  /** A descriptor must be a flat segment of some kind and level. */
-  requireFlat(host: number, second: number, ignored = AVL): void {
-    const { f } = this;
-    f.get(host).memory(OP.i32_load).i32(0xffff).op(OP.i32_ne);
-    f.get(host).memory(OP.i32_load, 4).i32(~ignored).op(OP.i32_and).i32(second).op(OP.i32_ne).op(OP.i32_or);
-    this.leaveIf();
-  }
-
-  /** Loads a segment that was flat with one that is. */
-  setFlat(segment: number, host: number, pushSelector: () => void): void {
-    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_SELECTOR, pushSelector);
-    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES, () => this.f.get(host).memory(OP.i32_load, 4).i32(ATTRIBUTES_MASK).op(OP.i32_and));
-    // One that firmware or a host has set up may be writable.
-    if (segment === CS) this.f.i32(0).i64(0).memory(OP.i64_store, STATE + SEGMENT + CS * SEGMENT_STRIDE + SEG_WRITE_LENGTH);
-  }
-}
-
 /** (segment, selector) */
-function writeLoadSegment(q: QuickWriter): void {
+export function writeLoadSegment(q: QuickWriter): void {
   const { f, views } = q;
   const [segment, selector] = [0, 1];
   const [at, second, limit] = [f.local("i32"), f.local("i32"), f.local("i32")];
@@ -223,7 +104,7 @@ function writeLoadSegment(q: QuickWriter): void {
 }
 
 /** (vector, kind, RIP behind the instruction, 0): from a program to the kernel, by an interrupt or a trap gate. */
-function writeSoftInterrupt(q: QuickWriter): void {
+export function writeSoftInterrupt(q: QuickWriter): void {
   const { f, views } = q;
   const [vector, kind, next] = [0, 1, 2];
   q.requireMode(USUAL_MODE | MODE_USER, views.user);
@@ -272,7 +153,7 @@ function writeSoftInterrupt(q: QuickWriter): void {
 }
 
 /** (operand size, 0, 0): from the kernel to a program, or within the kernel. */
-function writeReturn(q: QuickWriter): void {
+export function writeReturn(q: QuickWriter): void {
   const { f, views } = q;
   const [size] = [0];
   q.requireMode(USUAL_MODE, views.supervisor);

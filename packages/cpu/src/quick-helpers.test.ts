@@ -1,14 +1,16 @@
-/** The quick ways do what the helpers behind them do, or nothing: random tables, selectors, frames and flags, on two machines. */
+/** The quick ways do what the helpers behind them do, or nothing: random tables, selectors, frames, flags and images, on two machines. */
+import { createHash } from "node:crypto";
 import { bareMachine } from "@doppel/testkit";
+import { CR0_EM, CR0_TS, CR4_OSFXSR, MXCSR_WRITABLE } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { READ, WRITE } from "@doppel/mmu";
-import { QUICK, quickTransfers } from "./quick-transfers.ts";
+import { QUICK, quickHelpers } from "./quick-helpers.ts";
 import { Descriptor } from "./system/descriptor.ts";
 import { CODE, CODE0, CODE3, DATA, DATA0, DATA3, descriptor, GDT, gate, IDT, type Machine, TSS, TSS_SELECTOR } from "./system/fixture.ts";
 import { derivedState, random, registers } from "./system/fuzz.fixture.ts";
 import { setSegment } from "./system/segmentation.ts";
 import { SystemHelpers } from "./system/system-helpers.ts";
-import { CS, DS, ES, FS, GS, SS } from "./state-layout.ts";
+import { CS, DS, ES, FPR, FS, GS, MXCSR, SS } from "./state-layout.ts";
 import type { Helpers } from "./handler.ts";
 
 const KERNEL_STACK = 0x1f000;
@@ -16,6 +18,7 @@ const USER_STACK = 0x2f000;
 const PERCPU = 0x30;
 const OTHERS = 0x38;
 const ACCESSED = 1;
+const IMAGE = 0x28000;
 
 type Bare = ReturnType<typeof bareMachine>;
 
@@ -71,6 +74,15 @@ function machine(seed: number): Bare {
   const flags = (next() & 0x200ed5) | (seldom() ? next() & 0x3f7fd5 : 0);
   const outer = next() % 3 > 0;
   put(state.gpr32(4), [next(), seldom() ? next() & 0x3f : outer ? CODE3 : CODE0, flags, USER_STACK, seldom() ? next() & 0x3f : outer ? DATA3 : DATA0]);
+  if (!seldom()) cpu.cr4 |= CR4_OSFXSR;
+  if (seldom()) cpu.cr0 |= pick([CR0_EM, CR0_TS]);
+  const numbers = new Uint8Array(0x290).map(next);
+  state.setNumericImage(numbers.subarray(0, MXCSR + 4 - FPR));
+  state.mxcsr &= MXCSR_WRITABLE;
+  // The x87 pointers are addresses: the helpers take them as numbers.
+  state.setFpuPointers(next() * 4096, next(), -next() * 4096, next());
+  const masks = new Map([[24, seldom() ? -1 : MXCSR_WRITABLE], [12, 0x7fff], [20, 0x7fff]]);
+  for (let at = 0; at < 512; at += 4) physical.write32(IMAGE + at, (next() & (masks.get(at) ?? -1)) >>> 0);
   cpu.updateMode();
   cpu.mmu.tlb.flush();
   const cold = seldom() ? next() % 64 : -1;
@@ -86,6 +98,8 @@ const ARGUMENTS: Record<(typeof QUICK)[number], (next: () => number) => number[]
   loadSegment: (next) => [[ES, DS, FS, GS, SS][next() % 5]!, [0, 3, DATA3, DATA3, DATA0, PERCPU, OTHERS, OTHERS | 3, CODE3, next() & 0xffff][next() % 10]!],
   softInterrupt: (next) => [next() % 9, next() % 8 === 0 ? 3 : 0, 0x7002, 0],
   iret: (next) => [next() % 16 === 0 ? 2 : 4, 0x7001, 0],
+  fxsave: (next) => [IMAGE + (next() % 16 === 0 ? next() & 0xfff : 0), next() % 16 === 0 ? 1 : 0, next() % 2 === 0 ? 4 : 8],
+  fxrstor: (next) => [IMAGE + (next() % 16 === 0 ? next() & 0xfff : 0), 0, next() % 2 === 0 ? 4 : 8],
 };
 
 test.each(QUICK)("%s", (name) => {
@@ -97,14 +111,14 @@ test.each(QUICK)("%s", (name) => {
     let wasSlow = false;
     const slow = new SystemHelpers(a.cpu) as unknown as Helpers;
     const counted = { ...slow, [name]: (...list: number[]) => ((wasSlow = true), slow[name]!(...list)) };
-    const quick = quickTransfers(a.physical.frames.arena.memory, a.cpu.mmu.tlb, counted, () => {});
+    const quick = quickHelpers(a.physical.frames.arena.memory, a.cpu.mmu.tlb, counted, () => {});
     const plain = (new SystemHelpers(b.cpu) as unknown as Helpers)[name]!;
     const [got, expected] = [quick[name]!(...args), plain(...args)];
     const image = ({ cpu, physical }: Bare, status: number): unknown => {
       const ram = new Uint8Array(1 << 18);
       physical.readBytes(0, ram);
       const m = { cpu } as unknown as Machine;
-      return [status, status === 0 ? "" : `${cpu.state.faultVector} ${cpu.state.faultCode}`, registers(m), derivedState(m), cpu.shadow, Buffer.from(ram).toString("base64")];
+      return [status, status === 0 ? "" : `${cpu.state.faultVector} ${cpu.state.faultCode}`, registers(m), derivedState(m), cpu.shadow, cpu.state.numericImage(), createHash("sha256").update(ram).digest("hex")];
     };
     expect(image(a, got), `seed ${seed}: ${args}`).toEqual(image(b, expected));
     if (!wasSlow) quickly++;

@@ -1,0 +1,40 @@
+/**
+ * Quick ways, as WebAssembly, in front of helpers that operating systems call all the time: they do what nearly every call asks for, with everything
+ * in the TLB and nothing that traps, steps or watches. Whatever is not so is the helper's, with nothing done: it finds the faults as well.
+ */
+import { type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
+import { OP } from "@doppel/wasm";
+import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
+import { writeFxrstor, writeFxsave } from "./quick-images.ts";
+import { writeLoadSegment, writeReturn, writeSoftInterrupt } from "./quick-transfers.ts";
+import { QuickWriter } from "./quick-writer.ts";
+import { STATUS_OK } from "./state-layout.ts";
+
+/** Names of the helpers that have a quick way in front of them. */
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor"] as const;
+
+/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick: interrupts may have become deliverable */
+export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: () => void): Helpers {
+  const generated = new GeneratedModule();
+  const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
+  const write = (name: (typeof QUICK)[number], parameters: number, body: (q: QuickWriter) => void): void => {
+    const slow = generated.helper(name, parameters);
+    const { builder: f } = generated.module.function({ parameters: Array.from({ length: parameters }, () => "i32" as const), results: ["i32"] }, name);
+    const unusual = f.block();
+    body(new QuickWriter(f, unusual, views));
+    f.i32(STATUS_OK).op(OP.return).end();
+    for (let n = 0; n < parameters; n++) f.get(n);
+    f.call(slow);
+  };
+  const attend = generated.helper("returned", 0);
+  write("loadSegment", 2, writeLoadSegment);
+  write("softInterrupt", 4, writeSoftInterrupt);
+  write("fxsave", 3, writeFxsave);
+  write("fxrstor", 3, writeFxrstor);
+  write("iret", 3, (q) => {
+    writeReturn(q);
+    q.f.call(attend).op(OP.drop);
+  });
+  const all = { ...helpers, returned: () => (returned(), STATUS_OK) };
+  return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;
+}

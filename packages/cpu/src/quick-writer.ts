@@ -1,0 +1,115 @@
+import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG } from "@doppel/mmu";
+import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
+import { EFLAGS_AC, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM } from "@doppel/x86";
+import {
+  CS, EFLAGS_REST, GDTR_BASE, GDTR_LIMIT, MODE, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_SELECTOR, SEG_WRITE_LENGTH, STATE, TLB_VIEW,
+} from "./state-layout.ts";
+import { ATTRIBUTES_MASK } from "./system/architecture.ts";
+
+/** Flags with which no transfer is the usual one. */
+export const UNUSUAL_FLAGS = EFLAGS_TF | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_NT;
+/** Bit of a descriptor's second dword that means nothing. */
+export const AVL = 1 << 20;
+const SELECTOR_INDEX = 0xfff8;
+const TABLE_INDICATOR = 4;
+
+/** Writes what the quick ways have in common: looks at mode, TLB and descriptors, and the way to the helper. */
+export class QuickWriter {
+  readonly f: FunctionBuilder;
+  readonly views: { readonly user: number; readonly supervisor: number };
+  private readonly unusual: Label;
+
+  constructor(f: FunctionBuilder, unusual: Label, views: QuickWriter["views"]) {
+    this.f = f;
+    this.unusual = unusual;
+    this.views = views;
+  }
+
+  /** Leaves to the helper when the condition on the stack holds. */
+  leaveIf(): void {
+    this.f.brIf(this.unusual, false);
+  }
+
+  leaveUnless(): void {
+    this.f.op(OP.i32_eqz);
+    this.leaveIf();
+  }
+
+  load(offset: number): FunctionBuilder {
+    return this.f.i32(0).memory(OP.i32_load, STATE + offset);
+  }
+
+  store(offset: number, push: () => void): void {
+    this.f.i32(0);
+    push();
+    this.f.memory(OP.i32_store, STATE + offset);
+  }
+
+  /** The processor is in a mode, and memory is accessed as it is there. */
+  requireMode(mode: number, view: number): void {
+    this.load(MODE).i32(mode).op(OP.i32_ne);
+    this.load(TLB_VIEW).i32(view).op(OP.i32_ne).op(OP.i32_or);
+    this.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);
+    this.leaveIf();
+  }
+
+  /** Leaves in a new local where bytes are that the supervisor may access; `push` gives the linear address. */
+  look(push: () => void, size: number, tag = TLB_READ_TAG): number {
+    const { f, views } = this;
+    const linear = f.local("i32");
+    const host = f.local("i32");
+    const entry = f.local("i32");
+    push();
+    f.tee(linear).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(entry);
+    f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_sub).tee(host).i32(4096 - size).op(OP.i32_gt_u);
+    this.leaveIf();
+    f.get(host).get(entry).memory(OP.i32_load, views.supervisor + TLB_HOST).op(OP.i32_add).set(host);
+    f.release(linear);
+    f.release(entry);
+    return host;
+  }
+
+  /** The same for what the program accesses; the address comes in two locals, of which the upper is zero outside of 64-bit mode. */
+  lookAsProgram(low: number, high: number, size: number, tag: number): number {
+    const { f } = this;
+    const linear = f.local("i64");
+    const entry = f.local("i32");
+    const host = f.local("i32");
+    f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or).set(linear);
+    f.get(low).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    this.load(TLB_VIEW).op(OP.i32_add).set(entry);
+    f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_sub).i64(4096 - size).op(OP.i64_gt_u);
+    this.leaveIf();
+    f.get(low).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    f.release(linear);
+    f.release(entry);
+    return host;
+  }
+
+  /** The same for the GDT's entry of a selector, which is not null. */
+  lookDescriptor(selector: number): number {
+    const { f } = this;
+    f.get(selector).i32(TABLE_INDICATOR).op(OP.i32_and);
+    f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
+    f.get(selector).i32(7).op(OP.i32_or);
+    this.load(GDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
+    this.leaveIf();
+    return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
+  }
+
+  /** A descriptor must be a flat segment of some kind and level. */
+  requireFlat(host: number, second: number, ignored = AVL): void {
+    const { f } = this;
+    f.get(host).memory(OP.i32_load).i32(0xffff).op(OP.i32_ne);
+    f.get(host).memory(OP.i32_load, 4).i32(~ignored).op(OP.i32_and).i32(second).op(OP.i32_ne).op(OP.i32_or);
+    this.leaveIf();
+  }
+
+  /** Loads a segment that was flat with one that is. */
+  setFlat(segment: number, host: number, pushSelector: () => void): void {
+    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_SELECTOR, pushSelector);
+    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES, () => this.f.get(host).memory(OP.i32_load, 4).i32(ATTRIBUTES_MASK).op(OP.i32_and));
+    // One that firmware or a host has set up may be writable.
+    if (segment === CS) this.f.i32(0).i64(0).memory(OP.i64_store, STATE + SEGMENT + CS * SEGMENT_STRIDE + SEG_WRITE_LENGTH);
+  }
+}
