@@ -25,7 +25,7 @@ describe("the command", () => {
     const folder = mkdtempSync(join(tmpdir(), "doppel-bench-test-"));
     try {
       const out = join(folder, "report");
-      const { status, err } = await bench("--guest", "embedded", "--quick", "--runs", "1", "--engines", "doppel-interpreter", "--no-pin", "--json", "--out", out);
+      const { status, err } = await bench("--guest", "embedded", "--quick", "--runs", "1", "--engines", "doppel-interpreter", "--no-pin", "--source", "--json", "--out", out);
       expect(status, err).toBe(0);
       const report = JSON.parse(readFileSync(`${out}.json`, "utf8"));
       // 1 + 2 + ... + n = n (n + 1) / 2 for n = 2000000; and there are 1229 primes below 10000.

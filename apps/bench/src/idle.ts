@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { engines } from "./engines.ts";
+import { benchEngines } from "./engines.ts";
 import { debianGuest } from "./guests.ts";
 import { MachineProcess, type Moment } from "./machine-process.ts";
 import { GUESTS } from "./options.ts";
@@ -37,7 +37,7 @@ try {
   const files = { kernel: join(folder, "kernel"), initrd: join(folder, "initrd") };
   writeFileSync(files.kernel, guest.kernel);
   writeFileSync(files.initrd, guest.initrd!);
-  for (const engine of engines) {
+  for (const engine of benchEngines(true)) {
     const processors = values.cpus === "1" ? [] : engine.processors?.(values.cpus);
     if (engine.isHost || "lacks" in engine.availability(guest) || processors === undefined) continue;
     await engine.prepare?.(guest, console.error);

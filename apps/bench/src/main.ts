@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { chart } from "./chart.ts";
-import { engines as known } from "./engines.ts";
+import { benchEngines } from "./engines.ts";
 import { benchGuest } from "./guests.ts";
 import { describeHost, load, pinTo } from "./host.ts";
 import { measure } from "./measure.ts";
@@ -25,6 +25,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  const known = benchEngines(options.source);
   const guest = await benchGuest(options.guest, options.scale, say);
   const works = [{ name: BOOT, says: "boot to the first line of user space" }, ...guest.workloads];
   if (options.list) {

@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly scale: number;
   readonly cpu: number | undefined;
   readonly pin: boolean;
+  /** Measures the packages' sources, without building them first. */
+  readonly source: boolean;
   readonly json: boolean;
   /** Where to write NAME.json, NAME.md and NAME.svg. */
   readonly out: string | undefined;
@@ -41,6 +43,7 @@ on the host itself where that runs programs of the guest, in turns, and prints m
   --quick            a tenth of the work
   --cpu N            the processor that the machines are pinned to (default the last)
   --no-pin           leave the machines to the host's scheduler
+  --source           run Doppel from its sources; without it the packages are built first, and measured as their users run them
   --json             print the report as JSON, raw figures included
   --out FILE         write FILE.json, FILE.md and, of two engines or more, FILE.svg as well
   --list             print the pieces of work and the engines
@@ -73,7 +76,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       args: args.filter((arg) => arg !== "--"),
       options: {
         runs: { type: "string", default: "5" }, only: { type: "string" }, engines: { type: "string" }, guest: { type: "string", default: GUESTS[0] },
-        quick: { type: "boolean", default: false }, cpu: { type: "string" }, "no-pin": { type: "boolean", default: false },
+        quick: { type: "boolean", default: false }, cpu: { type: "string" }, "no-pin": { type: "boolean", default: false }, source: { type: "boolean", default: false },
         json: { type: "boolean", default: false }, out: { type: "string" }, list: { type: "boolean", default: false }, help: { type: "boolean", default: false },
       },
     }));
@@ -88,6 +91,6 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     engines: values.engines?.split(","),
     scale: values.quick ? 10 : 1,
     cpu: values.cpu === undefined ? undefined : count("cpu", values.cpu, 0),
-    pin: !values["no-pin"], json: values.json, out: values.out, list: values.list, help: values.help,
+    pin: !values["no-pin"], source: values.source, json: values.json, out: values.out, list: values.list, help: values.help,
   };
 }
