@@ -12,6 +12,7 @@ import type { Cpu } from "./cpu.ts";
 import { CONTROL_FROM, EXECUTED_SHIFT, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
+import { factsOf } from "./form-facts.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, GLOBAL_GENERATION, RESUME, STATE } from "./state-layout.ts";
 
@@ -22,15 +23,12 @@ const MAX_LENGTH = 15;
 /** Bit of the numbers of GLOBAL_GENERATION. */
 const GLOBAL = 1 << 30;
 
-/** Instructions behind which the next one is not simply the following bytes. */
-const ENDS = new Set([
-  "JMP", "RET", "JMPF", "CALLF", "RETF", "IRET", "INT", "INT3", "INT1", "UD0", "UD1", "UD2", "HLT", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET", "RSM",
-]);
-
 /** Handlers for what is no instruction. */
 export interface HandlerTable {
   /** Number of the handler for a decoded instruction. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number;
+  /** Whether there are handlers for two instructions. */
+  readonly hasPairs: boolean;
   /** Number of the handler for an instruction and the one behind it together, or 0. */
   fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number;
   /** Whether a handler is that of two instructions. */
@@ -115,7 +113,7 @@ export class CodeCache implements WriteObserver {
   /** Told of every block that is decoded, when somebody wants to know. */
   onBlock: ((key: number, host: number, linear: number) => void) | undefined;
   /** Says of which instructions a block ends behind, when somebody wants to put regions in the place of what follows them. */
-  isBarrier: ((instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
+  isBarrier: ((handler: number, instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
   /** Blocks end at these instructions, also where the code runs on behind them; see `Interpreter.observe`. */
   splitsAt: ReadonlySet<string> | undefined;
   /** Nobody watches what regions would not show. */
@@ -126,6 +124,8 @@ export class CodeCache implements WriteObserver {
   private previous = new Instruction();
   private readonly window = new Uint8Array(2 * MAX_LENGTH);
   private readonly undefinedForm: Form;
+  /** What the processor executes for each form, by the form's number, where it is not undefined. */
+  private readonly forms: (Form | undefined)[] = [];
 
   /** @param base region of the arena for records @param size its bytes */
   constructor(cpu: Cpu, frames: Frames, table: HandlerTable, base: number, size: number) {
@@ -187,6 +187,7 @@ export class CodeCache implements WriteObserver {
     const room = flat ? Infinity : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
+    const hasPairs = !single && this.table.hasPairs;
     const first = this.next;
     let record = first;
     let at = host;
@@ -211,9 +212,8 @@ export class CodeCache implements WriteObserver {
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
       encodeRecord(this.view, record, handler, at & (PAGE_SIZE - 1), instruction);
-      const jumps = form.mnemonic === "Jcc";
       // Pairs go from left to right, but an instruction leaves its pair to make one with the conditional jump behind it.
-      if (n > 0 && !single && (jumps || pairAt !== record - 2 * RECORD_SIZE)) {
+      if (n > 0 && hasPairs && (factsOf(form).isConditionalJump || pairAt !== record - 2 * RECORD_SIZE)) {
         const fused = this.table.fusedHandler(this.previous, instruction, long, flat);
         if (fused !== 0) {
           if (pairAt === record - 2 * RECORD_SIZE) this.view.setUint16(pairAt + R_HANDLER, pairAlone, true);
@@ -228,7 +228,7 @@ export class CodeCache implements WriteObserver {
       this.decoded++;
       this.instruction = this.previous;
       this.previous = instruction;
-      if (single || ENDS.has(form.mnemonic) || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(instruction, long, flat) === true) break;
+      if (single || factsOf(form).endsRecords || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(handler, instruction, long, flat) === true) break;
     }
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
@@ -245,10 +245,15 @@ export class CodeCache implements WriteObserver {
   /** Turns the instruction into its fallback, or into an undefined one, where the CPU lacks the feature. */
   private available(): Form {
     const { instruction } = this;
+    const usual = this.forms[instruction.form.id];
+    if (usual !== undefined) return (instruction.form = usual);
     let form: Form | undefined = instruction.form;
     while (form !== undefined && !this.cpu.hasFeature(form.feature)) form = form.fallback;
     if (form === undefined) this.become(this.undefinedForm, instruction.length);
-    else instruction.form = form;
+    else {
+      this.forms[instruction.form.id] = form;
+      instruction.form = form;
+    }
     return instruction.form;
   }
 

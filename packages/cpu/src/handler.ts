@@ -6,11 +6,12 @@
 import { type FunctionBuilder, type Label, ModuleBuilder, OP } from "@doppel/wasm";
 import { type Block, DEFINITIONS, InstructionBuilder, type IrFunction, type IrType, type Place, type Shape, type Size, type Statement } from "@doppel/semantics";
 import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
+import { factsOf, isGeneral } from "./form-facts.ts";
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering } from "./lowering.ts";
 import { loadOf, storeOf, type Target } from "./target.ts";
 import {
-  fieldKinds, isGeneral, R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
+  R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
 import { BLOCK_ENDED, BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
@@ -28,18 +29,15 @@ export const ALONE = 5;
 /** A region has called a helper that recorded a fault. RIP stands at the instruction, and BUDGET is what is left. */
 export const FAULT_HERE = 6;
 
-const ADDRESS_SIZED = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS", "XLAT", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "MASKMOVQ", "MASKMOVDQU"]);
-const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
-
 /** The shape of an instruction's handler in the given kind of code. */
 export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
   const { form } = i;
   // A store through CS is #GP(0) however flat the segment is.
   const flatOperand = flat && (!i.memory || (i.segment < FS && (long || i.segment !== CS)));
-  const sized = ADDRESS_SIZED.has(form.mnemonic);
+  const { isAddressSized: sized, isRepeatable } = factsOf(form);
   // In 16- and 32-bit code a checked operand's address size is a mask in the record.
   const addressSize = sized || (i.memory && (flatOperand || long)) ? i.addressSize : long ? 8 : 4;
-  const rep = !REPEATABLE.has(form.mnemonic) ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
+  const rep = !isRepeatable ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
   return {
     form, operandSize: i.operandSize, addressSize, memory: i.memory, rep,
     condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand, indexed: i.index >= 0, ripRelative: i.memory && i.ripRelative,
@@ -60,7 +58,7 @@ export function shapeKey(s: Shape): number {
 
 /** Whether a form has a definition. */
 export function isDefined(form: Form): boolean {
-  return DEFINITIONS.has(form.mnemonic);
+  return factsOf(form).isDefined;
 }
 
 /**
@@ -228,7 +226,7 @@ abstract class RecordTarget implements Target {
   private isGeneralPlace(place: Place): boolean {
     if ("at" in place) return place.at < 0x80;
     if (place.field === "vvvv") return true;
-    const kinds = fieldKinds(this.shape.form);
+    const kinds = factsOf(this.shape.form);
     return isGeneral(place.field === "reg" ? kinds.reg : kinds.rm);
   }
 

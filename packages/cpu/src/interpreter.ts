@@ -262,6 +262,11 @@ export class Interpreter implements Engine, HandlerTable {
     return slot;
   }
 
+  /** Whether pairs are executed by handlers of their own: not by the small dispatch function, beside regions. */
+  get hasPairs(): boolean {
+    return this.regions === undefined || this.pairsAtOnce;
+  }
+
   /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
   fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
     return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
@@ -277,7 +282,7 @@ export class Interpreter implements Engine, HandlerTable {
     let dispatcher = long ? dispatchers.long : dispatchers.short;
     if (dispatcher === undefined) {
       // What is hot enough for pairs to matter, a translator takes away: the big function would only be compiled.
-      const small = this.watching !== "nothing" || (this.regions !== undefined && !this.pairsAtOnce);
+      const small = this.watching !== "nothing" || !this.hasPairs;
       dispatcher = small ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
         : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
       dispatchers[long ? "long" : "short"] = dispatcher;

@@ -11,7 +11,8 @@
  *   +20 i32 address mask (memory operands), second immediate, or the record that a direct jump leads to (0: not known)
  *   +24 i64 immediate, or u16 state offset of the register that VEX.vvvv names
  */
-import { type Form, type Instruction, PREFIX_REX } from "@doppel/x86";
+import { type Instruction, PREFIX_REX } from "@doppel/x86";
+import { BYTE, factsOf, MMX, VECTOR, WIDE } from "./form-facts.ts";
 import { FPR, FPR_STRIDE, GPR, SEGMENT, SEGMENT_STRIDE, XMM, XMM_STRIDE, ZERO } from "./state-layout.ts";
 
 export const RECORD_SIZE = 32;
@@ -34,46 +35,6 @@ export const ENTRY_NUMBER = R_IMMEDIATE;
 /** The forms with a VEX.vvvv operand have no immediate. */
 export const R_VVVV = R_IMMEDIATE;
 
-/** How a form's register fields are to be read. */
-const RAW = 0;
-const BYTE = 1;
-const WIDE = 2;
-const MMX = 3;
-const VECTOR = 4;
-
-interface FieldKinds {
-  readonly reg: number;
-  readonly rm: number;
-}
-
-function kindOf(form: Form, letters: string): number {
-  const operand = form.operands.find(({ kind }) => kind.length === 1 && letters.includes(kind));
-  if (operand === undefined) return RAW;
-  switch (operand.kind) {
-    case "P": case "Q": case "N": return MMX;
-    case "V": case "W": case "U": return VECTOR;
-    case "S": case "C": case "D": return RAW;
-    default: return operand.size === "b" ? BYTE : WIDE;
-  }
-}
-
-const kinds = new Map<Form, FieldKinds>();
-
-/** Which state a form's `reg` and `rm` fields name. */
-export function fieldKinds(form: Form): FieldKinds {
-  let known = kinds.get(form);
-  if (known === undefined) {
-    known = { reg: kindOf(form, "GPVSCD"), rm: kindOf(form, "ERQNWUZ") };
-    kinds.set(form, known);
-  }
-  return known;
-}
-
-/** Whether a field names a general register. */
-export function isGeneral(kind: number): boolean {
-  return kind === BYTE || kind === WIDE;
-}
-
 function registerField(kind: number, register: number, rex: boolean): number {
   switch (kind) {
     case BYTE: return rex || register < 4 ? GPR + 8 * register : GPR + 8 * (register - 4) + 1;
@@ -87,18 +48,19 @@ function registerField(kind: number, register: number, rex: boolean): number {
 /** State offset of the register that a field of an instruction names, or the field's raw number. */
 export function fieldOffset(i: Instruction, field: "reg" | "rm" | "vvvv"): number {
   if (field === "vvvv") return GPR + 8 * i.vvvv;
-  return registerField(fieldKinds(i.form)[field], field === "reg" ? i.reg : i.rm, (i.prefixes & PREFIX_REX) !== 0);
+  return registerField(factsOf(i.form)[field], field === "reg" ? i.reg : i.rm, (i.prefixes & PREFIX_REX) !== 0);
 }
 
-/** Displacement of a memory operand; POP computes the address of its operand after it has moved rSP. */
+/** Displacement of a memory operand. */
 export function displacementOf(i: Instruction): number {
-  const moved = i.form.mnemonic === "POP" && i.base === 4 ? i.operandSize : 0;
+  const moved = factsOf(i.form).isPop && i.base === 4 ? i.operandSize : 0;
   return i.memory ? i.displacement + moved : 0;
 }
 
 /** Writes the record of a decoded instruction. */
 export function encodeRecord(view: DataView, at: number, handler: number, offset: number, i: Instruction): void {
   const { form } = i;
+  const facts = factsOf(form);
   view.setUint16(at + R_HANDLER, handler, true);
   view.setUint16(at + R_OFFSET, offset, true);
   view.setUint16(at + R_REG, fieldOffset(i, "reg"), true);
@@ -109,15 +71,11 @@ export function encodeRecord(view: DataView, at: number, handler: number, offset
   view.setUint8(at + R_LENGTH, i.length);
   view.setUint16(at + R_SEGMENT, SEGMENT + SEGMENT_STRIDE * i.segment, true);
   view.setInt32(at + R_DISPLACEMENT, displacementOf(i), true);
-  view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : hasSecondImmediate(form) ? i.immediate2 : 0, true);
-  if (form.vex && form.operands.some(({ kind }) => kind === "B")) {
+  view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : facts.hasSecondImmediate ? i.immediate2 : 0, true);
+  if (facts.hasVvvv) {
     view.setInt32(at + R_VVVV, fieldOffset(i, "vvvv"), true);
     return;
   }
   view.setInt32(at + R_IMMEDIATE, i.immediate, true);
   view.setInt32(at + R_IMMEDIATE + 4, i.immediateHigh, true);
-}
-
-function hasSecondImmediate(form: Form): boolean {
-  return form.mnemonic === "ENTER" || form.operands.some(({ kind }) => kind === "A");
 }

@@ -154,7 +154,9 @@ export class Translator implements RegionCompiler {
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
-    this.engine.code.isBarrier = (instruction, long, flat) => (flat || long) && meaningOf(shapeOf(instruction, long, true)) === undefined;
+    const barriers: (boolean | undefined)[][] = [[], []];
+    this.engine.code.isBarrier = (handler, instruction, long, flat) =>
+      (flat || long) && (barriers[Number(long)]![handler] ??= meaningOf(shapeOf(instruction, long, true)) === undefined);
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
 
