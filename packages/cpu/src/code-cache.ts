@@ -38,8 +38,8 @@ export interface HandlerTable {
 interface FrameCode {
   /** One bit per byte that some record was decoded from. */
   readonly bytes: Uint8Array;
-  /** First record and number of records, END included, of each block. */
-  readonly blocks: { record: number; count: number; key: number }[];
+  /** First record and number of records, END included, of each block, and where in the frame its bytes are, if they begin in it. */
+  readonly blocks: { readonly record: number; readonly count: number; readonly key: number; readonly mode: number; readonly from: number; readonly to: number }[];
   /** Regions that have code in this frame. */
   readonly regions: Set<CodeRegion>;
 }
@@ -98,6 +98,7 @@ export class CodeCache implements WriteObserver {
   private readonly end: number;
   private next: number;
   private readonly view: DataView;
+  private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
   /**
    * By key; undefined where there is none any more: what is deleted from a Map stays in its chain until the whole table is made anew, so code that is
@@ -137,6 +138,7 @@ export class CodeCache implements WriteObserver {
     this.counters = this.end - (base >> EXECUTED_SHIFT);
     this.counts = frames.arena.u32.subarray(this.end >> 2, (base + size) >> 2);
     this.view = frames.arena.view;
+    this.words = new Int32Array(frames.arena.buffer);
     this.bytes = frames.arena.u8;
     this.revokeWrite = (frame) => cpu.mmu.tlb.revokeWrite(frame);
     this.observer = frames.addObserver(this);
@@ -211,7 +213,7 @@ export class CodeCache implements WriteObserver {
       }
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
-      encodeRecord(this.view, record, handler, at & (PAGE_SIZE - 1), instruction);
+      encodeRecord(this.words, record, handler, at & (PAGE_SIZE - 1), instruction);
       // Pairs go from left to right, but an instruction leaves its pair to make one with the conditional jump behind it.
       if (n > 0 && hasPairs && (factsOf(form).isConditionalJump || pairAt !== record - 2 * RECORD_SIZE)) {
         const fused = this.table.fusedHandler(this.previous, instruction, long, flat);
@@ -307,7 +309,7 @@ export class CodeCache implements WriteObserver {
     if (status !== OK) this.become(this.undefinedForm, 1);
     this.available();
     this.record = this.next;
-    encodeRecord(this.view, this.record, this.table.handler(this.instruction, long, flat), offset, this.instruction);
+    encodeRecord(this.words, this.record, this.table.handler(this.instruction, long, flat), offset, this.instruction);
     this.decoded++;
     this.finish(this.record + RECORD_SIZE, offset + this.instruction.length);
     return FOUND;
@@ -338,7 +340,10 @@ export class CodeCache implements WriteObserver {
     }
     const from = host & (PAGE_SIZE - 1);
     for (let at = from; at < from + length; at++) code.bytes[at >> 3]! |= 1 << (at & 7);
-    if (count > 0) code.blocks.push({ record, count, key });
+    if (count > 0) {
+      const bytes = Math.floor(key / 1024 / PAGE_SIZE) === frame ? (this.blocks.get(key)?.length ?? length) : 0;
+      code.blocks.push({ record, count, key, mode: key % 1024, from, to: from + bytes });
+    }
     return code;
   }
 
@@ -372,7 +377,7 @@ export class CodeCache implements WriteObserver {
     decode(this.bytes, host, host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE, long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
     this.available();
     const alone = this.next;
-    encodeRecord(this.view, alone, this.table.handler(this.instruction, long, (mode & MODE_FLAT) !== 0), host & (PAGE_SIZE - 1), this.instruction);
+    encodeRecord(this.words, alone, this.table.handler(this.instruction, long, (mode & MODE_FLAT) !== 0), host & (PAGE_SIZE - 1), this.instruction);
     this.finish(alone + RECORD_SIZE, (host & (PAGE_SIZE - 1)) + this.instruction.length);
     this.mark(host, this.instruction.length, alone, 2, key);
     this.view.setUint16(record + R_HANDLER, entry.region.handler, true);
@@ -397,13 +402,12 @@ export class CodeCache implements WriteObserver {
   executions(host: number): Uint32Array {
     const page = new Uint32Array(PAGE_SIZE);
     const mode = this.keyOf(0);
-    for (const { record, count, key } of this.code.get(Math.floor(host / PAGE_SIZE))?.blocks ?? []) {
-      if (key % 1024 !== mode) continue;
+    for (const { record, count, mode: own } of this.code.get(Math.floor(host / PAGE_SIZE))?.blocks ?? []) {
+      if (own !== mode) continue;
       let before = 0;
       for (let n = 0; n < count - 1; n++) {
         const at = record + n * RECORD_SIZE;
-        const own = this.counts[(at - this.base) / RECORD_SIZE]!;
-        const times = Math.max(own, before);
+        const times = Math.max(this.counts[(at - this.base) / RECORD_SIZE]!, before);
         page[this.view.getUint16(at + R_OFFSET, true) & (PAGE_SIZE - 1)]! += times;
         before = this.table.isPair(this.view.getUint16(at, true), (mode & MODE_LONG) !== 0) ? times : 0;
       }
@@ -413,19 +417,18 @@ export class CodeCache implements WriteObserver {
 
   /** Host address at which the block begins that was executed most often of those that contain what stands at one, in the processor's present mode; or -1. */
   hottestAround(host: number): number {
-    const { blocks } = this.code.get(Math.floor(host / PAGE_SIZE)) ?? { blocks: [] };
+    const at = host & (PAGE_SIZE - 1);
     const mode = this.keyOf(0);
     let best = -1;
     let most = -1;
-    for (const { record, count, key } of blocks) {
-      const start = Math.floor(key / 1024);
-      if (start > host || host >= start + count * MAX_LENGTH || key % 1024 !== mode) continue;
-      const executed = this.counts[(record - this.base) / RECORD_SIZE]!;
-      if (executed <= most || host >= start + (this.blocks.get(key)?.length ?? 0)) continue;
-      best = start;
+    for (const block of this.code.get((host - at) / PAGE_SIZE)?.blocks ?? []) {
+      if (block.from > at || at >= block.to || block.mode !== mode) continue;
+      const executed = this.counts[(block.record - this.base) / RECORD_SIZE]!;
+      if (executed <= most) continue;
+      best = block.from;
       most = executed;
     }
-    return best;
+    return best < 0 ? -1 : host - at + best;
   }
 
   /** Key of what begins at a host address in the processor's present mode. */

@@ -57,25 +57,17 @@ export function displacementOf(i: Instruction): number {
   return i.memory ? i.displacement + moved : 0;
 }
 
-/** Writes the record of a decoded instruction. */
-export function encodeRecord(view: DataView, at: number, handler: number, offset: number, i: Instruction): void {
-  const { form } = i;
-  const facts = factsOf(form);
-  view.setUint16(at + R_HANDLER, handler, true);
-  view.setUint16(at + R_OFFSET, offset, true);
-  view.setUint16(at + R_REG, fieldOffset(i, "reg"), true);
-  view.setUint16(at + R_RM, i.memory && form.memoryOperand >= 0 ? i.modrm : fieldOffset(i, "rm"), true);
-  view.setUint16(at + R_BASE, i.base < 0 ? ZERO : GPR + 8 * i.base, true);
-  view.setUint16(at + R_INDEX, i.index < 0 ? ZERO : GPR + 8 * i.index, true);
-  view.setUint8(at + R_SCALE, i.scale);
-  view.setUint8(at + R_LENGTH, i.length);
-  view.setUint16(at + R_SEGMENT, SEGMENT + SEGMENT_STRIDE * i.segment, true);
-  view.setInt32(at + R_DISPLACEMENT, displacementOf(i), true);
-  view.setInt32(at + R_LINK, i.memory ? (i.addressSize === 2 ? 0xffff : -1) : facts.hasSecondImmediate ? i.immediate2 : 0, true);
-  if (facts.hasVvvv) {
-    view.setInt32(at + R_VVVV, fieldOffset(i, "vvvv"), true);
-    return;
-  }
-  view.setInt32(at + R_IMMEDIATE, i.immediate, true);
-  view.setInt32(at + R_IMMEDIATE + 4, i.immediateHigh, true);
+/** Writes the record of a decoded instruction, in the words of linear memory. */
+export function encodeRecord(words: Int32Array, at: number, handler: number, offset: number, i: Instruction): void {
+  const facts = factsOf(i.form);
+  const word = at >> 2;
+  const rm = i.memory && i.form.memoryOperand >= 0 ? i.modrm : fieldOffset(i, "rm");
+  words[word] = handler | (offset << 16);
+  words[word + (R_REG >> 2)] = fieldOffset(i, "reg") | (rm << 16);
+  words[word + (R_BASE >> 2)] = (i.base < 0 ? ZERO : GPR + 8 * i.base) | ((i.index < 0 ? ZERO : GPR + 8 * i.index) << 16);
+  words[word + (R_SCALE >> 2)] = i.scale | (i.length << 8) | ((SEGMENT + SEGMENT_STRIDE * i.segment) << 16);
+  words[word + (R_DISPLACEMENT >> 2)] = displacementOf(i);
+  words[word + (R_LINK >> 2)] = i.memory ? (i.addressSize === 2 ? 0xffff : -1) : facts.hasSecondImmediate ? i.immediate2 : 0;
+  words[word + (R_IMMEDIATE >> 2)] = facts.hasVvvv ? fieldOffset(i, "vvvv") : i.immediate;
+  words[word + (R_IMMEDIATE >> 2) + 1] = facts.hasVvvv ? 0 : i.immediateHigh;
 }
