@@ -24,7 +24,7 @@ const MOST_TRANSLATED = 300_000;
 const MOST_ENTRIES = 20_000;
 /** Code that is executed so many times less often than a region's entry has no place in it. */
 const COLD = 32;
-/** The same for a place in a region that is to become a further entry, in thresholds: the whole region is compiled again. */
+/** Executions of a place in a region, since there is the region, before it becomes a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
 /** Times that something a region assumes is not so (a page ends in a window on the stack, or may not be written; another TLB view is in use) before it is made anew without. */
 const MOST_MISSED = 64;
@@ -88,6 +88,8 @@ interface Installed {
   /** Host addresses of all its instructions, of those that are no called function's, and of the places at which direct jumps leave it. */
   readonly code: Uint32Array;
   readonly body: Uint32Array;
+  /** How often what begins in the body was interpreted before there was this region, by its key: arrivals are counted from there. */
+  readonly before: ReadonlyMap<number, number>;
   readonly exits: Uint32Array;
   readonly instructions: number;
   readonly rebuilt: number;
@@ -325,6 +327,11 @@ export class Translator implements RegionCompiler {
       const isExit = installed.exits.includes(place.host);
       if (installed.place.long !== place.long || (!isExit && !installed.body.includes(place.host))) continue;
       if (installed.rebuilt >= MOST_REBUILDS) return this.fresh(place, false);
+      const enough = (installed.before.get(place.key) ?? 0) + this.threshold * REBUILD_AFTER;
+      if (!this.growsAtOnce && this.engine.code.executed(place.key) < enough) {
+        this.next.set(place.key, enough);
+        return undefined;
+      }
       const grown = this.grown(installed, place, isExit);
       if (grown !== undefined) return grown;
     }
@@ -334,7 +341,7 @@ export class Translator implements RegionCompiler {
   /** A region with a further place; undefined where that is not possible. */
   private grown(installed: Installed, place: Place, isExit: boolean): Draft | undefined {
     const { pages, place: first, others } = installed;
-    if (!this.growsAtOnce && this.engine.code.executed(place.key) < Math.max(1, this.threshold * REBUILD_AFTER)) return undefined;
+    if (!this.growsAtOnce && this.threshold === 0) return undefined;
     const at = placeOf(pages, place.host);
     const linear = this.cpu.wrap(place.linear - at + (first.host % PAGE_SIZE));
     if (this.hostOf(linear, place.view) !== first.host) return undefined;
@@ -367,7 +374,13 @@ export class Translator implements RegionCompiler {
     const mode = place.key % 1024;
     const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body: bodyOf(region), exits: exitsOf(region), instructions, rebuilt, assumes, module };
+    const body = bodyOf(region);
+    const before = new Map<number, number>();
+    for (const host of body) {
+      const executed = this.engine.code.executed(host * 1024 + mode);
+      if (executed > 0) before.set(host * 1024 + mode, executed);
+    }
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
