@@ -13,7 +13,7 @@ import type { Bus } from "./bus.ts";
 import { featuresOf } from "./features.ts";
 import { HotState } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER, MODE_V86 } from "./mode.ts";
-import { CS, DS, ES, FS, GDTR_BASE, GDTR_LIMIT, GS, IDTR_BASE, IDTR_LIMIT, LDTR, SS, STATUS_FAULT, TR } from "./state-layout.ts";
+import { CS, DS, EFER, ES, FS, GDTR_BASE, GDTR_LIMIT, GS, HIDDEN_BASES, IDTR_BASE, IDTR_LIMIT, LDTR, SS, STATE, STATUS_FAULT, TR } from "./state-layout.ts";
 import { EDX } from "./system/architecture.ts";
 import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
@@ -104,7 +104,6 @@ export class Cpu {
   cr2 = 0;
   cr3 = 0;
   cr4 = 0;
-  efer = 0;
   /** Extended states that are enabled: x87, and SSE. */
   xcr0 = XCR0_X87;
   /** State of the generator behind RDRAND when there is no source of entropy. */
@@ -112,7 +111,7 @@ export class Cpu {
   /** CR8: the local APIC's, or a register that nothing looks at. */
   priority: TaskPriority = { taskPriority: 0 };
   /** Bases of ES, CS, SS and DS while 64-bit mode takes them as zero; compatibility mode finds them again. */
-  readonly hiddenBases = [0, 0, 0, 0];
+  readonly hiddenBases: Float64Array;
   readonly gdtr: TableRegister;
   readonly idtr: TableRegister;
   /** DR0 to DR3 and DR6, DR7; entries 4 and 5 are not used. Addresses as numbers. */
@@ -153,6 +152,7 @@ export class Cpu {
 
   constructor(options: CpuOptions) {
     this.state = new HotState(options.buffer);
+    this.hiddenBases = new Float64Array(options.buffer, STATE + HIDDEN_BASES, 4);
     this.gdtr = tableRegister(this.state, GDTR_BASE, GDTR_LIMIT);
     this.idtr = tableRegister(this.state, IDTR_BASE, IDTR_LIMIT);
     this.mmu = new Mmu(options.buffer, options.tlbBase, options.physical);
@@ -192,6 +192,7 @@ export class Cpu {
   #powerOn(init: boolean): void {
     const { state } = this;
     const numeric = init ? state.numericImage() : undefined;
+    const registers = this.msr.entries();
     state.clear();
     this.cr0 = 0x60000010 | CR0_ET;
     this.cr2 = this.cr3 = this.cr4 = this.efer = 0;
@@ -223,7 +224,10 @@ export class Cpu {
       state.fpuControl = 0x40;
       state.mxcsr = 0x1f80;
       this.msr.reset();
-    } else state.setNumericImage(numeric);
+    } else {
+      state.setNumericImage(numeric);
+      for (const { register, low, high } of registers) this.msr.set(register, low, high);
+    }
     this.applyPaging();
     this.mmu.setRoot(0);
     applyBreakpoints(this);
@@ -262,6 +266,15 @@ export class Cpu {
   /** Cuts a computed linear address to the mode's width. */
   wrap(linear: number): number {
     return this.longMode ? linear : linear >>> 0;
+  }
+
+  /** EFER, in the hot state. */
+  get efer(): number {
+    return this.state.word(EFER);
+  }
+
+  set efer(value: number) {
+    this.state.setWord(EFER, value);
   }
 
   /** EFER.LMA: 64-bit mode or compatibility mode. */

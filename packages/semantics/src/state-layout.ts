@@ -1,7 +1,7 @@
 /**
  * Where the hot architectural state of the running vCPU stands in linear memory, as byte offsets from `STATE`.
  * Generated code (interpreter and translator) and TypeScript helpers address the same bytes; everything that generated
- * code never reads (control registers, MSRs) is a field of `Cpu` instead.
+ * code never reads (control registers, other MSRs) is a field of `Cpu` instead.
  *
  *   +0x000  GPR[16]        64 bits each: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15
  *   +0x080  ZERO           64 bits, always zero: the "register" of an absent base or index
@@ -11,11 +11,12 @@
  *   +0x09c  EFLAGS_REST    32 bits: EFLAGS without CF PF AF ZF SF OF; bit 1 is set
  *   +0x0a0  BUDGET ...     run control, faults, scratch
  *   +0x100  SEGMENT[8]     48 bytes each: ES CS SS DS FS GS LDTR TR
+ *   +0x280  model-specific registers of fast system calls, GDTR and IDTR, hidden bases
  *   +0x2f0  SAMPLE_BEYOND ...  what the engine counts
  *   +0x300  FPR[8]         16 bytes each, physical register R0..R7: significand u64, sign+exponent u16
  *   +0x380  FPU control
  *   +0x400  XMM[16]        16 bytes each
- *   +0x500  MXCSR          +0x508  BLOCK_ENDED, and around it GDTR and IDTR
+ *   +0x500  MXCSR          +0x504  EFER           +0x508  BLOCK_ENDED
  *   +0x520  what soft float hands back to definitions and helpers, not architectural (`float/scratch.ts` of `semantics`)
  *
  * Lazy flags. Two words hold all six arithmetic flags without knowing which operation made them:
@@ -92,6 +93,22 @@ export const GS = 5;
 export const LDTR = 6;
 export const TR = 7;
 
+/** Model-specific registers that fast system calls read, i64 each. */
+export const SYSENTER_CS = 0x280;
+export const SYSENTER_ESP = 0x288;
+export const SYSENTER_EIP = 0x290;
+export const STAR = 0x298;
+export const LSTAR = 0x2a0;
+export const FMASK = 0x2a8;
+export const KERNEL_GS_BASE = 0x2b0;
+/** Limits and bases of the descriptor tables: u16 in a u32, and i64. */
+export const GDTR_LIMIT = 0x2b8;
+export const IDTR_LIMIT = 0x2bc;
+export const GDTR_BASE = 0x2c0;
+export const IDTR_BASE = 0x2c8;
+/** Bases of ES, CS, SS and DS while 64-bit mode takes them as zero, f64 each. */
+export const HIDDEN_BASES = 0x2d0;
+
 /** Interpreted instructions from the end of BUDGET to the next sample (i32), and, while regions run, from now to the next sample (i32). */
 export const SAMPLE_BEYOND = 0x2f0;
 export const SAMPLE_IN = 0x2f4;
@@ -119,11 +136,8 @@ export const FPU_DS = 0x3a4;
 export const XMM = 0x400;
 export const XMM_STRIDE = 16;
 export const MXCSR = 0x500;
-/** Limits and bases of the descriptor tables: u16 in a u32, and i64. */
-export const GDTR_LIMIT = 0x504;
-export const IDTR_LIMIT = 0x50c;
-export const GDTR_BASE = 0x510;
-export const IDTR_BASE = 0x518;
+/** EFER (i32). */
+export const EFER = 0x504;
 /** An instruction that ends a basic block has begun since this was cleared (i32): kept only while somebody watches blocks. */
 export const BLOCK_ENDED = 0x508;
 /** From here to the end of the hot state: what soft float hands from one function to the next; means nothing between two instructions. */

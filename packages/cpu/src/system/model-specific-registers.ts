@@ -11,7 +11,8 @@ import {
   IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST, IA32_TSC_AUX, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
-import { FS, GS } from "../state-layout.ts";
+import type { HotState } from "../hot-state.ts";
+import { FMASK, FS, GS, KERNEL_GS_BASE, LSTAR, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP } from "../state-layout.ts";
 import { CPUID_7_EDX_ARCH_CAPABILITIES } from "./cpu-model.ts";
 import { canonicalHalves } from "./non-canonical.ts";
 
@@ -43,6 +44,29 @@ const everyByte = (value: number, valid: (byte: number) => boolean): boolean => 
   for (let shift = 0; shift < 32; shift += 8) if (!valid((value >>> shift) & 0xff)) return false;
   return true;
 };
+
+/** Registers that generated code reads and writes, by number, and where they are in the hot state. */
+const HOMES: ReadonlyMap<number, number> = new Map([
+  [IA32_SYSENTER_CS, SYSENTER_CS], [IA32_SYSENTER_ESP, SYSENTER_ESP], [IA32_SYSENTER_EIP, SYSENTER_EIP], [IA32_STAR | 0, STAR], [IA32_LSTAR | 0, LSTAR], [IA32_FMASK | 0, FMASK],
+  [IA32_KERNEL_GS_BASE | 0, KERNEL_GS_BASE],
+]);
+
+function inHotState(state: HotState, at: number): { low: number; high: number } {
+  return {
+    get low() {
+      return state.word(at);
+    },
+    set low(value) {
+      state.setWord(at, value);
+    },
+    get high() {
+      return state.word(at + 4);
+    },
+    set high(value) {
+      state.setWord(at + 4, value);
+    },
+  };
+}
 
 /** The MSRs of one vCPU. */
 export class ModelSpecificRegisters {
@@ -137,7 +161,11 @@ export class ModelSpecificRegisters {
   set(register: number, low: number, high: number): void {
     const stored = this.#values.get(register | 0);
     if (stored === undefined) {
-      this.#values.set(register | 0, { low: low | 0, high: high | 0 });
+      const home = HOMES.get(register | 0);
+      const value = home === undefined ? { low: 0, high: 0 } : inHotState(this.#cpu.state, home);
+      value.low = low | 0;
+      value.high = high | 0;
+      this.#values.set(register | 0, value);
     } else {
       stored.low = low | 0;
       stored.high = high | 0;
