@@ -183,9 +183,9 @@ export class Interpreter implements Engine, HandlerTable {
       wrapped[name] = attentive(name);
     }
     // A quick return may have set IF, and has done no more of what a return does.
-    const returned = (): void => {
+    const returned = (isIret: boolean): void => {
       cpu.shadow = SHADOW_NONE;
-      cpu.nmiBlocked = false;
+      if (isIret) cpu.nmiBlocked = false;
       if (this.wantsAttention()) this.endVisit();
     };
     return {

@@ -5,16 +5,17 @@
 import { type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
+import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
 import { writeLoadSegment, writeReturn, writeSoftInterrupt } from "./quick-transfers.ts";
 import { QuickWriter } from "./quick-writer.ts";
 import { STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor"] as const;
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs"] as const;
 
-/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick: interrupts may have become deliverable */
-export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: () => void): Helpers {
+/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
+export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
   const generated = new GeneratedModule();
   const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
   const write = (name: (typeof QUICK)[number], parameters: number, body: (q: QuickWriter) => void): void => {
@@ -26,15 +27,21 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
     for (let n = 0; n < parameters; n++) f.get(n);
     f.call(slow);
   };
-  const attend = generated.helper("returned", 0);
+  const attend = generated.helper("returned", 1);
   write("loadSegment", 2, writeLoadSegment);
   write("softInterrupt", 4, writeSoftInterrupt);
   write("fxsave", 3, writeFxsave);
   write("fxrstor", 3, writeFxrstor);
-  write("iret", 3, (q) => {
-    writeReturn(q);
-    q.f.call(attend).op(OP.drop);
-  });
-  const all = { ...helpers, returned: () => (returned(), STATUS_OK) };
+  write("sysenter", 0, writeSysenter);
+  write("sysexit", 1, writeSysexit);
+  write("syscall", 2, writeSyscall);
+  write("swapgs", 0, writeSwapgs);
+  const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
+    body(q);
+    q.f.i32(Number(isIret)).call(attend).op(OP.drop);
+  };
+  write("iret", 3, attentive(writeReturn, true));
+  write("sysret", 1, attentive(writeSysret, false));
+  const all = { ...helpers, returned: (isIret: number) => (returned(isIret !== 0), STATUS_OK) };
   return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;
 }

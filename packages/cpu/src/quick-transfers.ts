@@ -15,7 +15,7 @@ import {
 import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, UNUSABLE } from "./system/architecture.ts";
 
 /** The mode of the kernels and programs that this is for; programs have `MODE_USER` as well. */
-const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
+export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
 /** Second dword of a descriptor, without AVL: a flat segment of 32 bits, level 0, accessed; code that may be read, and data that may be written. */
 const FLAT_CODE = 0x00cf9b00;
 const FLAT_DATA = 0x00cf9300;
@@ -107,7 +107,7 @@ export function writeLoadSegment(q: QuickWriter): void {
 export function writeSoftInterrupt(q: QuickWriter): void {
   const { f, views } = q;
   const [vector, kind, next] = [0, 1, 2];
-  q.requireMode(USUAL_MODE | MODE_USER, views.user);
+  q.requireUsual(USUAL_MODE | MODE_USER, views.user);
   f.get(kind).i32(INT1).op(OP.i32_eq);
   f.get(vector).i32(8).op(OP.i32_mul).i32(7).op(OP.i32_add);
   q.load(IDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
@@ -156,7 +156,7 @@ export function writeSoftInterrupt(q: QuickWriter): void {
 export function writeReturn(q: QuickWriter): void {
   const { f, views } = q;
   const [size] = [0];
-  q.requireMode(USUAL_MODE, views.supervisor);
+  q.requireUsual(USUAL_MODE, views.supervisor);
   f.get(size).i32(4).op(OP.i32_ne);
   q.load(CPL).op(OP.i32_or);
   q.leaveIf();
@@ -199,21 +199,22 @@ export function writeReturn(q: QuickWriter): void {
   takeEflags(q, image);
 }
 
-function enterLevel(q: QuickWriter, cpl: number, mode: number, view: number): void {
+/** Puts the processor into a level: its mode, and what memory it accesses. */
+export function enterLevel(q: QuickWriter, cpl: number, mode: number, view: number): void {
   q.store(CPL, () => q.f.i32(cpl));
   q.store(MODE, () => q.f.i32(mode));
   q.store(TLB_VIEW, () => q.f.i32(view));
 }
 
 /** A 64-bit register whose upper half becomes zero. */
-function setLow(q: QuickWriter, offset: number, push: () => void): void {
+export function setLow(q: QuickWriter, offset: number, push: () => void): void {
   q.f.i32(0);
   push();
   q.f.op(OP.i64_extend_i32_u).memory(OP.i64_store, STATE + offset);
 }
 
 /** Pushes all of EFLAGS; see `HotState.eflags`. */
-function pushEflags(q: QuickWriter): void {
+export function pushEflags(q: QuickWriter): void {
   const { f } = q;
   const parity = f.local("i32");
   const bit = (push: () => void, to: number): void => {
@@ -237,7 +238,7 @@ function pushEflags(q: QuickWriter): void {
 }
 
 /** Takes all of EFLAGS from a local; see `HotState.eflags`. */
-function takeEflags(q: QuickWriter, image: number): void {
+export function takeEflags(q: QuickWriter, image: number): void {
   const { f } = q;
   const flag = (n: number): FunctionBuilder => f.get(image).i32(n).op(OP.i32_shr_u).i32(1).op(OP.i32_and);
   const to = (bit: number): FunctionBuilder => f.i32(bit).op(OP.i32_shl).op(OP.i32_or);

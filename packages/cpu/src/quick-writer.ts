@@ -45,8 +45,8 @@ export class QuickWriter {
     this.f.memory(OP.i32_store, STATE + offset);
   }
 
-  /** The processor is in a mode, and memory is accessed as it is there. */
-  requireMode(mode: number, view: number): void {
+  /** Leaves unless the processor is in a mode, memory is accessed as it is there, and no flag is unusual. */
+  requireUsual(mode: number, view: number): void {
     this.load(MODE).i32(mode).op(OP.i32_ne);
     this.load(TLB_VIEW).i32(view).op(OP.i32_ne).op(OP.i32_or);
     this.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);

@@ -18,6 +18,14 @@ export const ECX = 1;
 export const EDX = 2;
 export const EBX = 3;
 export const ESP = 4;
+export const R11 = 11;
 export const EBP = 5;
 export const ESI = 6;
 export const EDI = 7;
+
+/** Attributes of the segments that fast system calls load: present, 4 GiB, accessed; code readable, 32-bit or 64-bit; data writable. */
+export const FLAT_CODE = 0x00c09b00;
+export const LONG_CODE = 0x00a09b00;
+export const FLAT_DATA = 0x00c09300;
+/** RFLAGS bits that SYSRET takes from R11. */
+export const SYSRET_FLAGS = 0x3c7fd7;

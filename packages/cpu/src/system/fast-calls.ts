@@ -8,18 +8,11 @@ import {
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { CS, GPR, GS, SS } from "../state-layout.ts";
-import { ECX, EDX, ESP } from "./architecture.ts";
+import { ECX, EDX, ESP, FLAT_CODE, FLAT_DATA, LONG_CODE, R11, SYSRET_FLAGS } from "./architecture.ts";
 import { requireSupervisor } from "./control-registers.ts";
 import { isCanonical } from "./non-canonical.ts";
 
-/** Present, 4 GiB, accessed; code readable, 32-bit or 64-bit; data writable. */
-const FLAT_CODE = 0x00c09b00;
-const LONG_CODE = 0x00a09b00;
-const FLAT_DATA = 0x00c09300;
 const FLAT_LENGTH = 0x1_0000_0000;
-const R11 = 11;
-/** RFLAGS bits that SYSRET takes from R11. */
-const SYSRET_FLAGS = 0x3c7fd7;
 
 function setFlat(cpu: Cpu, segment: number, selector: number, attributes: number, level: number): void {
   const { state } = cpu;
