@@ -52,6 +52,7 @@ export class Explorer {
       this.comeBack(own, at);
     }
     for (const other of others) this.comeBack(own, other);
+    if (this.decoder.comesBack) enterLoops(own);
     for (const call of this.calls) for (const leader of call.leaders) if (call.code.has(leader)) call.numbers.set(leader, this.blocks++);
     return this.calls;
   }
@@ -139,6 +140,13 @@ export class Explorer {
       }
     }
     return call.code.has(entry);
+  }
+}
+
+/** What leaves in the middle of a loop, as for a page that the TLB does not have, comes back with its next round. */
+function enterLoops({ code, leaders, entries }: Call): void {
+  for (const one of code.values()) {
+    if ((one.flow === "branch" || one.flow === "jump") && one.target <= one.at && code.has(one.target) && leaders.has(one.target) && entries.size < MOST_ENTRIES) entries.add(one.target);
   }
 }
 

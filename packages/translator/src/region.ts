@@ -2,8 +2,8 @@
  * Forms regions (engine.md, item 4): from an entry, the instructions that direct jumps reach, also in other pages, and the functions that are
  * called on the way, as basic blocks. A called function gets blocks of its own at each call, so that its return leads back to one place;
  * what it returns to is compared with what stands on the stack. Where control goes away and comes back (behind a call of a function that is
- * not part of it, and behind an instruction that only the interpreter executes) the region has a further entry, so that a function is one
- * region and not one for each of its calls. Indirect jumps leave the region; so does code that never ran.
+ * not part of it, behind an instruction that only the interpreter executes, and where loops begin) the region has a further entry, so that a
+ * function is one region and not one for each of its calls. Indirect jumps leave the region; so does code that never ran.
  */
 import { type CodeSource, Decoder, pageOf, type RegionInstruction } from "./region-decoder.ts";
 import { type Call, Explorer } from "./region-explorer.ts";
