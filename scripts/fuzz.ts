@@ -3,7 +3,7 @@
  * the least program that shows it, when two runs of a program differ or the host throws; with 1 as well when a form was not reached.
  */
 import process from "node:process";
-import { checkProgram, Coverage, coverageSummary, coverageTable, fuzzMachines, fuzzProgram, listing, minimise, missingForms } from "@doppel/testkit";
+import { checkProgram, Coverage, coverageSummary, coverageTable, fuzzMachines, fuzzProgram, regionProgram, listing, minimise, missingForms } from "@doppel/testkit";
 
 /** Machines are replaced after so many programs, so that new ones are tried too; those that translate have regions of another size then. */
 const PROGRAMS_PER_MACHINE = 2000;
@@ -44,7 +44,7 @@ const coverage = new Coverage();
 const begun = performance.now();
 
 function tryProgram(name: string): void {
-  const program = fuzzProgram(name, translate);
+  const program = (translate ? regionProgram(name) : fuzzProgram(name));
   const failure = checkProgram(machines[program.model], program, coverage);
   if (failure === undefined) return;
   console.log(`program ${name} (${program.model}, ${program.mode.name}, paging ${program.paging}): ${failure}`);

@@ -9,5 +9,6 @@ export type { Leg } from "./fuzz/fuzz-leg.ts";
 export { FuzzMachine, fuzzMachines, type FuzzMachines, type MachineDigest, type MachineImage } from "./fuzz/fuzz-machine.ts";
 export { FUZZ_MODES, type FuzzMode, type FuzzModel } from "./fuzz/fuzz-modes.ts";
 export { fuzzProgram, type FuzzProgram } from "./fuzz/fuzz-program.ts";
+export { regionProgram, roundProgram } from "./fuzz/round-program.ts";
 export { checkProgram, runProgram, type RunPlan, type RunResult } from "./fuzz/fuzz-run.ts";
 export { listing, minimise, type MinimalFailure } from "./fuzz/minimise.ts";

@@ -7,13 +7,14 @@ import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 import { decode, encode, type PersistValue } from "@doppel/persist";
 import { Translator } from "@doppel/translator";
+import { Random } from "../host-vectors-random.ts";
 import { beginLeg } from "./begin-leg.ts";
 import type { CodeKind } from "./form-classes.ts";
 import { FuzzDevices } from "./fuzz-devices.ts";
 import type { Leg } from "./fuzz-leg.ts";
 import { FUZZ_MODELS, type FuzzModel } from "./fuzz-modes.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
-import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
+import { CODE, CODE_BYTES, DATA, DATA_END, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
 
 const RECORDS = 1 << 22;
 /** Instructions of a region at most, by turns: programs are short, and what follows them is none of them. */
@@ -147,9 +148,16 @@ export class FuzzMachine {
     this.write(program.image, 0, TABLES_END);
     this.write(program.image, 0x10000, 0x12000);
     this.write(program.image, HANDLERS, NEXT + (program.mode.ia32e ? 8 : 4) * NEXT_ENTRIES);
+    if (program.pool !== undefined) this.draw(program.pool, leg);
     this.engine.nmiPending = false;
     beginLeg(this.cpu, this.words, program, leg);
     this.streak = 0;
+  }
+
+  /** Fills the pages of data from a pool, from other places in it for every leg and page. */
+  private draw(pool: Uint8Array, leg: Leg): void {
+    const random = new Random(`data ${leg.vectors}`);
+    for (let page = DATA; page < DATA_END; page += PAGE_SIZE) this.physical.load(page, pool.subarray(random.below((pool.length - PAGE_SIZE) >> 2) << 2).subarray(0, PAGE_SIZE));
   }
 
   /** The linear address of the next instruction. */

@@ -101,6 +101,7 @@ function describe(machine: FuzzMachine): string {
 export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: RunPlan): RunResult {
   const { engine, cpu } = machine;
   const budget = plan.budget ?? program.budget;
+  const legBudget = program.legBudget ?? LEG_BUDGET;
   const random = new Random(`slices ${program.seed}`);
   const { coverage, from } = plan;
   let count = from?.count ?? 0;
@@ -116,9 +117,9 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       machine.begin(program, program.legs[leg]!);
     }
     let last = NO_INSTRUCTION;
-    while (legCount < LEG_BUDGET && count < budget) {
+    while (legCount < legBudget && count < budget) {
       if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount, registers };
-      let limit = Math.min(LEG_BUDGET - legCount, budget - count);
+      let limit = Math.min(legBudget - legCount, budget - count);
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
       if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(program.regions && random.oneIn(2) ? 100 : 9));
       const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
@@ -239,7 +240,7 @@ function checkStale(machine: FuzzMachine, program: FuzzProgram, saveAt: number, 
 /** The second machine translates: in one piece, and in slices from where it was saved, it must end as the first one does, which interprets. */
 function checkRegions([plain, translating]: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, saveAt: number, budget: number, coverage?: Coverage): string | undefined {
   try {
-    const isStepped = saveAt % STEPPED_REGIONS === 0 && coverage !== undefined;
+    const isStepped = coverage !== undefined && (program.pool !== undefined || saveAt % STEPPED_REGIONS === 0);
     const expected = isStepped ? runCovered(plain, program, saveAt, budget, coverage) : runProgram(plain, program, { saveAt, slices: "whole", budget });
     const regionsBefore = translating.retiredInRegions;
     const whole = runProgram(translating, program, { saveAt, slices: "whole", budget });
