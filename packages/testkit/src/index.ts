@@ -3,7 +3,7 @@ export { readMoo, type MooTest } from "./moo.ts";
 export { runSst286, type VectorReport } from "./sst286.ts";
 export { type GroupOutcome, runHostVectors } from "./host-vectors.ts";
 export { Coverage } from "./fuzz/coverage.ts";
-export { coverageSummary, coverageTable, formName, missingForms, unreached } from "./fuzz/coverage-report.ts";
+export { coverageSummary, coverageTable, formName, missingForms, rarestForms, unreached } from "./fuzz/coverage-report.ts";
 export { type CodeKind, FORM_CLASSES, type FormClass } from "./fuzz/form-classes.ts";
 export type { Leg } from "./fuzz/fuzz-leg.ts";
 export { FuzzMachine, fuzzMachines, type FuzzMachines, type MachineDigest, type MachineImage } from "./fuzz/fuzz-machine.ts";

@@ -23,7 +23,7 @@ export interface SavePoint {
   readonly count: number;
   readonly leg: number;
   readonly legCount: number;
-  /** Hash of the registers at the ends of the legs before. */
+  /** Hash of the registers, and of data that the next leg draws anew, at the ends of the legs before. */
   readonly registers: number;
 }
 
@@ -46,7 +46,7 @@ export interface RunPlan {
 /** What a run ended with. */
 export interface RunResult {
   readonly digest: MachineDigest;
-  /** Hash of the registers at the end of every leg. */
+  /** Hash of the registers at the end of every leg, and of data that the next one draws anew. */
   readonly registers: number;
   readonly save: SavePoint | undefined;
   readonly count: number;
@@ -147,7 +147,7 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       } else last = NO_INSTRUCTION;
       if (exit.reason !== "budget") break;
     }
-    registers = (Math.imul(registers, 31) + machine.registers()) | 0;
+    registers = (Math.imul(registers, 31) + machine.registers() + (program.pool === undefined ? 0 : machine.data())) | 0;
   }
   return { digest: machine.digest(), registers, save, count };
 }
@@ -243,10 +243,13 @@ function checkRegions([plain, translating]: readonly [FuzzMachine, FuzzMachine],
     const isStepped = coverage !== undefined && (program.pool !== undefined || saveAt % STEPPED_REGIONS === 0);
     const expected = isStepped ? runCovered(plain, program, saveAt, budget, coverage) : runProgram(plain, program, { saveAt, slices: "whole", budget });
     const regionsBefore = translating.retiredInRegions;
+    translating.takeForms(() => undefined);
     const whole = runProgram(translating, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) {
       coverage.translated += whole.count;
       coverage.inRegions += translating.retiredInRegions - regionsBefore;
+      const { inRegions } = coverage.of(program.model, program.mode.codeSize === 8 ? "64-bit" : program.mode.ia32e ? "compatibility" : "legacy");
+      translating.takeForms((form, count) => void (inRegions[form.id]! += count));
     }
     const { save } = whole;
     const sliced = save === undefined ? whole : runProgram(translating, program, { saveAt, slices: "some", from: save, budget });

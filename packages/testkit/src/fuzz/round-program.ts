@@ -21,9 +21,9 @@ import type { Surroundings } from "./random-instruction.ts";
 import { controlOfSse, controlWord } from "./round-setup.ts";
 
 /** One program of so many is one of those that fault, and store into their code. */
-const OTHERS = 12;
-const LEGS = 160;
-const LEG_BUDGET = 1600;
+const OTHERS = 24;
+const LEGS = 80;
+const LEG_BUDGET = 2400;
 /** Of the stretches, legs begin at so many. */
 const STARTS = 4;
 const POOL_BYTES = 0x4000;
@@ -90,8 +90,11 @@ function tame(random: Random, leg: Leg, setup: LegSetup): Leg {
   };
 }
 
-/** A program that goes round, of a seed. */
-export function roundProgram(seed: string): FuzzProgram {
+/**
+ * A program that goes round, of a seed.
+ * @param longer so many times as many legs
+ */
+export function roundProgram(seed: string, longer = 1): FuzzProgram {
   const random = new Random(`round ${seed}`);
   const kind = random.below(10);
   const mode = random.pick(kind < 3 ? LONG_MODES : kind < 6 ? COMPATIBILITY_MODES.filter(flat) : LEGACY_MODES.filter(flat));
@@ -112,11 +115,15 @@ export function roundProgram(seed: string): FuzzProgram {
   const setup: LegSetup = { mode, model, paging, noExecute: random.oneIn(2), guarded: false, codeOffset, starts: begins, plain: true };
   const image = new (mode.ia32e ? LongImage : FuzzImage)(random, setup);
   image.program(code, starts);
-  const legs = Array.from({ length: LEGS }, () => tame(random, legOf(random, setup), setup));
-  return { seed, model, mode, paging, codeOffset, image: image.bytes, code, starts, legs, budget: LEGS * LEG_BUDGET, regions: true, legBudget: LEG_BUDGET, pool: poolOf(random) };
+  const pool = poolOf(random);
+  const legs = Array.from({ length: longer * LEGS }, () => tame(random, legOf(random, setup), setup));
+  return { seed, model, mode, paging, codeOffset, image: image.bytes, code, starts, legs, budget: longer * LEGS * LEG_BUDGET, regions: true, legBudget: LEG_BUDGET, pool };
 }
 
-/** The program of a seed for machines that translate: most of them go round. */
-export function regionProgram(seed: string): FuzzProgram {
-  return new Random(`kind ${seed}`).oneIn(OTHERS) ? fuzzProgram(seed, true) : roundProgram(seed);
+/**
+ * The program of a seed for machines that translate: most of them go round.
+ * @param longer so many times as many legs, of one that does
+ */
+export function regionProgram(seed: string, longer = 1): FuzzProgram {
+  return new Random(`kind ${seed}`).oneIn(OTHERS) ? fuzzProgram(seed, true) : roundProgram(seed, longer);
 }
