@@ -9,6 +9,7 @@ import type { Random } from "../host-vectors-random.ts";
 import { dword, type Pieces } from "./code-pieces.ts";
 import { CODE_BYTES, CODE0 } from "./image-layout.ts";
 import type { Surroundings } from "./random-instruction.ts";
+import { frame } from "./region-pieces.ts";
 import { lengthOf, prepared } from "./round-operands.ts";
 import { isPrivileged, type Recipe, RECIPES } from "./round-recipes.ts";
 import { floats, freshStack, reload } from "./round-setup.ts";
@@ -21,6 +22,9 @@ const THEME = 40;
 /** Instructions after which little of the round is left as it was: they are rarer outside their themes. */
 const SELDOM = new Set(["HLT", "MWAIT", "SYSEXIT", "SYSRET", "WBINVD", "INVD", "LTR", "LIDT", "LGDT", "MOV", "WRMSR", "XSETBV", "LMSW", "INVLPG", "INVPCID"]);
 const isSeldom = ({ mnemonic, operands }: Form): boolean => (mnemonic === "MOV" ? operands.some(({ kind }) => kind === "C" || kind === "D") : SELDOM.has(mnemonic));
+/** Bytes of a loop's body: a short jump leads back over them. */
+const LONGEST_LOOP = 100;
+/** Kinds of operands that are no general registers. */
 const ONLY_VECTORS = new Set(["V", "W", "U", "P", "Q", "N", "I", "ST0", "STi", "XMM0"]);
 
 /** Code of a program, the offsets at which its instructions begin, and those of its stretches. */
@@ -41,17 +45,16 @@ function stubs({ codeSize }: Surroundings, level: 0 | 3, long: boolean): readonl
 /** A loop within the round, of few instructions that touch no general register, executed some times. */
 function innerLoop(random: Random, around: Surroundings, at: number, forms: readonly Form[]): Pieces {
   const counter = random.pick([1, 3, 6, 7]);
-  const wide = around.codeSize === 8;
   const head: Pieces = [[0xb8 + counter, ...dword(1 + random.below(20))]];
   const body: Pieces = [];
   for (let left = 1 + random.below(4); left > 0; left--) {
     const form = random.pick(forms);
     if (!form.operands.every(({ kind }) => ONLY_VECTORS.has(kind)) || RECIPES[form.mnemonic] !== undefined) continue;
-    const pieces = prepared(random, form, around, at + lengthOf(head) + lengthOf(body), ({ one }) => (form.hasModrm && one.mod !== 3 && form.memoryOperand >= 0 && one.base !== -1 ? undefined : {}));
-    body.push(...(pieces ?? []));
+    const pieces = prepared(random, form, around, at + lengthOf(head) + lengthOf(body), ({ one }) => (form.hasModrm && one.mod !== 3 && (one.base >= 0 || one.index >= 0) ? undefined : {}));
+    if (pieces !== undefined && lengthOf(body) + lengthOf(pieces) < LONGEST_LOOP) body.push(...pieces);
   }
   if (counter === 1 && random.oneIn(2)) return [...head, ...body, [0xe2, -(lengthOf(body) + 2) & 0xff]];
-  return [...head, ...body, [0xff, 0xc8 | counter], [0x75, -(lengthOf(body) + (wide ? 2 : 2) + 2) & 0xff]];
+  return [...head, ...body, [0xff, 0xc8 | counter], [0x75, -(lengthOf(body) + 4) & 0xff]];
 }
 
 /** One random instruction with all that it wants. */
@@ -104,6 +107,11 @@ class Writer {
         const loop = innerLoop(random, around, at, this.all);
         at += lengthOf(loop);
         yield loop;
+      }
+      if (random.oneIn(30)) {
+        const accesses = [...frame(random, around), freshStack(random, around)];
+        at += lengthOf(accesses);
+        yield accesses;
       }
       const form = this.choose();
       if (form.feature === "FPU" && (!hasFloats || random.oneIn(5))) {
