@@ -20,6 +20,8 @@ import { CODE, CODE_BYTES, DATA, DATA_END, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRI
 const RECORDS = 1 << 22;
 /** Instructions of a region at most, by turns: programs are short, and what follows them is none of them. */
 const REGIONS = [20, 60, 600];
+/** One machine of so many has regions that return to the dispatch function, as they do where there are no tail calls. */
+const WITHOUT_TAIL_CALLS = 4;
 /** Bytes for counters of blocks in regions, eight each. */
 const COUNTERS = 1 << 20;
 const MULTIPLIER = 0x9e3779b1;
@@ -42,6 +44,8 @@ export interface MachineImage {
 export interface RegionOptions {
   /** Instructions of one at most. */
   readonly longest: number;
+  /** Whether they go on to each other by tail calls. */
+  readonly tailCalls: boolean;
   /** Executions of a block before it gets one; the translator's own when absent. */
   readonly threshold?: number;
 }
@@ -293,7 +297,7 @@ export type FuzzMachines = Readonly<Record<FuzzModel, readonly [FuzzMachine, Fuz
  * @param threshold executions of a block before it gets a region; with 0 every block gets one at once
  */
 export function fuzzMachines(translate = false, turn = 0, threshold: number | undefined = 0): FuzzMachines {
-  const options: RegionOptions | undefined = translate ? { longest: REGIONS[turn % REGIONS.length]!, ...(threshold === undefined ? {} : { threshold }) } : undefined;
+  const options: RegionOptions | undefined = translate ? { longest: REGIONS[turn % REGIONS.length]!, tailCalls: turn % WITHOUT_TAIL_CALLS !== WITHOUT_TAIL_CALLS - 1, ...(threshold === undefined ? {} : { threshold }) } : undefined;
   const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, options)];
   return { i686: two("i686"), max: two("max") };
 }

@@ -19,6 +19,8 @@ const BODY = 0x20;
 const TAIL_JUMP = 5;
 /** Forms of a theme, which stand together in the tables. */
 const THEME = 40;
+/** At level 0 one instruction of so many is privileged, besides those of the theme: half of the programs have none. */
+const PRIVILEGED_ONE_IN = 20;
 /** Instructions after which little of the round is left as it was: they are rarer outside their themes. */
 const SELDOM = new Set(["HLT", "MWAIT", "SYSEXIT", "SYSRET", "WBINVD", "INVD", "LTR", "LIDT", "LGDT", "MOV", "WRMSR", "XSETBV", "LMSW", "INVLPG", "INVPCID"]);
 const isSeldom = ({ mnemonic, operands }: Form): boolean => (mnemonic === "MOV" ? operands.some(({ kind }) => kind === "C" || kind === "D") : SELDOM.has(mnemonic));
@@ -32,6 +34,15 @@ export interface RoundCode {
   readonly code: Uint8Array;
   readonly starts: number[];
   readonly stretches: number[];
+}
+
+/** What code is to be like. */
+export interface RoundOptions {
+  readonly level: 0 | 3;
+  /** In IA-32e mode. */
+  readonly long: boolean;
+  /** Where its theme begins in the tables: 0 to 1. */
+  readonly theme: number;
 }
 
 /** What comes back from SYSENTER and SYSCALL to the program, which goes on at the same level. */
@@ -62,12 +73,14 @@ class Writer {
   private readonly recipe: Recipe;
   private readonly all: readonly Form[];
   private readonly theme: readonly Form[];
+  private readonly privileged: readonly Form[];
   private readonly random: Random;
   private readonly around: Surroundings;
 
-  constructor(random: Random, around: Surroundings, forms: readonly Form[], level: 0 | 3, long: boolean) {
+  constructor(random: Random, around: Surroundings, forms: readonly Form[], { level, long, theme }: RoundOptions) {
     const possible = level === 0 ? forms : forms.filter((form) => !isPrivileged(form));
-    const from = random.below(possible.length);
+    const from = Math.floor(theme * possible.length);
+    this.privileged = level === 0 ? forms.filter(isPrivileged) : [];
     this.theme = Array.from({ length: THEME }, (_, n) => possible[(from + n) % possible.length]!);
     this.all = possible;
     this.random = random;
@@ -77,7 +90,8 @@ class Writer {
   }
 
   choose(): Form {
-    const { random, theme, all } = this;
+    const { random, theme, all, privileged } = this;
+    if (privileged.length > 0 && random.oneIn(PRIVILEGED_ONE_IN)) return random.pick(privileged);
     if (random.oneIn(2)) return random.pick(theme);
     const form = random.pick(all);
     return isSeldom(form) && !random.oneIn(4) ? random.pick(all) : form;
@@ -128,7 +142,7 @@ class Writer {
 }
 
 /** The code of a program. */
-export function roundCode(random: Random, forms: readonly Form[], around: Surroundings, level: 0 | 3, long: boolean): RoundCode {
+export function roundCode(random: Random, forms: readonly Form[], around: Surroundings, options: RoundOptions): RoundCode {
   const code = new Uint8Array(CODE_BYTES);
   const starts: number[] = [];
   const stretches: number[] = [];
@@ -140,12 +154,12 @@ export function roundCode(random: Random, forms: readonly Form[], around: Surrou
       at += bytes.length;
     }
   };
-  const [enter, call] = stubs(around, level, long);
+  const [enter, call] = stubs(around, options.level, options.long);
   add(enter);
   at = STUB_SYSCALL;
   add(call);
   at = BODY;
-  const writer = new Writer(random, around, forms, level, long);
+  const writer = new Writer(random, around, forms, options);
   for (let isFull = false; !isFull;) {
     stretches.push(at);
     for (const pieces of writer.stretch(at)) {

@@ -2,7 +2,7 @@
  * Random instructions that nearly always retire, however often they are executed: what they need of registers and memory is put there before
  * them, as far as chance would not. What it is differs from round to round where it may.
  */
-import { decode, type Form, Instruction, OK, PREFIX_LOCK, PREFIX_REP, PREFIX_REPNE } from "@doppel/x86";
+import { decode, type Form, Instruction, OK, PREFIX_LOCK, PREFIX_REP, PREFIX_REPNE, PREFIX_REX } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
 import { dword, move, type Pieces } from "./code-pieces.ts";
 import { BASES, CODE, LOW } from "./image-layout.ts";
@@ -28,7 +28,7 @@ const A = 0, C = 1, D = 2, B = 3, SI = 6, DI = 7;
 const FS = 4;
 const STRINGS = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
 const BITS = new Set(["BT", "BTS", "BTR", "BTC"]);
-/** Memory that the first round's operands lie in serves them all: words are put there before. */
+/** Their memory is at a place that no register chooses: words are put there before. */
 const STEADY = new Set([
   "FLDCW", "LDMXCSR", "FLDENV", "FRSTOR", "FXRSTOR", "BOUND", "LDS", "LES", "LSS", "LFS", "LGS", "LLDT", "LTR", "LGDT", "LIDT", "LMSW", "JMP", "CALL", "JMPF", "CALLF", "INVPCID", "XSAVE", "XSAVEOPT", "XRSTOR",
 ]);
@@ -44,7 +44,7 @@ export const patch = (bytes: number[], at: number, value: number, size: number):
 /** Whether the stack pointer is an operand: little of what follows would find its stack. */
 function namesStack({ form, reg, rm, mod, vvvv, prefixes }: Instruction, long: boolean): boolean {
   return form.operands.some(({ kind, size }) => {
-    if (size === "b" && (!long || prefixes === 0)) return false;
+    if (size === "b" && (!long || (prefixes & PREFIX_REX) === 0)) return false;
     if (kind === "G" || kind === "R" || kind === "Z" || kind === "E") return (kind === "G" ? reg : kind === "E" && mod !== 3 ? -1 : rm) === SP;
     return kind === "B" && vvvv === SP;
   });

@@ -22,8 +22,12 @@ import { controlOfSse, controlWord } from "./round-setup.ts";
 
 /** One program of so many is one of those that fault, and store into their code. */
 const OTHERS = 24;
-const LEGS = 80;
-const LEG_BUDGET = 2400;
+const LEGS = 64;
+const LEG_BUDGET = 3000;
+/** Kinds of code by turns: three of ten programs are 64-bit code, three of compatibility mode, two of either model outside IA-32e mode. */
+const KINDS = 10;
+/** Its multiples' fractions fill what is between 0 and 1 evenly. */
+const GOLDEN = 0.6180339887498949;
 /** Of the stretches, legs begin at so many. */
 const STARTS = 4;
 const POOL_BYTES = 0x4000;
@@ -85,7 +89,7 @@ function tame(random: Random, leg: Leg, setup: LegSetup): Leg {
     bases: mode.ia32e && mode.codeSize === 8 ? [FS, GS].map((segment) => [segment, random.pick([0, 8, 0x1008, 0x2000])] as const) : [],
     // Tables that lie high are out of the reach of 32-bit code that reads where they are.
     tables: mode.codeSize === 8 ? leg.tables : LOW, cr8: random.oneIn(8) ? leg.cr8 : 0,
-    dr: random.oneIn(3) ? leg.dr : [0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400],
+    dr: random.oneIn(6) ? leg.dr : [0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400],
     fpuControl: controlWord(random), fpuTags: random.oneIn(3) ? 0xff : 0, mxcsr: controlOfSse(random),
   };
 }
@@ -96,7 +100,10 @@ function tame(random: Random, leg: Leg, setup: LegSetup): Leg {
  */
 export function roundProgram(seed: string, longer = 1): FuzzProgram {
   const random = new Random(`round ${seed}`);
-  const kind = random.below(10);
+  // By turns, so that a run of some length has all kinds of code and all themes equally often.
+  const turn = Number(/(\d+)$/.exec(seed)?.[1] ?? random.below(1000));
+  const kind = turn % KINDS;
+  const theme = (Math.floor(turn / KINDS) * GOLDEN) % 1;
   const mode = random.pick(kind < 3 ? LONG_MODES : kind < 6 ? COMPATIBILITY_MODES.filter(flat) : LEGACY_MODES.filter(flat));
   const model: FuzzModel = kind < 8 ? "max" : "i686";
   const paging: Paging = mode.ia32e ? "4-level" : random.pick<Paging>(["none", "two-level", "PSE", "PAE"]);
@@ -110,7 +117,7 @@ export function roundProgram(seed: string, longer = 1): FuzzProgram {
     selectors: mode.ia32e ? LONG_SELECTORS : SELECTORS, addresses: [DATA], regions: true, changesCode: false, changesTables: false, rounds,
   };
   const { forms } = classOf(model, long ? "64-bit" : mode.ia32e ? "compatibility" : "legacy")!;
-  const { code, starts, stretches } = roundCode(random, forms, around, level, mode.ia32e);
+  const { code, starts, stretches } = roundCode(random, forms, around, { level, long: mode.ia32e, theme });
   const begins = Array.from({ length: STARTS }, () => random.pick(stretches));
   const setup: LegSetup = { mode, model, paging, noExecute: random.oneIn(2), guarded: false, codeOffset, starts: begins, plain: true };
   const image = new (mode.ia32e ? LongImage : FuzzImage)(random, setup);
