@@ -6,17 +6,19 @@
  */
 import type { Form } from "@doppel/x86";
 import type { Random } from "../host-vectors-random.ts";
-import { dword, type Pieces } from "./code-pieces.ts";
+import { dword, move, type Pieces } from "./code-pieces.ts";
 import { CODE_BYTES, CODE0 } from "./image-layout.ts";
 import type { Surroundings } from "./random-instruction.ts";
 import { frame } from "./region-pieces.ts";
 import { lengthOf, prepared } from "./round-operands.ts";
 import { isPrivileged, type Recipe, RECIPES } from "./round-recipes.ts";
-import { floats, freshStack, reload } from "./round-setup.ts";
+import { floats, freshStack, goal, reload } from "./round-setup.ts";
 
 export const STUB_SYSENTER = 0, STUB_SYSCALL = 0x10;
 const BODY = 0x20;
 const TAIL_JUMP = 5;
+const BP = 5;
+const LEAVE = 0xc9;
 /** Forms of a theme, which stand together in the tables. */
 const THEME = 40;
 /** At level 0 one instruction of so many is privileged, besides those of the theme: half of the programs have none. */
@@ -66,6 +68,13 @@ function innerLoop(random: Random, around: Surroundings, at: number, forms: read
   }
   if (counter === 1 && random.oneIn(2)) return [...head, ...body, [0xe2, -(lengthOf(body) + 2) & 0xff]];
   return [...head, ...body, [0xff, 0xc8 | counter], [0x75, -(lengthOf(body) + 4) & 0xff]];
+}
+
+/** Accesses to a frame. LEAVE takes the frame pointer for the stack's, which must not lie in the program then: a second one would find anything. */
+function framed(random: Random, around: Surroundings): Pieces {
+  const accesses = frame(random, around);
+  const leave = accesses.findIndex(([opcode]) => opcode === LEAVE);
+  return [move(around, BP, goal(random)), ...accesses.filter(([opcode], n) => opcode !== LEAVE || n === leave), freshStack(random, around)];
 }
 
 /** One random instruction with all that it wants. */
@@ -123,7 +132,7 @@ class Writer {
         yield loop;
       }
       if (random.oneIn(30)) {
-        const accesses = [...frame(random, around), freshStack(random, around)];
+        const accesses = framed(random, around);
         at += lengthOf(accesses);
         yield accesses;
       }

@@ -22,6 +22,8 @@ export interface Wanting {
 }
 
 const TRIES = 60;
+/** Of a stack pointer's displacement, at most. */
+const FAR = 0x800;
 const MODRM_SIB = 4;
 const SP = 4;
 const A = 0, C = 1, D = 2, B = 3, SI = 6, DI = 7;
@@ -63,6 +65,8 @@ function draw(random: Random, form: Form, around: Surroundings, at: number): Wan
     if (one.memory && !long && one.segment === 1) continue;
     if (form.hasModrm && one.mod !== 3 && (one.base === one.index && one.base >= 0)) continue;
     if (BITS.has(form.mnemonic) && one.mod !== 3 && one.reg === one.base) continue;
+    // The stack that faults are handled on at level 0 must not lie in the program.
+    if (form.hasModrm && one.mod !== 3 && one.base === SP && Math.abs(one.displacement) > FAR) continue;
     const short = one.addressSize === 2;
     const segmented = one.segment >= FS;
     const steady = STEADY.has(form.mnemonic) || form.operands.some(({ kind }) => kind === "S");
