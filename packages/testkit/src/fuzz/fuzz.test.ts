@@ -50,7 +50,7 @@ test("the beginnings of programs for regions, most of which retires in them", { 
 test("the beginnings of programs that go round, nearly all of which retires in regions", { timeout: 300_000 }, () => {
   const coverage = new Coverage();
   for (let n = 0; n < 10; n++) {
-    const program = { ...roundProgram(`rounds/${n}`), budget: 12_000 };
+    const program = { ...roundProgram(`rounds/${n}`), budget: 9000 };
     const failure = checkProgram(translating[program.model], program, coverage);
     if (failure !== undefined) expect.fail(`round program rounds/${n}: ${failure}`);
   }
