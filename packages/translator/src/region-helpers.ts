@@ -75,6 +75,9 @@ function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long:
     f.i32(0).op(OP.return).end();
     f.get(target).get(source).get(bytes).memoryCopy();
   } else {
+    // An element that goes beyond its page is none of these.
+    f.get(most).op(OP.i32_eqz).if(undefined, false);
+    f.i32(0).op(OP.return).end();
     // Zeros, mostly.
     narrow(from).i32(0xff).op(OP.i32_and).set(source);
     f.get(size).i32(1).op(OP.i32_eq);

@@ -1,4 +1,5 @@
 /** Repeated string instructions in regions do what the interpreter's do: any count, direction, overlap and slice, over pages' ends. */
+import { CR0_PG } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { type Bits, DATA, machine, outcome } from "./machine.fixture.ts";
 
@@ -48,4 +49,22 @@ test("an address of 16 or 32 bits, and a segment with a base, go element by elem
     }
     expect(outcome(both[1]!)).toEqual(outcome(both[0]!));
   }
+});
+
+/** Found by the fuzzer. */
+test("a REP STOS whose next element goes beyond its page, into one that is absent, stores no part of it", () => {
+  const [plain, translated] = [false, true].map((translate) => {
+    const one = machine(`mov edi, ${DATA + 0xff6}\nmov eax, 0x01020304\nmov ecx, 9\nrep stosd\nhlt`, 32, translate);
+    const [directory, table] = [0x9000, 0xa000];
+    one.physical.write32(directory, table | 3);
+    for (let page = 0; page < 16; page++) one.physical.write32(table + 4 * page, page * 0x1000 === DATA + 0x1000 ? 0 : (page << 12) | 3);
+    Object.assign(one.cpu, { cr3: directory, cr0: one.cpu.cr0 | CR0_PG });
+    one.cpu.applyPaging();
+    one.cpu.mmu.setRoot(directory);
+    one.engine.run(1e5);
+    return one;
+  });
+  expect(outcome(translated!)).toEqual(outcome(plain!));
+  expect(plain!.cpu.state.gpr32(7)).toBe(DATA + 0xffe);
+  expect([DATA + 0xffe, DATA + 0x1000].map((at) => translated!.physical.read16(at))).toEqual([0, 0]);
 });

@@ -16,7 +16,8 @@ import { edge, type Surroundings, wideAddress } from "./random-instruction.ts";
 export type Pieces = number[][];
 
 const TWO_32 = 0x1_0000_0000;
-const MSRS = [
+/** MSRs that there are; those from `IA32_STAR` on, and one that is not, outside the least model. */
+export const MSRS: readonly number[] = [
   IA32_TIME_STAMP_COUNTER, IA32_APIC_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_PAT, IA32_MTRR_DEF_TYPE, IA32_MTRRCAP, IA32_EFER, 0x12345678, IA32_STAR,
   IA32_LSTAR, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_TSC_AUX, IA32_TSC_ADJUST,
 ];

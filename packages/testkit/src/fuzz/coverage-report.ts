@@ -25,14 +25,36 @@ export function missingForms(coverage: Coverage): string[] {
     .map(({ name, forms }) => `not reached by ${name}: ${forms.map(formName).join("; ")}`);
 }
 
-/** One line a form and class: how often it retired and how often it faulted, rarest first. */
+/** Retirements of each form that a long run against regions is to reach. */
+const ENOUGH = 1000;
+
+/**
+ * How often the rarest forms of every class retired (those that only fault: faulted), which did less than {@link ENOUGH} times, and of those that
+ * regions hold, which did less often there.
+ */
+export function rarestForms(coverage: Coverage): string[] {
+  return FORM_CLASSES.flatMap(({ name, model, kind, forms }) => {
+    const { retired, faulted, inRegions } = coverage.of(model, kind);
+    const times = ({ id, mnemonic }: Form): number => (ALWAYS_UNDEFINED.has(mnemonic) ? faulted : retired)[id]!;
+    const held = forms.filter(({ id }) => inRegions[id]! > 0);
+    const list = (few: readonly Form[], count: (form: Form) => number): string => (few.length === 0 ? "" : `: ${few.map((form) => `${formName(form)} (${count(form)})`).join("; ")}`);
+    const few = forms.filter((form) => times(form) < ENOUGH);
+    const fewHeld = held.filter(({ id }) => inRegions[id]! < ENOUGH);
+    return [
+      `${name}: every form retired at least ${Math.min(...forms.map(times))} times, ${few.length} of ${forms.length} less than ${ENOUGH} times${list(few, times)}`,
+      `${name}: ${held.length} forms were executed in regions, ${fewHeld.length} of them less than ${ENOUGH} times${list(fewHeld, ({ id }) => inRegions[id]!)}; never: ${forms.filter(({ id }) => inRegions[id] === 0).map(formName).join("; ")}`,
+    ];
+  });
+}
+
+/** One line a form and class: how often it retired, how often it faulted, and how often it was executed in regions, rarest first. */
 export function coverageTable(coverage: Coverage): string {
   const rows = FORM_CLASSES.flatMap(({ name, model, kind, forms }) => {
-    const { retired, faulted } = coverage.of(model, kind);
-    return forms.map((form) => ({ name: `${name}: ${formName(form)}`, retired: retired[form.id]!, faulted: faulted[form.id]! }));
+    const { retired, faulted, inRegions } = coverage.of(model, kind);
+    return forms.map((form) => ({ name: `${name}: ${formName(form)}`, retired: retired[form.id]!, faulted: faulted[form.id]!, inRegions: inRegions[form.id]! }));
   });
   rows.sort((a, b) => a.retired - b.retired || a.name.localeCompare(b.name));
-  return rows.map(({ name, retired, faulted }) => `${String(retired).padStart(9)} ${String(faulted).padStart(9)}  ${name}`).join("\n");
+  return rows.map(({ name, retired, faulted, inRegions }) => `${[retired, faulted, inRegions].map((count) => String(count).padStart(9)).join(" ")}  ${name}`).join("\n");
 }
 
 /** Counts of a run, in a few lines. */

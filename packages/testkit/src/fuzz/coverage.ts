@@ -7,6 +7,8 @@ import type { FuzzModel } from "./fuzz-modes.ts";
 export interface FormCounts {
   readonly retired: Float64Array;
   readonly faulted: Float64Array;
+  /** Executed in regions, in one piece; those that fault there and those of handlers among them. */
+  readonly inRegions: Float64Array;
 }
 
 /** Counts of a run. */
@@ -33,7 +35,7 @@ export class Coverage {
     const key = `${model}, ${kind}`;
     let counts = this.counts.get(key);
     if (counts === undefined) {
-      counts = { retired: new Float64Array(FORMS.length), faulted: new Float64Array(FORMS.length) };
+      counts = { retired: new Float64Array(FORMS.length), faulted: new Float64Array(FORMS.length), inRegions: new Float64Array(FORMS.length) };
       this.counts.set(key, counts);
     }
     return counts;

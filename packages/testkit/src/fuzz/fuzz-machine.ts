@@ -6,23 +6,30 @@ import { Cpu, Interpreter, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 import { decode, encode, type PersistValue } from "@doppel/persist";
-import { Translator } from "@doppel/translator";
+import { type Region, Translator } from "@doppel/translator";
+import { decode as decodeInstruction, type Form, Instruction, OK } from "@doppel/x86";
+import { Random } from "../host-vectors-random.ts";
 import { beginLeg } from "./begin-leg.ts";
 import type { CodeKind } from "./form-classes.ts";
 import { FuzzDevices } from "./fuzz-devices.ts";
 import type { Leg } from "./fuzz-leg.ts";
 import { FUZZ_MODELS, type FuzzModel } from "./fuzz-modes.ts";
 import type { FuzzProgram } from "./fuzz-program.ts";
-import { CODE, CODE_BYTES, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
+import { CODE, CODE_BYTES, DATA, DATA_END, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRIES, RAM, TABLES_END } from "./image-layout.ts";
 
 const RECORDS = 1 << 22;
 /** Instructions of a region at most, by turns: programs are short, and what follows them is none of them. */
 const REGIONS = [20, 60, 600];
+/** One machine of so many has regions that return to the dispatch function, as they do where there are no tail calls. */
+const WITHOUT_TAIL_CALLS = 4;
+/** Bytes for counters of blocks in regions, eight each. */
+const COUNTERS = 1 << 20;
 const MULTIPLIER = 0x9e3779b1;
 /** Faults in a row without an instruction that retires: the guest would take them for ever. */
 const MOST_FAULTS = 64;
 const TSC_START = 1000;
 const ACCESSED_DIRTY = 0x60;
+const scratch = new Instruction();
 /** Of a linear address, what is the same at every place where IA-32e mode sees memory. */
 const WITHIN_PLACE = 0x7fffffff;
 
@@ -31,6 +38,16 @@ export interface MachineImage {
   readonly cpu: ReturnType<Cpu["save"]>;
   readonly ram: Uint8Array;
   readonly device: readonly [hash: number, lines: number, nmi: number];
+}
+
+/** How a machine that translates forms regions. */
+export interface RegionOptions {
+  /** Instructions of one at most. */
+  readonly longest: number;
+  /** Whether they go on to each other by tail calls. */
+  readonly tailCalls: boolean;
+  /** Executions of a block before it gets one; the translator's own when absent. */
+  readonly threshold?: number;
 }
 
 /** A machine for one program after another. */
@@ -51,21 +68,22 @@ export class FuzzMachine {
   /** The page tables as they were at the last flush of the TLB, less what the processor writes itself. */
   private readonly tables = new Int32Array((TABLES_END - DIRECTORY) >> 2);
 
-  /** Address of the counter of what retires in regions. */
+  /** Address of the counter of what retires in regions; those of their blocks' executions stand behind it. */
   private readonly counter: number;
+  private readonly blocks: (readonly Form[])[] = [];
   private readonly arena: Arena;
 
   /**
    * @param pairs whether pairs of instructions are executed by one handler, rather than by those of the two
-   * @param longest instructions of a region at most; the machine does not translate when absent
+   * @param translates how regions are formed; the machine does not translate when absent
    */
-  constructor(model: FuzzModel, pairs = true, longest?: number) {
+  constructor(model: FuzzModel, pairs = true, translates?: RegionOptions) {
     this.model = model;
-    const arena = new Arena(RAM + RECORDS + TLB_SIZE + (2 << 20));
+    const arena = new Arena(RAM + RECORDS + TLB_SIZE + COUNTERS + (2 << 20));
     arena.reserve(PAGE_SIZE); // the hot state, at STATE
     const tlbBase = arena.reserve(TLB_SIZE);
     this.arena = arena;
-    this.counter = arena.reserve(PAGE_SIZE);
+    this.counter = arena.reserve(COUNTERS);
     const frames = new Frames(arena, RAM / PAGE_SIZE);
     this.physical = new PhysicalMap(frames);
     this.physical.addRam(0, RAM);
@@ -105,8 +123,11 @@ export class FuzzMachine {
     };
     const engine = new Interpreter({ cpu, frames, recordsSize: RECORDS, interrupts: this.devices, pairsAtOnce: pairs });
     this.engine = engine;
-    if (longest !== undefined) {
-      new Translator({ engine, memory: arena.memory, threshold: 0, growsAtOnce: true, longest, tally: (what) => (what === "retired" ? this.counter : undefined) });
+    if (translates !== undefined) {
+      new Translator({
+        engine, memory: arena.memory, ...translates, growsAtOnce: translates.threshold === 0,
+        tally: (what, region, at) => (what === "retired" ? this.counter : what === "block" ? this.blockCounter(region, at!) : undefined),
+      });
     }
     const fusedHandler = engine.fusedHandler.bind(engine);
     engine.fusedHandler = (first, second, long, flat) => {
@@ -119,6 +140,33 @@ export class FuzzMachine {
   /** Instructions that retired in regions since construction. */
   get retiredInRegions(): number {
     return (this.arena.i32[this.counter >> 2]! >>> 0) + this.arena.i32[(this.counter >> 2) + 1]! * 2 ** 32;
+  }
+
+  /** Address of a new counter of a block of a region; undefined when there is no room for it. */
+  private blockCounter(region: Region, start: number): number | undefined {
+    const at = 8 * (this.blocks.length + 1);
+    const block = [...region.blocks.values()].find((one) => one.start === start);
+    if (at >= COUNTERS || block === undefined) return undefined;
+    const forms = block.instructions.map(({ instruction }) => instruction.form);
+    const jump = "jump" in block.end ? block.end.jump : undefined;
+    if (jump !== undefined) {
+      const page = Math.floor(jump / PAGE_SIZE);
+      const host = region.pages.get(page)! + jump - page * PAGE_SIZE;
+      if (decodeInstruction(this.arena.u8, host, host + 15, region.long ? 8 : 4, scratch) === OK) forms.push(scratch.form);
+    }
+    this.blocks.push(forms);
+    this.arena.i32.fill(0, (this.counter + at) >> 2, (this.counter + at + 8) >> 2);
+    return this.counter + at;
+  }
+
+  /** How often forms were executed in regions since the last call: as often as their blocks were entered. */
+  takeForms(add: (form: Form, count: number) => void): void {
+    for (const [n, forms] of this.blocks.entries()) {
+      const at = (this.counter >> 2) + 2 * (n + 1);
+      const count = this.arena.i32[at]! >>> 0;
+      this.arena.i32[at] = 0;
+      if (count > 0) for (const form of forms) add(form, count);
+    }
   }
 
   /** Puts a program's image into RAM, whole, and forgets what ran before. */
@@ -147,9 +195,16 @@ export class FuzzMachine {
     this.write(program.image, 0, TABLES_END);
     this.write(program.image, 0x10000, 0x12000);
     this.write(program.image, HANDLERS, NEXT + (program.mode.ia32e ? 8 : 4) * NEXT_ENTRIES);
+    if (program.pool !== undefined) this.draw(program.pool, leg);
     this.engine.nmiPending = false;
     beginLeg(this.cpu, this.words, program, leg);
     this.streak = 0;
+  }
+
+  /** Fills the pages of data from a pool, from other places in it for every leg and page. */
+  private draw(pool: Uint8Array, leg: Leg): void {
+    const random = new Random(`data ${leg.vectors}`);
+    for (let page = DATA; page < DATA_END; page += PAGE_SIZE) this.physical.load(page, pool.subarray(random.below((pool.length - PAGE_SIZE) >> 2) << 2).subarray(0, PAGE_SIZE));
   }
 
   /** The linear address of the next instruction. */
@@ -204,6 +259,11 @@ export class FuzzMachine {
     return hash(Int32Array.from(numbers)) ^ hash(new Int32Array(state.numericImage().buffer)) ^ hash(this.words.subarray(DIRECTORY >> 2, TABLES_END >> 2));
   }
 
+  /** A number for the pages of data. */
+  data(): number {
+    return hash(this.words.subarray(DATA >> 2, DATA_END >> 2));
+  }
+
   /** A number for everything that the guest could see, and one for each part. */
   digest(): MachineDigest {
     const bytes = encode(this.cpu.save() as unknown as PersistValue);
@@ -232,9 +292,12 @@ function hash(words: Int32Array): number {
 /** Two machines for each model: one that executes pairs of instructions as such, and one that does not. */
 export type FuzzMachines = Readonly<Record<FuzzModel, readonly [FuzzMachine, FuzzMachine]>>;
 
-/** New machines of every model; with `translate`, the second one of each compiles every block as a region at once. */
-export function fuzzMachines(translate = false, turn = 0): FuzzMachines {
-  const longest = translate ? REGIONS[turn % REGIONS.length] : undefined;
-  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, longest)];
+/**
+ * New machines of every model; with `translate`, the second one of each translates.
+ * @param threshold executions of a block before it gets a region; with 0 every block gets one at once
+ */
+export function fuzzMachines(translate = false, turn = 0, threshold: number | undefined = 0): FuzzMachines {
+  const options: RegionOptions | undefined = translate ? { longest: REGIONS[turn % REGIONS.length]!, tailCalls: turn % WITHOUT_TAIL_CALLS !== WITHOUT_TAIL_CALLS - 1, ...(threshold === undefined ? {} : { threshold }) } : undefined;
+  const two = (model: FuzzModel): readonly [FuzzMachine, FuzzMachine] => [new FuzzMachine(model, true), new FuzzMachine(model, false, options)];
   return { i686: two("i686"), max: two("max") };
 }

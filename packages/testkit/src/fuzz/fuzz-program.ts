@@ -30,6 +30,10 @@ export interface FuzzProgram {
   readonly budget: number;
   /** It is for machines that translate: code that regions hold, which many legs go through. */
   readonly regions: boolean;
+  /** Instructions of a leg; 160 when absent. */
+  readonly legBudget?: number;
+  /** What data are drawn from when a leg begins; they stay as they are when absent. */
+  readonly pool?: Uint8Array;
 }
 
 const LEGS = 24;

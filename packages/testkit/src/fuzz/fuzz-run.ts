@@ -23,7 +23,7 @@ export interface SavePoint {
   readonly count: number;
   readonly leg: number;
   readonly legCount: number;
-  /** Hash of the registers at the ends of the legs before. */
+  /** Hash of the registers, and of data that the next leg draws anew, at the ends of the legs before. */
   readonly registers: number;
 }
 
@@ -46,7 +46,7 @@ export interface RunPlan {
 /** What a run ended with. */
 export interface RunResult {
   readonly digest: MachineDigest;
-  /** Hash of the registers at the end of every leg. */
+  /** Hash of the registers at the end of every leg, and of data that the next one draws anew. */
   readonly registers: number;
   readonly save: SavePoint | undefined;
   readonly count: number;
@@ -101,6 +101,7 @@ function describe(machine: FuzzMachine): string {
 export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: RunPlan): RunResult {
   const { engine, cpu } = machine;
   const budget = plan.budget ?? program.budget;
+  const legBudget = program.legBudget ?? LEG_BUDGET;
   const random = new Random(`slices ${program.seed}`);
   const { coverage, from } = plan;
   let count = from?.count ?? 0;
@@ -116,9 +117,9 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       machine.begin(program, program.legs[leg]!);
     }
     let last = NO_INSTRUCTION;
-    while (legCount < LEG_BUDGET && count < budget) {
+    while (legCount < legBudget && count < budget) {
       if (count === plan.saveAt && save === undefined && from === undefined) save = { image: machine.save(), count, leg, legCount, registers };
-      let limit = Math.min(LEG_BUDGET - legCount, budget - count);
+      let limit = Math.min(legBudget - legCount, budget - count);
       if (plan.saveAt > count) limit = Math.min(limit, plan.saveAt - count);
       if (plan.slices !== "whole") limit = Math.min(limit, plan.slices === "one" ? 1 : 1 + random.below(program.regions && random.oneIn(2) ? 100 : 9));
       const traced = coverage !== undefined && !machine.inHandler ? upcoming(machine) : undefined;
@@ -146,7 +147,7 @@ export function runProgram(machine: FuzzMachine, program: FuzzProgram, plan: Run
       } else last = NO_INSTRUCTION;
       if (exit.reason !== "budget") break;
     }
-    registers = (Math.imul(registers, 31) + machine.registers()) | 0;
+    registers = (Math.imul(registers, 31) + machine.registers() + (program.pool === undefined ? 0 : machine.data())) | 0;
   }
   return { digest: machine.digest(), registers, save, count };
 }
@@ -239,13 +240,16 @@ function checkStale(machine: FuzzMachine, program: FuzzProgram, saveAt: number, 
 /** The second machine translates: in one piece, and in slices from where it was saved, it must end as the first one does, which interprets. */
 function checkRegions([plain, translating]: readonly [FuzzMachine, FuzzMachine], program: FuzzProgram, saveAt: number, budget: number, coverage?: Coverage): string | undefined {
   try {
-    const isStepped = saveAt % STEPPED_REGIONS === 0 && coverage !== undefined;
+    const isStepped = coverage !== undefined && (program.pool !== undefined || saveAt % STEPPED_REGIONS === 0);
     const expected = isStepped ? runCovered(plain, program, saveAt, budget, coverage) : runProgram(plain, program, { saveAt, slices: "whole", budget });
     const regionsBefore = translating.retiredInRegions;
+    translating.takeForms(() => undefined);
     const whole = runProgram(translating, program, { saveAt, slices: "whole", budget });
     if (coverage !== undefined) {
       coverage.translated += whole.count;
       coverage.inRegions += translating.retiredInRegions - regionsBefore;
+      const { inRegions } = coverage.of(program.model, program.mode.codeSize === 8 ? "64-bit" : program.mode.ia32e ? "compatibility" : "legacy");
+      translating.takeForms((form, count) => void (inRegions[form.id]! += count));
     }
     const { save } = whole;
     const sliced = save === undefined ? whole : runProgram(translating, program, { saveAt, slices: "some", from: save, budget });

@@ -1,13 +1,14 @@
 /** The fuzzer itself, small: programs of every mode, all ways of running them alike, most forms reached. `npx pnpm fuzz` runs it at length. */
 import { expect, test } from "vitest";
 import { Coverage } from "./coverage.ts";
-import { coverageSummary, unreached } from "./coverage-report.ts";
+import { coverageSummary, rarestForms, unreached } from "./coverage-report.ts";
 import { FORM_CLASSES } from "./form-classes.ts";
 import { FuzzMachine, fuzzMachines } from "./fuzz-machine.ts";
 import { FUZZ_MODES } from "./fuzz-modes.ts";
 import { fuzzProgram } from "./fuzz-program.ts";
 import { checkProgram, runProgram } from "./fuzz-run.ts";
 import { listing, minimise } from "./minimise.ts";
+import { roundProgram } from "./round-program.ts";
 
 const machines = fuzzMachines();
 /** Forms that so short a run may miss; a long one reaches all. */
@@ -38,12 +39,24 @@ test("30,000 instructions of it against regions of the translator", { timeout: 3
 
 test("the beginnings of programs for regions, most of which retires in them", { timeout: 300_000 }, () => {
   const coverage = new Coverage();
-  for (let n = 0; n < 8; n++) {
+  for (let n = 0; n < 5; n++) {
     const program = { ...fuzzProgram(`regions/${n}`, true), budget: 6000 };
     const failure = checkProgram(translating[program.model], program, coverage);
     if (failure !== undefined) expect.fail(`fuzz --translate --program regions/${n}: ${failure}`);
   }
   expect(coverage.inRegions / coverage.translated).toBeGreaterThan(0.6);
+});
+
+test("the beginnings of programs that go round, nearly all of which retires in regions", { timeout: 300_000 }, () => {
+  const coverage = new Coverage();
+  for (let n = 0; n < 10; n++) {
+    const program = { ...roundProgram(`rounds/${n}`), budget: 9000 };
+    const failure = checkProgram(translating[program.model], program, coverage);
+    if (failure !== undefined) expect.fail(`round program rounds/${n}: ${failure}`);
+  }
+  expect(coverage.inRegions / coverage.translated).toBeGreaterThan(0.85);
+  expect(coverage.faults / coverage.instructions).toBeLessThan(0.1);
+  expect(rarestForms(coverage)[0]).toMatch(/^i686, legacy: every form retired at least \d+ times/);
 });
 
 /** An IRET to a task that faults in the new one: the fault is not for the interpreter to find once more. */

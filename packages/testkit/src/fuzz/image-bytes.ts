@@ -25,7 +25,12 @@ export interface ImageSetup {
   readonly guarded: boolean;
   /** Offset of the program in its code segment. */
   readonly codeOffset: number;
+  /** Whether every page is there, at its place, and the program's to write. */
+  readonly plain?: boolean;
 }
+
+/** Whether a page is the supervisor's: tables, handlers and the stacks that handlers use. */
+const isInner = (page: number): boolean => page < TABLES_END >> 12 || page >= HANDLERS >> 12 || page === HANDLER_STACK;
 
 /** 256 KiB of RAM. */
 export class ImageBytes {
@@ -74,10 +79,10 @@ export class ImageBytes {
   /** Rights of a page: tables, handlers and the stacks that handlers use are the supervisor's, some data pages are odd. */
   private page(random: Random, page: number): { frame: number; rights: number } {
     const data = page >= DATA >> 12 && page < DATA_END >> 12;
+    if (this.setup.plain === true) return { frame: page, rights: isInner(page) ? 3 : 7 };
     if (data && random.oneIn(6)) return { frame: random.pick([page, DATA >> 12, CODE >> 12, TABLE >> 12, page + 0x40000]), rights: random.below(8) };
     if (page === CODE_END && random.oneIn(12)) return { frame: random.pick([page, DATA >> 12]), rights: random.below(8) };
-    const inner = page < TABLES_END >> 12 || page >= HANDLERS >> 12 || page === HANDLER_STACK;
-    return { frame: page, rights: inner || (this.setup.guarded && !(data && random.oneIn(4))) ? 3 : 7 };
+    return { frame: page, rights: isInner(page) || (this.setup.guarded && !(data && random.oneIn(4))) ? 3 : 7 };
   }
 
   /** Writes the entries of a table for all of RAM, four or eight bytes each. */
@@ -86,7 +91,7 @@ export class ImageBytes {
       const { frame, rights } = this.page(random, page);
       this.word(table + entry * page, (frame << 12) | rights | (random.oneIn(8) ? 0x100 : 0));
       const plain = page >= DATA >> 12 && page < HANDLERS >> 12 && page !== HANDLER_STACK;
-      const never = plain ? random.oneIn(3) : page === CODE_END && random.oneIn(12);
+      const never = plain ? random.oneIn(3) : page === CODE_END && this.setup.plain !== true && random.oneIn(12);
       if (entry === 8 && this.setup.noExecute && never) this.word(table + 8 * page + 4, 0x80000000);
     }
   }

@@ -62,7 +62,7 @@ export class LongImage extends ImageBytes {
   private tables(random: Random): void {
     for (const entry of [0, 255, 256, LAST]) this.quad(DIRECTORY + 8 * entry, TABLE | 7);
     const large = (at: number): void => {
-      this.word(at, 0x80 | (random.oneIn(3) ? random.below(8) : this.setup.guarded ? 3 : 7) | (random.oneIn(3) ? 0x100 : 0));
+      this.word(at, 0x80 | (this.setup.plain !== true && random.oneIn(3) ? random.below(8) : this.setup.guarded ? 3 : 7) | (random.oneIn(3) ? 0x100 : 0));
       if (this.setup.noExecute && random.oneIn(2)) this.word(at + 4, 0x80000000);
     };
     for (const entry of [0, 3, 510, LAST]) this.quad(TABLE + 8 * entry, PAE_DIRECTORY | 7);
@@ -72,6 +72,6 @@ export class LongImage extends ImageBytes {
     this.pages(random, PAE_TABLE, 8);
     this.quad(PAE_TABLE + 8 * LAST, DATA | (this.setup.guarded ? 3 : 7));
     // In some programs level 3 sees memory at one place only.
-    if (this.setup.codeOffset >= LOW && random.oneIn(3)) for (const entry of [256, LAST]) this.word(DIRECTORY + 8 * entry, TABLE | 3);
+    if (this.setup.plain !== true && this.setup.codeOffset >= LOW && random.oneIn(3)) for (const entry of [256, LAST]) this.word(DIRECTORY + 8 * entry, TABLE | 3);
   }
 }

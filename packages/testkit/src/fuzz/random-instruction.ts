@@ -3,7 +3,7 @@
  * volume 2, chapter 2). The decoder says how long the bytes are and whether they still are that form, so nothing of it is known twice.
  */
 import { type CodeSize, decode, type Form, Instruction, OK } from "@doppel/x86";
-import type { Random } from "../host-vectors-random.ts";
+import { type Random, randomValue } from "../host-vectors-random.ts";
 import { CODE, DATA, EDGES } from "./image-layout.ts";
 
 /** What the bytes around an instruction offer it to work with. */
@@ -25,6 +25,14 @@ export interface Surroundings {
   /** Some pieces write into the program, or into page tables. */
   readonly changesCode: boolean;
   readonly changesTables: boolean;
+  /** Of code that goes round: its level, and the selectors of its flat code and data. Immediates are then values, not addresses. */
+  readonly rounds?: { readonly level: 0 | 3; readonly code: number; readonly data: number };
+}
+
+/** Bytes of an instruction, and where its ModRM byte ends. */
+export interface DrawnInstruction {
+  readonly bytes: number[];
+  readonly field: number;
 }
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
@@ -51,6 +59,7 @@ export function chooseForm(random: Random, forms: readonly Form[]): Form {
 }
 
 function number(random: Random, around: Surroundings): number {
+  if (around.rounds !== undefined) return randomValue(random, 4);
   switch (random.below(6)) {
     case 0: return random.next();
     case 1: return (random.next() << 24) >> 24;
@@ -79,7 +88,7 @@ function tailOf(random: Random, form: Form, around: Surroundings, wide: number, 
   if (form.operands.some(({ kind }) => kind === "J")) words.push([random.below(72) - 24, 4]);
   else if (form.operands.some(({ kind }) => kind === "A")) words.push([around.codeFrom + random.below(around.codeBytes), wide], [random.pick(around.selectors), 2]);
   else if (around.codeSize === 8 && form.operands.some(({ kind, size }) => kind === "O" || (kind === "I" && size === "v"))) {
-    const value = wideAddress(random, around);
+    const value = around.rounds === undefined ? wideAddress(random, around) : random.next() * (random.next() >> 11) + random.next();
     words.push([value, 4], [Math.floor(value / TWO_32), 4]);
   }
   while (words.length < 4) words.push([number(random, around), 4]);
@@ -136,6 +145,11 @@ function aimDisplacement(random: Random, around: Surroundings, bytes: number[], 
  * @param condition of a form that has one
  */
 export function randomInstruction(random: Random, form: Form, around: Surroundings, at: number, condition: number = random.below(16)): number[] {
+  return drawInstruction(random, form, around, at, condition).bytes;
+}
+
+/** The same, with the place of the bytes behind ModRM. */
+export function drawInstruction(random: Random, form: Form, around: Surroundings, at: number, condition: number = random.below(16)): DrawnInstruction {
   const { codeSize } = around;
   const long = codeSize === 8;
   for (let attempt = 0; ; attempt++) {
@@ -162,8 +176,8 @@ export function randomInstruction(random: Random, form: Form, around: Surroundin
     const status = decode(Uint8Array.from(bytes), 0, bytes.length, codeSize, scratch);
     if (status === OK && (scratch.form === form || attempt > 16)) {
       if (scratch.ripRelative) aimDisplacement(random, around, bytes, field, at);
-      return bytes.slice(0, scratch.length);
+      return { bytes: bytes.slice(0, scratch.length), field };
     }
-    if (attempt > 32) return bytes.slice(0, 4);
+    if (attempt > 32) return { bytes: bytes.slice(0, 4), field };
   }
 }

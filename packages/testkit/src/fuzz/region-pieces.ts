@@ -29,7 +29,7 @@ function frameAccess(random: Random, { codeSize }: Surroundings): number[] {
 }
 
 /** Accesses to a frame, most of them on one page. */
-function frame(random: Random, around: Surroundings): Pieces {
+export function frame(random: Random, around: Surroundings): Pieces {
   const long = around.codeSize === 8;
   const out: Pieces = [];
   if (!random.oneIn(3)) out.push(move(around, SP, pageEnd(random, around)));
