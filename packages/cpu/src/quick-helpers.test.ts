@@ -129,7 +129,7 @@ const ARGUMENTS: Record<(typeof QUICK)[number], (next: () => number) => number[]
 test.each(QUICK)("%s", (name) => {
   let quickly = 0;
   let faults = 0;
-  for (let seed = 1; seed <= 400; seed++) {
+  for (let seed = 1; seed <= 200; seed++) {
     const args = ARGUMENTS[name](random(seed * 7919));
     const [a, b] = [machine(seed, LONG.includes(name)), machine(seed, LONG.includes(name))];
     let wasSlow = false;
@@ -148,6 +148,6 @@ test.each(QUICK)("%s", (name) => {
     if (!wasSlow) quickly++;
     faults += expected;
   }
-  expect(quickly).toBeGreaterThan(60);
-  expect(faults).toBeGreaterThan(10);
+  expect(quickly).toBeGreaterThan(25);
+  expect(faults).toBeGreaterThan(3);
 });
