@@ -185,7 +185,10 @@ export class Interpreter implements Engine, HandlerTable {
     // A quick return may have set IF, and has done no more of what a return does.
     const returned = (isIret: boolean): void => {
       cpu.shadow = SHADOW_NONE;
-      if (isIret) cpu.nmiBlocked = false;
+      if (isIret) {
+        cpu.nmiBlocked = false;
+        cpu.debug.resumeLoaded = true;
+      }
       if (this.wantsAttention()) this.endVisit();
     };
     return {
