@@ -37,7 +37,7 @@ for (let n = 2; n < process.argv.length; n++) {
   else if (option === "--program") single = process.argv[++n] ?? refuse("--program needs a seed, such as 1/42");
   else if (option === "--table") table = true;
   else if (option === "--translate") translate = true;
-  else if (option === "--threshold") threshold = process.argv[n + 1] === "default" && n++ > 0 ? undefined : count(process.argv[++n]);
+  else if (option === "--threshold") threshold = process.argv[++n] === "default" ? undefined : count(process.argv[n]);
   else if (option === "--longer") longer = count(process.argv[++n]);
   else refuse(`unknown option "${option}"`);
 }
@@ -48,7 +48,7 @@ const coverage = new Coverage();
 const begun = performance.now();
 
 function tryProgram(name: string): void {
-  const program = (translate ? regionProgram(name, longer) : fuzzProgram(name));
+  const program = translate ? regionProgram(name, longer) : fuzzProgram(name);
   const failure = checkProgram(machines[program.model], program, coverage);
   if (failure === undefined) return;
   console.log(`program ${name} (${program.model}, ${program.mode.name}, paging ${program.paging}): ${failure}`);
