@@ -40,10 +40,12 @@ function physicalRegister(f: FunctionBuilder, n: number): FunctionBuilder {
   return f.i32(11).op(OP.i32_shr_u).i32(n).op(OP.i32_add).i32(7).op(OP.i32_and).i32(FPR_STRIDE).op(OP.i32_mul);
 }
 
-function xmmRegisters(q: QuickWriter, copy: (n: number) => void): void {
-  for (let n = 0; n < 8; n++) copy(n);
+/** Copies the XMM registers in halves, which a host without SIMD can as well; `copy` is given a distance from the first. */
+function xmmRegisters(q: QuickWriter, copy: (distance: number) => void): void {
+  const bytes = 8 * XMM_STRIDE;
+  for (let at = 0; at < bytes; at += 8) copy(at);
   isLong(q).if();
-  for (let n = 8; n < 16; n++) copy(n);
+  for (let at = bytes; at < 2 * bytes; at += 8) copy(at);
   q.f.end();
 }
 
@@ -81,7 +83,7 @@ export function writeFxsave(q: QuickWriter): void {
     put(ST0 + 16 * n, () => register().memory(OP.i64_load, STATE + FPR), OP.i64_store);
     put(ST0 + 16 * n + 8, () => register().memory(OP.i32_load16_u, STATE + FPR + 8).op(OP.i64_extend_i32_u), OP.i64_store);
   }
-  xmmRegisters(q, (n) => put(XMM0 + 16 * n, () => f.i32(0).memory(OP.v128_load, STATE + XMM + XMM_STRIDE * n), OP.v128_store));
+  xmmRegisters(q, (at) => put(XMM0 + at, () => f.i32(0).memory(OP.i64_load, STATE + XMM + at), OP.i64_store));
 }
 
 /** (both halves of the linear address, operand size) */
@@ -129,5 +131,5 @@ export function writeFxrstor(q: QuickWriter): void {
     get(ST0 + 16 * n + 8, OP.i32_load16_u).memory(OP.i32_store16, STATE + FPR + 8);
   }
   put(MXCSR, () => get(24));
-  xmmRegisters(q, (n) => put(XMM + XMM_STRIDE * n, () => get(XMM0 + 16 * n, OP.v128_load), OP.v128_store));
+  xmmRegisters(q, (at) => put(XMM + at, () => get(XMM0 + at, OP.i64_load), OP.i64_store));
 }

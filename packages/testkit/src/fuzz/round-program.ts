@@ -22,8 +22,8 @@ import { controlOfSse, controlWord } from "./round-setup.ts";
 
 /** One program of so many is one of those that fault, and store into their code. */
 const OTHERS = 24;
-const LEGS = 64;
-const LEG_BUDGET = 3000;
+const LEGS = 48;
+const LEG_BUDGET = 4500;
 /** Kinds of code by turns: three of ten programs are 64-bit code, three of compatibility mode, two of either model outside IA-32e mode. */
 const KINDS = 10;
 /** Its multiples' fractions fill what is between 0 and 1 evenly. */
