@@ -192,6 +192,7 @@ export class Cpu {
   #powerOn(init: boolean): void {
     const { state } = this;
     const numeric = init ? state.numericImage() : undefined;
+    // Some of them stand in what is about to be cleared.
     const registers = this.msr.entries();
     state.clear();
     this.cr0 = 0x60000010 | CR0_ET;

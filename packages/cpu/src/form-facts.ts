@@ -11,7 +11,6 @@ export const VECTOR = 4;
 
 const ADDRESS_SIZED = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS", "XLAT", "LOOP", "LOOPE", "LOOPNE", "JCXZ", "MASKMOVQ", "MASKMOVDQU"]);
 const REPEATABLE = new Set(["MOVS", "CMPS", "STOS", "LODS", "SCAS", "INS", "OUTS"]);
-
 const ENDS = new Set([
   "JMP", "RET", "JMPF", "CALLF", "RETF", "IRET", "INT", "INT3", "INT1", "UD0", "UD1", "UD2", "HLT", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET", "RSM",
 ]);
@@ -41,7 +40,7 @@ const known: (FormFacts | undefined)[] = [];
 
 /** The facts of a form. */
 export function factsOf(form: Form): FormFacts {
-  return known[form.id] ?? (known[form.id] = workOut(form));
+  return (known[form.id] ??= workOut(form));
 }
 
 function workOut(form: Form): FormFacts {

@@ -49,7 +49,8 @@ function machine(seed: number, long: boolean): Bare {
   ];
   for (const [at, words] of entries) put(GDT + (at & ~7), words);
   for (let vector = 0; vector < 8; vector++) put(IDT + 8 * vector, gate(seldom() ? pick([0, DATA0, CODE3, 4, 0x400]) : CODE0, next(), seldom() ? next() & 0xff : pick([0xee, 0xef])));
-  put(TSS + 4, [seldom() ? pick([8, KERNEL_STACK + 2, KERNEL_STACK - 0xff0]) : KERNEL_STACK, seldom() ? next() : DATA0]);
+  // Some stacks lie over the tables: what was read of them counts, not what is pushed there.
+  put(TSS + 4, [next() % 6 === 0 ? GDT + 0x20 : seldom() ? pick([8, KERNEL_STACK + 2, KERNEL_STACK - 0xff0]) : KERNEL_STACK, seldom() ? next() : DATA0]);
   Object.assign(cpu.gdtr, { base: GDT, limit: seldom() ? 0x17 : 0x3ff });
   Object.assign(cpu.idtr, { base: IDT, limit: seldom() ? 0x1f : 0x7ff });
   cpu.cr0 |= 1;

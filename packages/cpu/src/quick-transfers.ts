@@ -12,13 +12,10 @@ import {
   AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT,
   SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW, TR,
 } from "./state-layout.ts";
-import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, UNUSABLE } from "./system/architecture.ts";
+import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, FLAT_CODE, FLAT_DATA, UNUSABLE } from "./system/architecture.ts";
 
 /** The mode of the kernels and programs that this is for; programs have `MODE_USER` as well. */
 export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
-/** Second dword of a descriptor, without AVL: a flat segment of 32 bits, level 0, accessed; code that may be read, and data that may be written. */
-const FLAT_CODE = 0x00cf9b00;
-const FLAT_DATA = 0x00cf9300;
 const DPL_3 = 3 << 13;
 /** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
 const KIND = 0x9f00;
@@ -120,20 +117,20 @@ export function writeSoftInterrupt(q: QuickWriter): void {
   q.leaveIf();
   const codeSelector = f.local("i32");
   f.get(gate).memory(OP.i32_load16_u, 2).set(codeSelector);
-  const code = q.lookDescriptor(codeSelector);
-  q.requireFlat(code, FLAT_CODE);
+  const code = q.requireFlat(q.lookDescriptor(codeSelector), FLAT_CODE);
   const task = q.look(() => void q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_BASE).i32(ESP0).op(OP.i32_add), 8);
   const [stackSelector, pointer] = [f.local("i32"), f.local("i32")];
   f.get(task).memory(OP.i32_load16_u, 4).tee(stackSelector).i32(3).op(OP.i32_and);
   q.leaveIf();
-  const data = q.lookDescriptor(stackSelector);
-  q.requireFlat(data, FLAT_DATA);
+  const data = q.requireFlat(q.lookDescriptor(stackSelector), FLAT_DATA);
+  const offset = f.local("i32");
+  f.get(second).i32(0xffff0000 | 0).op(OP.i32_and).get(gate).memory(OP.i32_load16_u).op(OP.i32_or).set(offset);
   f.get(task).memory(OP.i32_load).i32(FRAME).op(OP.i32_sub).set(pointer);
   const frame = q.look(() => void f.get(pointer), FRAME, TLB_WRITE_TAG);
-  const push = (offset: number, value: () => void): void => {
+  const push = (at: number, value: () => void): void => {
     f.get(frame);
     value();
-    f.memory(OP.i32_store, offset);
+    f.memory(OP.i32_store, at);
   };
   push(0, () => f.get(next));
   push(4, () => q.load(SEGMENT + CS * SEGMENT_STRIDE + SEG_SELECTOR));
@@ -143,7 +140,7 @@ export function writeSoftInterrupt(q: QuickWriter): void {
   q.setFlat(SS, data, () => f.get(stackSelector));
   q.setFlat(CS, code, () => f.get(codeSelector).i32(~3).op(OP.i32_and));
   setLow(q, GPR + 8 * ESP, () => f.get(pointer));
-  setLow(q, RIP, () => f.get(second).i32(0xffff0000 | 0).op(OP.i32_and).get(gate).memory(OP.i32_load16_u).op(OP.i32_or));
+  setLow(q, RIP, () => f.get(offset));
   // A trap gate leaves IF as it is.
   q.store(EFLAGS_REST, () => {
     q.load(EFLAGS_REST);
@@ -166,10 +163,11 @@ export function writeReturn(q: QuickWriter): void {
   q.leaveIf();
   f.get(frame).memory(OP.i32_load16_u, 4).set(selector);
   const code = q.lookDescriptor(selector);
+  const second = f.local("i32");
   const level = (local: number): FunctionBuilder => f.get(local).i32(3).op(OP.i32_and);
   level(selector).op(OP.i32_eqz).if();
   {
-    q.requireFlat(code, FLAT_CODE);
+    f.get(q.requireFlat(code, FLAT_CODE)).set(second);
     setLow(q, GPR + 8 * ESP, () => q.load(GPR + 8 * ESP).i32(12).op(OP.i32_add));
   }
   f.else();
@@ -182,19 +180,18 @@ export function writeReturn(q: QuickWriter): void {
       attributes().i32(DPL_3).op(OP.i32_and).i32(DPL_3).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
     }
     q.leaveIf();
-    q.requireFlat(code, FLAT_CODE | DPL_3);
+    f.get(q.requireFlat(code, FLAT_CODE | DPL_3)).set(second);
     const stackSelector = f.local("i32");
     f.get(frame).memory(OP.i32_load16_u, 16).set(stackSelector);
     level(stackSelector).i32(3).op(OP.i32_ne);
     q.leaveIf();
-    const data = q.lookDescriptor(stackSelector);
-    q.requireFlat(data, FLAT_DATA | DPL_3);
+    const data = q.requireFlat(q.lookDescriptor(stackSelector), FLAT_DATA | DPL_3);
     q.setFlat(SS, data, () => f.get(stackSelector));
     setLow(q, GPR + 8 * ESP, () => f.get(frame).memory(OP.i32_load, 12));
     enterLevel(q, 3, USUAL_MODE | MODE_USER, views.user);
   }
   f.end();
-  q.setFlat(CS, code, () => f.get(selector));
+  q.setFlat(CS, second, () => f.get(selector));
   setLow(q, RIP, () => f.get(frame).memory(OP.i32_load));
   takeEflags(q, image);
 }

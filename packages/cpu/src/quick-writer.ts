@@ -10,6 +10,8 @@ import { ATTRIBUTES_MASK } from "./system/architecture.ts";
 export const UNUSUAL_FLAGS = EFLAGS_TF | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_NT;
 /** Bit of a descriptor's second dword that means nothing. */
 export const AVL = 1 << 20;
+/** Upper bits of a descriptor's limit, all set in one of 4 GiB. */
+const LIMIT_19_16 = 0xf0000;
 const SELECTOR_INDEX = 0xfff8;
 const TABLE_INDICATOR = 4;
 
@@ -97,18 +99,20 @@ export class QuickWriter {
     return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
   }
 
-  /** A descriptor must be a flat segment of some kind and level. */
-  requireFlat(host: number, second: number, ignored = AVL): void {
+  /** A descriptor must be a flat segment of some attributes. Leaves its second dword in a new local: what is written afterwards may lie over it. */
+  requireFlat(host: number, attributes: number, ignored = AVL): number {
     const { f } = this;
+    const second = f.local("i32");
     f.get(host).memory(OP.i32_load).i32(0xffff).op(OP.i32_ne);
-    f.get(host).memory(OP.i32_load, 4).i32(~ignored).op(OP.i32_and).i32(second).op(OP.i32_ne).op(OP.i32_or);
+    f.get(host).memory(OP.i32_load, 4).tee(second).i32(~ignored).op(OP.i32_and).i32(attributes | LIMIT_19_16).op(OP.i32_ne).op(OP.i32_or);
     this.leaveIf();
+    return second;
   }
 
-  /** Loads a segment that was flat with one that is. */
-  setFlat(segment: number, host: number, pushSelector: () => void): void {
+  /** Loads a segment that was flat with one that is. @param second dword of its descriptor, in a local */
+  setFlat(segment: number, second: number, pushSelector: () => void): void {
     this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_SELECTOR, pushSelector);
-    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES, () => this.f.get(host).memory(OP.i32_load, 4).i32(ATTRIBUTES_MASK).op(OP.i32_and));
+    this.store(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES, () => this.f.get(second).i32(ATTRIBUTES_MASK).op(OP.i32_and));
     // One that firmware or a host has set up may be writable.
     if (segment === CS) this.f.i32(0).i64(0).memory(OP.i64_store, STATE + SEGMENT + CS * SEGMENT_STRIDE + SEG_WRITE_LENGTH);
   }

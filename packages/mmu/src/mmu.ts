@@ -8,7 +8,7 @@ import type { Access, PagingMode } from "./page-walk.ts";
 import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
 
 /** Where a TLB entry has the tag of a kind of access. */
-export const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
+const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
 const A20 = 1 << 20;
 
 /**

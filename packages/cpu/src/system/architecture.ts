@@ -23,7 +23,7 @@ export const EBP = 5;
 export const ESI = 6;
 export const EDI = 7;
 
-/** Attributes of the segments that fast system calls load: present, 4 GiB, accessed; code readable, 32-bit or 64-bit; data writable. */
+/** Attributes of flat segments of level 0, as fast system calls load them: present, 4 GiB, accessed; code readable, 32-bit or 64-bit; data writable. */
 export const FLAT_CODE = 0x00c09b00;
 export const LONG_CODE = 0x00a09b00;
 export const FLAT_DATA = 0x00c09300;
