@@ -47,6 +47,11 @@ async function main(): Promise<number> {
     process.stderr.write(`state-hashes: --every and --count take numbers above 0\n${USAGE}`);
     return 2;
   }
+  const unknown = values.engines.split(",").find((text) => !/^(interpreter|auto(:\d+)?)$/.test(text));
+  if (unknown !== undefined) {
+    process.stderr.write(`state-hashes: there is no engine called ${unknown}; there is interpreter, and auto with a number behind a colon or without\n${USAGE}`);
+    return 2;
+  }
   const engines = values.engines.split(",").map((text) => {
     const [engine, threshold] = text.split(":");
     return { text, options: { engine, ...(threshold === undefined ? {} : { hotThreshold: Number(threshold) }) } as VmOptions };
@@ -93,4 +98,7 @@ async function* run(options: VmOptions, every: number, count: number, commands: 
   }
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`state-hashes: ${(error as Error).message}\n`);
+  return 2;
+});

@@ -1,6 +1,6 @@
 /** SYSENTER and SYSEXIT of 32-bit kernels, SYSCALL, SYSRET and SWAPGS of 64-bit ones (SDM volume 2; volume 3, 5.8.7 and 5.8.8). */
 import { type FunctionBuilder, OP } from "@doppel/wasm";
-import { EFER_SCE, EFLAGS_IF, EFLAGS_RF } from "@doppel/x86";
+import { DESCRIPTOR_DPL_SHIFT, EFER_SCE, EFLAGS_IF, EFLAGS_RF } from "@doppel/x86";
 import { MODE_FLAT, MODE_IA32E, MODE_LONG, MODE_PROTECTED, MODE_USER } from "./mode.ts";
 import { enterLevel, pushEflags, setLow, takeEflags, USUAL_MODE } from "./quick-transfers.ts";
 import { type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
@@ -12,7 +12,6 @@ import { ECX, EDX, ESP, FLAT_CODE, FLAT_DATA, LONG_CODE, R11, SYSRET_FLAGS } fro
 
 const LONG_MODE = MODE_PROTECTED | MODE_IA32E | MODE_LONG | MODE_FLAT;
 const FLAT_LENGTH = 2 ** 32;
-const DPL_SHIFT = 13;
 
 function wide(q: QuickWriter, offset: number, push: () => void): void {
   q.f.i32(0);
@@ -33,7 +32,7 @@ function setFixed(q: QuickWriter, segment: number, selector: () => void, attribu
     f.i32(0xfffc).op(OP.i32_and).i32(level).op(OP.i32_or);
   });
   q.store(at + SEG_LIMIT, () => f.i32(-1));
-  q.store(at + SEG_ATTRIBUTES, () => f.i32(attributes | (level << DPL_SHIFT)));
+  q.store(at + SEG_ATTRIBUTES, () => f.i32(attributes | (level << DESCRIPTOR_DPL_SHIFT)));
   wide(q, at + SEG_READ_LENGTH, () => f.i64(FLAT_LENGTH));
   wide(q, at + SEG_WRITE_LENGTH, () => f.i64(segment === CS ? 0 : FLAT_LENGTH));
 }

@@ -4,7 +4,7 @@
  */
 import { TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
-import { DESCRIPTOR_G, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
+import { DESCRIPTOR_DPL, DESCRIPTOR_DPL_SHIFT, DESCRIPTOR_G, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
 import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER } from "./mode.ts";
 import { AVL, type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
@@ -16,7 +16,6 @@ import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, FLAT_CODE, FLAT_DATA, UNUSABLE } 
 
 /** The mode of the kernels and programs that this is for; programs have `MODE_USER` as well. */
 export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLAT;
-const DPL_3 = 3 << 13;
 /** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
 const KIND = 0x9f00;
 const DATA_KIND = 0x9300;
@@ -67,7 +66,7 @@ export function writeLoadSegment(q: QuickWriter): void {
   f.end();
   const host = q.lookDescriptor(selector);
   f.get(host).memory(OP.i32_load, 4).tee(second).i32(KIND).op(OP.i32_and).i32(DATA_KIND).op(OP.i32_ne);
-  const dpl = (): FunctionBuilder => f.get(second).i32(13).op(OP.i32_shr_u).i32(3).op(OP.i32_and);
+  const dpl = (): FunctionBuilder => f.get(second).i32(DESCRIPTOR_DPL_SHIFT).op(OP.i32_shr_u).i32(3).op(OP.i32_and);
   dpl().get(selector).i32(3).op(OP.i32_and).op(OP.i32_lt_u).op(OP.i32_or);
   dpl();
   q.load(CPL).op(OP.i32_lt_u).op(OP.i32_or);
@@ -80,7 +79,7 @@ export function writeLoadSegment(q: QuickWriter): void {
     for (const offset of [SEG_READ_LENGTH, SEG_WRITE_LENGTH]) length(offset).i64(2 ** 32).op(OP.i64_xor).op(OP.i64_or);
     f.op(OP.i64_eqz);
     q.leaveUnless();
-    q.requireFlat(host, FLAT_DATA, AVL | DPL_3);
+    q.requireFlat(host, FLAT_DATA, AVL | DESCRIPTOR_DPL);
     narrow(SEG_SELECTOR, () => f.get(selector));
     narrow(SEG_ATTRIBUTES, () => f.get(second).i32(ATTRIBUTES_MASK).op(OP.i32_and));
     f.i32(STATUS_OK).op(OP.return);
@@ -113,7 +112,7 @@ export function writeSoftInterrupt(q: QuickWriter): void {
   q.leaveIf();
   const gate = q.look(() => void q.load(IDTR_BASE).get(vector).i32(8).op(OP.i32_mul).op(OP.i32_add), 8);
   const second = f.local("i32");
-  f.get(gate).memory(OP.i32_load, 4).tee(second).i32(GATE_KIND | DPL_3).op(OP.i32_and).i32(INTERRUPT_GATE | DPL_3).op(OP.i32_ne);
+  f.get(gate).memory(OP.i32_load, 4).tee(second).i32(GATE_KIND | DESCRIPTOR_DPL).op(OP.i32_and).i32(INTERRUPT_GATE | DESCRIPTOR_DPL).op(OP.i32_ne);
   q.leaveIf();
   const codeSelector = f.local("i32");
   f.get(gate).memory(OP.i32_load16_u, 2).set(codeSelector);
@@ -177,15 +176,15 @@ export function writeReturn(q: QuickWriter): void {
     for (const segment of [ES, DS, FS, GS]) {
       const attributes = (): FunctionBuilder => q.load(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES);
       attributes().i32(UNUSABLE).op(OP.i32_and).op(OP.i32_eqz);
-      attributes().i32(DPL_3).op(OP.i32_and).i32(DPL_3).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+      attributes().i32(DESCRIPTOR_DPL).op(OP.i32_and).i32(DESCRIPTOR_DPL).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
     }
     q.leaveIf();
-    f.get(q.requireFlat(code, FLAT_CODE | DPL_3)).set(second);
+    f.get(q.requireFlat(code, FLAT_CODE | DESCRIPTOR_DPL)).set(second);
     const stackSelector = f.local("i32");
     f.get(frame).memory(OP.i32_load16_u, 16).set(stackSelector);
     level(stackSelector).i32(3).op(OP.i32_ne);
     q.leaveIf();
-    const data = q.requireFlat(q.lookDescriptor(stackSelector), FLAT_DATA | DPL_3);
+    const data = q.requireFlat(q.lookDescriptor(stackSelector), FLAT_DATA | DESCRIPTOR_DPL);
     q.setFlat(SS, data, () => f.get(stackSelector));
     setLow(q, GPR + 8 * ESP, () => f.get(frame).memory(OP.i32_load, 12));
     enterLevel(q, 3, USUAL_MODE | MODE_USER, views.user);
