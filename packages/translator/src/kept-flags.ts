@@ -5,7 +5,7 @@
  */
 import { type GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
 import type { Size } from "@doppel/semantics";
-import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
+import { type FunctionBuilder, OP, type Signature, type ValueType } from "@doppel/wasm";
 
 const { STATE, STATE_SIZE, FLAG_RESULT, FLAG_AUX } = layout;
 /** In memory, behind the state: i32 number, i32 carries, i64 result, i64 a, i64 b. Outside of regions the number is `IN_WORDS`. */
@@ -39,8 +39,11 @@ const carriesSignature = (size: Size): Signature => {
 type CarryingRule = Exclude<Rule, "logic" | "bits">;
 const plainRule = (rule: Exclude<KeptFlags["rule"], "logic" | "bits">): CarryingRule => (rule === "adc" ? "add" : rule === "sbb" ? "sub" : rule);
 
+/** Where CF is that INC and DEC keep: in the auxiliary word, in what is to be made of the flags in memory, or in the local for it. */
+type Carry = "auxiliary" | "memory" | "local";
+
 /** What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory. */
-export type FlagState = "words" | "memory" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean };
+export type FlagState = "words" | "memory" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean; readonly carry: Carry };
 
 /** The flags of one region. */
 export class KeptFlagLocals {
@@ -49,9 +52,9 @@ export class KeptFlagLocals {
   private readonly f: FunctionBuilder;
   private readonly long: boolean;
   private readonly generated: GeneratedModule;
-  /** What `exit` finds. */
   private readonly number: number;
   private readonly carries: number;
+  private readonly carry: number;
   /** Result, a and b, of up to 32 bits, and of 64. */
   private readonly operands: readonly number[];
   private readonly wide: readonly number[];
@@ -62,17 +65,18 @@ export class KeptFlagLocals {
     this.long = long;
     this.number = f.local("i32", "flags");
     this.carries = f.local("i32", "carries");
+    this.carry = f.local("i32", "carry");
     this.operands = [f.local("i32", "result"), f.local("i32", "a"), f.local("i32", "b")];
     this.wide = long ? [f.local("i64", "result64"), f.local("i64", "a64"), f.local("i64", "b64")] : [];
   }
 
-  /** Takes an update; INC and DEC leave CF in the auxiliary word. */
+  /** Takes an update; INC and DEC keep CF. */
   keep(kept: KeptFlags): void {
     const { f } = this;
     const { rule, size } = kept;
-    if (rule === "inc" || rule === "dec") this.keepCarry();
+    const carry = rule === "inc" || rule === "dec" ? this.keepCarry() : "auxiliary";
     const locals = size === 8 ? this.wide : this.operands;
-    const pushes = rule === "logic" ? [kept.result] : rule === "bits" ? [kept.result, kept.a] : [kept.result, kept.a, kept.b];
+    const pushes = [kept.result, kept.a, kept.b].slice(0, operandsOf(rule));
     for (const [n, push] of pushes.entries()) {
       push();
       if (n > 0 && rule === "bits" && size === 8) f.op(OP.i64_extend_i32_u);
@@ -84,7 +88,7 @@ export class KeptFlagLocals {
       if (size === 8) f.op(OP.i32_wrap_i64);
     };
     const number = numberFor(rule === "logic" || rule === "bits" ? rule : plainRule(rule), size);
-    this.state = { number, kept: { rule, size, result: operand(0), a: rule === "bits" ? auxiliary : operand(1), b: operand(2) }, turned: false };
+    this.state = { number, kept: { rule, size, result: operand(0), a: rule === "bits" ? auxiliary : operand(1), b: operand(2) }, turned: false, carry };
   }
 
   /** Whether `keepCarries` takes what it is given. */
@@ -102,18 +106,30 @@ export class KeptFlagLocals {
     return true;
   }
 
-  private keepCarry(): void {
+  /** Whoever needs CF later pays for it: mostly nobody does. */
+  private keepCarry(): Carry {
     const { f, state } = this;
-    if (state === "words") return;
-    if (state === "memory") {
+    if (state === "words") return "auxiliary";
+    if (state === "memory") return "memory";
+    if (!state.turned && state.number >= KEEPS_CARRY) return state.carry;
+    if (!this.knows(2)) {
+      this.toWords();
+      return "auxiliary";
+    }
+    this.pushCondition(2);
+    f.set(this.carry);
+    return "local";
+  }
+
+  /** CF to the auxiliary word, where an INC or DEC has kept it elsewhere. */
+  private settleCarry(): void {
+    const { f, state } = this;
+    if (typeof state !== "object") return;
+    if (state.carry === "local") f.i32(0).get(this.carry).i32(31).op(OP.i32_shl).memory(OP.i32_store, STATE + FLAG_AUX);
+    else if (state.carry === "memory") {
       f.i32(0).memory(OP.i32_load, NUMBER).i32(1).op(OP.i32_sub).tee(this.number).i32(KEEPS_CARRY - 1).op(OP.i32_lt_u).get(this.number).i32(TURNED - 1).op(OP.i32_ge_s).op(OP.i32_or).if();
       this.makeWords();
       f.end();
-    } else if (state.turned || state.number < KEEPS_CARRY) {
-      if (!this.knows(2)) return this.toWords();
-      f.i32(0);
-      this.pushCondition(2);
-      f.i32(31).op(OP.i32_shl).memory(OP.i32_store, STATE + FLAG_AUX);
     }
   }
 
@@ -122,15 +138,17 @@ export class KeptFlagLocals {
     const { state } = this;
     if (typeof state !== "object") return false;
     const pair = code >> 1;
+    if (pair === CARRY && state.carry === "local") return true;
     return state.turned ? pair === CARRY || ((pair === ZERO || pair === SIGN) && isStaticCondition(state.kept, code)) : isStaticCondition(state.kept, code);
   }
 
   /** Pushes a condition that `knows` knows. */
   pushCondition(code: number): void {
     const { f } = this;
-    const { kept, turned } = this.state as { kept: KeptFlags; turned: boolean };
-    if (!turned || code >> 1 !== CARRY) return pushStaticCondition(f, kept, code);
-    f.get(this.carries).i32(31).op(OP.i32_shr_u);
+    const { kept, turned, carry } = this.state as Exclude<FlagState, string>;
+    if (code >> 1 !== CARRY || !(turned || carry === "local")) return pushStaticCondition(f, kept, code);
+    if (turned) f.get(this.carries).i32(31).op(OP.i32_shr_u);
+    else f.get(this.carry);
     if (code & 1) f.op(OP.i32_eqz);
   }
 
@@ -143,6 +161,7 @@ export class KeptFlagLocals {
       f.end();
     } else if (state !== "words") {
       const { rule, size, result, a, b } = state.kept;
+      this.settleCarry();
       f.i32(0);
       if (rule === "logic") f.i32(0);
       else if (rule === "bits") a();
@@ -166,40 +185,52 @@ export class KeptFlagLocals {
     const { f, state } = this;
     if (state === "memory") return;
     if (state !== "words") {
-      this.store(state.kept.size === 8, state.kept.rule === "logic" ? 1 : 3);
-      if (state.turned) f.i32(0).get(this.carries).memory(OP.i32_store, CARRIES);
-      // Nobody is to keep them in registers for an exit behind.
-      for (const local of this.operands) f.i32(0).set(local);
-      for (const local of this.wide) f.i64(0).set(local);
+      this.settleCarry();
+      const { rule, size } = state.kept;
+      const [locals, store] = size === 8 ? [this.wide, OP.i64_store] : [this.operands, OP.i32_store];
+      for (const [n, local] of locals.slice(0, operandsOf(rule)).entries()) f.i32(0).get(local).memory(store, OPERANDS[n]!);
+      this.storeCarries();
     }
     f.i32(0).i32(state === "words" ? IN_WORDS : turnedNumber(state)).memory(OP.i32_store, NUMBER);
   }
 
-  private store(wide: boolean, count: number): void {
-    const { f } = this;
-    for (const [n, local] of (wide ? this.wide : this.operands).slice(0, count).entries()) f.i32(0).get(local).memory(wide ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
+  private storeCarries(): void {
+    const { state } = this;
+    if (typeof state === "object" && state.turned) this.f.i32(0).get(this.carries).memory(OP.i32_store, CARRIES);
   }
 
-  /** On the way to the place where the region is left. */
-  beforeExit(): void {
-    const { f, state } = this;
-    f.i32(state === "words" ? IN_WORDS : state === "memory" ? IN_MEMORY : turnedNumber(state)).set(this.number);
+  /** What `pushForExit` pushes. */
+  get exitTypes(): readonly ValueType[] {
+    const type = this.long ? "i64" : "i32";
+    return ["i32", type, type, type];
+  }
+
+  /** For the place where the region is left, its number and operands: no loop carries them there in registers. */
+  pushForExit(): void {
+    const { f, long, state } = this;
+    const kept = typeof state === "object" ? state.kept : undefined;
+    if (kept !== undefined) {
+      this.settleCarry();
+      this.storeCarries();
+    }
+    f.i32(state === "words" ? IN_WORDS : typeof state === "object" ? turnedNumber(state) : IN_MEMORY);
+    for (const n of OPERANDS.keys()) {
+      if (kept !== undefined && n < operandsOf(kept.rule)) {
+        f.get((kept.size === 8 ? this.wide : this.operands)[n]!);
+        if (long && kept.size < 8) f.op(OP.i64_extend_i32_u);
+      } else if (long) f.i64(0);
+      else f.i32(0);
+    }
   }
 
   /** At that place: all goes to memory. */
   exit(): void {
     const { f, long } = this;
-    f.get(this.number).i32(IN_MEMORY).op(OP.i32_ne).if();
+    const operands = (long ? this.wide : this.operands).toReversed();
+    for (const local of operands) f.set(local);
+    f.tee(this.number).i32(IN_MEMORY).op(OP.i32_ne).if();
     f.i32(0).get(this.number).memory(OP.i32_store, NUMBER);
-    f.i32(0).get(this.carries).memory(OP.i32_store, CARRIES);
-    if (long) {
-      // Operands of 64 bits have the numbers that are divisible by four.
-      f.get(this.number).i32(SIZES.length - 1).op(OP.i32_and).op(OP.i32_eqz).if();
-      this.store(true, 3);
-      f.else();
-      this.store(false, 3);
-      f.end();
-    } else this.store(false, 3);
+    for (const [n, local] of operands.toReversed().entries()) f.i32(0).get(local).memory(long ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
     f.end();
   }
 
@@ -213,8 +244,13 @@ export class KeptFlagLocals {
   }
 }
 
-function turnedNumber({ number, turned }: { number: number; turned: boolean }): number {
+function turnedNumber({ number, turned }: Exclude<FlagState, string>): number {
   return number + (turned ? TURNED : 0);
+}
+
+/** How many of result, a and b the flags are made of. */
+function operandsOf(rule: KeptFlags["rule"]): number {
+  return rule === "logic" ? 1 : rule === "bits" ? 2 : 3;
 }
 
 function extend(f: FunctionBuilder, size: Size): void {

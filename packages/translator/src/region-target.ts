@@ -8,6 +8,8 @@
  *
  *   parameters: record, delta = RIP minus the offset in the page
  *   locals: budget, where it is left to, TLB view, the registers that the region uses, operands that flags are made of
+ *
+ * What only an exit needs, it passes as values to the place where the region is left: a local that is set inside of a loop, loops carry.
  */
 import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, displacementOf, ENTRY_NUMBER, ENTRY_RECORD, FAULT_HERE, type GeneratedModule, ifFound, JUMP, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, R_HANDLER,
@@ -62,16 +64,14 @@ export class RegionTarget implements Target {
   private readonly view: number;
   private readonly facts: RegisterFacts;
   private readonly flags: KeptFlagLocals;
-  /** Behind these the region is left: with the place in `exitAt` and what is not executed in `exitLeft`, or with `ipLocal`. */
+  /** Behind these the region is left, with how and flags on the stack: with what is not executed and the place above them, or with `ipLocal`. */
   private exitLabel: Label | undefined;
   private jumpLabel: Label | undefined;
-  private readonly exitAt: number;
   /** Which entry the region was entered by, and the block that control is under way to through a loop's header, plus one; 0 for none. */
   private readonly entered: number;
   private readonly underWay: number;
   /** For the count of what retires in regions. */
   private readonly budgetBefore: number;
-  private readonly exitLeft: number;
   private readonly checks: BudgetChecks;
   /** The most that is needed anywhere. */
   private readonly most: number;
@@ -121,8 +121,6 @@ export class RegionTarget implements Target {
     this.checks = checks;
     this.most = Math.max(...checks.needs.values());
     this.budgetBefore = f.local("i32", "budgetBefore");
-    this.exitAt = f.local("i32", "exitAt");
-    this.exitLeft = f.local("i32", "exitLeft");
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
     if (name !== undefined) {
@@ -180,12 +178,14 @@ export class RegionTarget implements Target {
     if (entries.length > 1) f.get(RECORD).memory(OP.i32_load, ENTRY_NUMBER).set(this.entered);
     this.count("entered");
     if (this.tally !== undefined) f.get(this.budget).set(this.budgetBefore);
-    f.i32(JUMP).set(this.how);
     this.loadRegisters(this.registers.keys());
     if (this.missed === undefined) f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
-    this.jumpLabel = f.block();
-    this.exitLabel = f.block();
-    if (this.missed !== undefined) this.missedLabel = f.block();
+    const { module } = this.generated;
+    const left = ["i32", ...this.flags.exitTypes] as const;
+    const exit = module.type({ parameters: [], results: [...left, "i32", "i32"] });
+    this.jumpLabel = f.block(module.type({ parameters: [], results: left }));
+    this.exitLabel = f.block(exit);
+    if (this.missed !== undefined) this.missedLabel = f.block(exit);
   }
 
   /** Pushes whether accesses are to be made with another TLB view than when the region was formed. */
@@ -204,13 +204,13 @@ export class RegionTarget implements Target {
       else f.i32(0);
       f.get(length).call(this.shared(WINDOW_MISSED, WINDOW_MISSED_SIGNATURE)).end();
     }
-    f.get(this.budget).get(this.exitLeft).op(OP.i32_add).set(this.budget);
-    f.get(DELTA).get(this.exitAt);
     if (long) f.op(OP.i64_extend_i32_s);
-    f.op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
+    f.get(DELTA).op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);
+    f.get(this.budget).op(OP.i32_add).set(this.budget);
     f.end();
-    this.count("retired", undefined, () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
     this.flags.exit();
+    f.set(this.how);
+    this.count("retired", undefined, () => f.get(this.budgetBefore).get(this.budget).op(OP.i32_sub).op(OP.i64_extend_i32_s));
     this.storeRegisters();
     if (this.chaining !== undefined) this.chain(this.chaining);
     this.storeBudget();
@@ -378,31 +378,33 @@ export class RegionTarget implements Target {
   }
 
   /** Leaves to a place; `unused` instructions of the block were not executed. */
-  leaveAt(at: number, unused: number, why: string, label = this.exitLabel!): void {
-    const { f } = this;
+  leaveAt(at: number, unused: number, why: string, label = this.exitLabel!, pushHow = (): void => void this.f.i32(JUMP)): void {
     this.count(why, at);
-    this.flags.beforeExit();
-    f.i32(at).set(this.exitAt).i32(unused).set(this.exitLeft).br(label);
+    pushHow();
+    this.flags.pushForExit();
+    this.f.i32(unused).i32(at).br(label);
   }
 
   /** Leaves in front of an instruction that the interpreter must execute. Where the region was entered with it, the way back would lead here again. */
   private leaveBefore(at: number, unused: number, why: string, label?: Label): void {
     const { f } = this;
     const entry = this.region.entries.findIndex(({ start }) => start === at);
-    if (entry >= 0) {
-      f.get(this.entered).i32(entry).op(OP.i32_eq).if();
+    const pushHow = (): void => {
+      f.get(this.entered).i32(entry).op(OP.i32_eq).if("i32");
       this.alone(Math.floor(at / PAGE_SIZE));
-      f.i32(ALONE).set(this.how).end();
-    }
-    this.leaveAt(at, unused, why, label);
+      f.i32(ALONE).else().i32(JUMP).end();
+    };
+    this.leaveAt(at, unused, why, label, entry < 0 ? undefined : pushHow);
   }
 
   /** Leaves to an address; the instruction has retired. */
   private leaveTo(push: () => void, why: string): void {
+    const { f } = this;
     this.count(why, this.at);
-    this.flags.beforeExit();
     push();
-    this.f.set(this.ipLocal).br(this.jumpLabel!);
+    f.set(this.ipLocal).i32(JUMP);
+    this.flags.pushForExit();
+    f.br(this.jumpLabel!);
   }
 
   /** Adds to a counter: 1, or what is pushed. */
@@ -516,8 +518,7 @@ export class RegionTarget implements Target {
   fault(): void {
     if (!this.isCalling) return this.miss();
     this.isCalling = false;
-    this.f.i32(FAULT_HERE).set(this.how);
-    this.leaveAt(this.at, this.left, `fault ${this.instruction.form.mnemonic}`);
+    this.leaveAt(this.at, this.left, `fault ${this.instruction.form.mnemonic}`, undefined, () => this.f.i32(FAULT_HERE));
   }
   jump(target: () => void): void {
     if (this.onJump !== undefined) return this.onJump(target);

@@ -10,6 +10,8 @@ const CASES: Record<string, { bits: Bits; source: string; faults?: boolean }> = 
   "multiply and divide": { bits: 32, source: "imul eax, ebx, 77\nmul ecx\nmov ecx, 1000003\nxor edx, edx\ndiv ecx\nimul esi, edi\ncdq\nidiv ecx\ncwde" },
   "memory, stack and address forms": { bits: 32, source: "mov [ebp+4], eax\nadd [ebp+4], ebx\nmov cl, [ebp+5]\npush esi\npush 12\npop eax\nlea edx, [ebp+eax*4+8]\nmov [edx], edi\ncmpxchg [edx], ebx\nxadd [edx], ecx\nbts dword [ebp], 5\nmovsx eax, word [edx]" },
   "conditions": { bits: 32, source: "cmp eax, ebx\ncmovg ecx, edx\nsetbe al\ntest esi, edi\ncmovs ebx, [ebp]\nsetp ah\nbsf eax, ecx\nbswap edx\nstc\nadc eax, 0\ncmc\nsbb ebx, 0" },
+  "a carry that INC and DEC keep": { bits: 32, source: "add eax, ebx\ninc ecx\nadc edx, 0\ncmp esi, edi\ndec ebx\nsetc al\ninc esi\nmov [ebp], esi\nshl edi, 3\ninc edi\nrcr edx, 1\nand ecx, edi\ndec ecx\nadc ebx, 7\nsub edx, ecx\ninc eax\npushfd\nror ecx, 5\ndec edi\ncmova ebx, esi\ndec ebp" },
+  "a carry through a loop": { bits: 32, source: "add eax, ebx\nmov ecx, 7\nmov edx, [ebp]\nadc edx, ebx\nmov [ebp], edx\ninc esi\ndec ecx\njnz $-10\nadc edi, 0\nmov ecx, 9\ninc edi\nmov al, [ebp+ecx]\ninc ebx\ndec ecx\njnz $-7\nsetc dl" },
   "a taken branch": { bits: 32, source: "mov eax, 5\ncmp eax, 5\nje $+20\nmov ebx, 1" },
   "a fault between two changes of registers": { bits: 32, source: "mov eax, 7\nadd ebx, 3\nxor ecx, ecx\ndiv ecx\nmov edx, 9", faults: true },
   "64-bit operands and REX registers": { bits: 64, source: "mov rax, 0x123456789abcdef0\nadd r8, rax\nsub r9d, r10d\nimul rbx, rax\nxor r11b, sil\nmov [rbp], r8\nadd qword [rbp], 5\nmovsxd rcx, r9d\nshl rax, 13\nrol r12, 40\nmov eax, eax\nbswap r8\nsar rbx, 63\nadc r14, r15\nlea rdx, [rbp+r13*2+8]" },

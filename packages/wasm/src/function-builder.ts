@@ -169,12 +169,14 @@ export class FunctionBuilder {
     return this;
   }
 
-  private open(opcode: number, result: ValueType | undefined): Label {
+  private open(opcode: number, result: ValueType | number | undefined): Label {
     this.code.u8(opcode);
-    this.code.u8(result === undefined ? 0x40 : VALUE_TYPE[result]);
+    if (typeof result === "number") this.code.s32(result);
+    else this.code.u8(result === undefined ? 0x40 : VALUE_TYPE[result]);
     return { depth: ++this.depth };
   }
-  block(result?: ValueType): Label {
+  /** `block`; several results by the number of their type, which `ModuleBuilder.type` gives. */
+  block(result?: ValueType | number): Label {
     return this.open(OP.block, result);
   }
   loop(result?: ValueType): Label {

@@ -100,6 +100,16 @@ test("names of functions and locals, labels, hints and comments", () => {
   expect(WebAssembly.validate(module.encode(true))).toBe(true);
 });
 
+test("a block with several results", () => {
+  const module = moduleOf(() => {});
+  const { builder: f } = module.function({ parameters: [], results: [] }, "several");
+  f.block(module.type({ parameters: [], results: ["i32", "i64"] }));
+  f.i32(1).i64(2).end().op(OP.drop).op(OP.drop);
+  const text = moduleText(module.encode());
+  expect(text).toContain("block $L1 (result i32 i64)");
+  expect(moduleText(assembled(text))).toBe(text);
+});
+
 test("what is no instruction of the list", () => {
   expect(() => functionTexts(moduleOf((f) => f.op(0xfb)).encode())).toThrow(/0xfb at \d+ is no opcode/);
 });

@@ -258,8 +258,9 @@ class BodyWriter {
     switch (immediate) {
       case "none": return "";
       case "block": {
-        const type = VALUE_TYPES.get(reader.u8());
-        return `$L${++this.count}${type === undefined ? "" : ` (result ${type})`}`;
+        const type = reader.s32();
+        const text = type >= 0 ? signatureText(contents.types[type]!) : signatureText({ parameters: [], results: [VALUE_TYPES.get(type & 0x7f) ?? []].flat() });
+        return text === "" ? `$L${++this.count}` : `$L${++this.count} ${text}`;
       }
       case "label": return this.label(reader.u32());
       case "table": {
