@@ -13,6 +13,9 @@ import { CONTROL_FROM, EXECUTED_SHIFT, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { factsOf } from "./form-facts.ts";
+import { FrameBlocks } from "./frame-blocks.ts";
+import { KeyMap } from "./key-map.ts";
+import { RecordIndex } from "./record-index.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
 import { CS, GENERATION, GLOBAL_GENERATION, RESUME, STATE } from "./state-layout.ts";
 
@@ -35,11 +38,18 @@ export interface HandlerTable {
   isPair(handler: number, long: boolean): boolean;
 }
 
+interface CachedBlock {
+  readonly record: number;
+  /** Bytes. */
+  readonly length: number;
+  /** Where the second page of a block is that lies in two, or 0. */
+  readonly second: number;
+}
+
 interface FrameCode {
   /** One bit per byte that some record was decoded from. */
   readonly bytes: Uint8Array;
-  /** First record and number of records, END included, of each block, and where in the frame its bytes are, if they begin in it. */
-  readonly blocks: { readonly record: number; readonly count: number; readonly key: number; readonly mode: number; readonly from: number; readonly to: number }[];
+  readonly blocks: FrameBlocks;
   /** Regions that have code in this frame. */
   readonly regions: Set<CodeRegion>;
 }
@@ -101,14 +111,15 @@ export class CodeCache implements WriteObserver {
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
   /**
-   * By key; undefined where there is none any more: what is deleted from a Map stays in its chain until the whole table is made anew, so code that is
-   * written again and again would make every look-up of it longer.
+   * By mode and host address; undefined where there is none any more: what is deleted from a Map stays in its chain until the whole table is made
+   * anew, so code that is written again and again would make every look-up of it longer.
    */
-  private readonly blocks = new Map<number, { record: number; length: number; second: number } | undefined>();
+  private readonly blocks = new KeyMap<CachedBlock | undefined>();
   private readonly code = new Map<Frame, FrameCode>();
+  private readonly index = new RecordIndex();
   private readonly regions = new Set<CodeRegion>();
   /** Regions and their entries' numbers, by the key of the entry. */
-  private readonly entries = new Map<number, { readonly region: CodeRegion; readonly number: number }>();
+  private readonly entries = new KeyMap<{ readonly region: CodeRegion; readonly number: number }>();
   /** Told when a region's code has changed, or everything is dropped. */
   onRegionDropped: (region: CodeRegion) => void = () => {};
   /** Told of every block that is decoded, when somebody wants to know. */
@@ -126,7 +137,7 @@ export class CodeCache implements WriteObserver {
   private readonly window = new Uint8Array(2 * MAX_LENGTH);
   private readonly undefinedForm: Form;
   /** What the processor executes for each form, by the form's number, where it is not undefined. */
-  private readonly forms: (Form | undefined)[] = [];
+  private readonly forms = new Array<Form | undefined>(FORMS.length);
 
   /** @param base region of the arena for records @param size its bytes */
   constructor(cpu: Cpu, frames: Frames, table: HandlerTable, base: number, size: number) {
@@ -166,7 +177,7 @@ export class CodeCache implements WriteObserver {
   }
 
   /** Whether a cached block may run here: its second page is mapped as it was, and it lies within the CS limit. */
-  private stillFits(block: { length: number; second: number }, linear: number, mode: number): boolean {
+  private stillFits(block: CachedBlock, linear: number, mode: number): boolean {
     if (block.second !== 0) {
       const second = this.cpu.linear.fetch(this.cpu.wrap(linear - (linear & 0xfff) + PAGE_SIZE));
       if (second !== block.second) return false;
@@ -190,6 +201,8 @@ export class CodeCache implements WriteObserver {
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
     const hasPairs = !single && this.table.hasPairs;
+    // What a pair's record says holds where the one behind it follows.
+    const copies = !single && !hasPairs;
     const first = this.next;
     let record = first;
     let at = host;
@@ -199,6 +212,12 @@ export class CodeCache implements WriteObserver {
     let pairAlone = 0;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
       if (n > 0 && this.stops.size > 0 && this.stops.has(at & (PAGE_SIZE - 1))) break;
+      const copied = copies ? this.copy(at, mode, limit, record) : 0;
+      if (copied > 0) {
+        record += RECORD_SIZE;
+        at += copied;
+        continue;
+      }
       const { instruction } = this;
       const status = decode(this.bytes, at, limit, codeSize, instruction);
       if (status === TRUNCATED) {
@@ -214,6 +233,7 @@ export class CodeCache implements WriteObserver {
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
       encodeRecord(this.words, record, handler, at & (PAGE_SIZE - 1), instruction);
+      if (copies) this.index.set(at, mode, record);
       // Pairs go from left to right, but an instruction leaves its pair to make one with the conditional jump behind it.
       if (n > 0 && hasPairs && (factsOf(form).isConditionalJump || pairAt !== record - 2 * RECORD_SIZE)) {
         const fused = this.table.fusedHandler(this.previous, instruction, long, flat);
@@ -237,6 +257,23 @@ export class CodeCache implements WriteObserver {
     if (flat || long) this.host = host;
     if (!single) this.onBlock?.(key, host, linear);
     return FOUND;
+  }
+
+  /**
+   * Makes the record of an instruction from one that it has in another block, if it has one with another instruction behind it: so it ends no
+   * block by itself. Returns the instruction's length, or 0.
+   */
+  private copy(at: number, mode: number, limit: number, record: number): number {
+    const known = this.index.find(at, mode);
+    if (known === 0) return 0;
+    const { words } = this;
+    const from = known >> 2;
+    const length = (words[from + (R_LENGTH >> 2)]! >>> 8) & 0xff;
+    if ((words[from]! & 0xffff) === HANDLER_END || (words[from + (RECORD_SIZE >> 2)]! & 0xffff) === HANDLER_END || length === REGION_MARK || at + length > limit) return 0;
+    const to = record >> 2;
+    for (let n = 0; n < RECORD_SIZE >> 2; n++) words[to + n] = words[from + n]!;
+    this.decoded++;
+    return length;
   }
 
   /** Whether code may be put in the place of blocks: not while the host wants to stop at some of their instructions. */
@@ -333,16 +370,16 @@ export class CodeCache implements WriteObserver {
     const frame = Math.floor(host / PAGE_SIZE);
     let code = this.code.get(frame);
     if (code === undefined) {
-      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: [], regions: new Set() };
+      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: new FrameBlocks(), regions: new Set() };
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
       this.revokeWrite(frame);
     }
     const from = host & (PAGE_SIZE - 1);
-    for (let at = from; at < from + length; at++) code.bytes[at >> 3]! |= 1 << (at & 7);
+    setBits(code.bytes, from, from + length);
     if (count > 0) {
       const bytes = Math.floor(key / 1024 / PAGE_SIZE) === frame ? (this.blocks.get(key)?.length ?? length) : 0;
-      code.blocks.push({ record, count, key, mode: key % 1024, from, to: from + bytes });
+      code.blocks.add(key, record, count, from, from + bytes);
     }
     return code;
   }
@@ -402,14 +439,19 @@ export class CodeCache implements WriteObserver {
   executions(host: number): Uint32Array {
     const page = new Uint32Array(PAGE_SIZE);
     const mode = this.keyOf(0);
-    for (const { record, count, mode: own } of this.code.get(Math.floor(host / PAGE_SIZE))?.blocks ?? []) {
-      if (own !== mode) continue;
+    const blocks = this.code.get(Math.floor(host / PAGE_SIZE))?.blocks;
+    const { words, counts, table } = this;
+    const hasPairs = table.hasPairs;
+    for (let block = 0; block < (blocks?.length ?? 0); block++) {
+      if (blocks!.mode(block) !== mode) continue;
+      const first = blocks!.record(block);
+      const number = (first - this.base) / RECORD_SIZE;
       let before = 0;
-      for (let n = 0; n < count - 1; n++) {
-        const at = record + n * RECORD_SIZE;
-        const times = Math.max(this.counts[(at - this.base) / RECORD_SIZE]!, before);
-        page[this.view.getUint16(at + R_OFFSET, true) & (PAGE_SIZE - 1)]! += times;
-        before = this.table.isPair(this.view.getUint16(at, true), (mode & MODE_LONG) !== 0) ? times : 0;
+      for (let n = 0; n < blocks!.count(block) - 1; n++) {
+        const word = words[(first + n * RECORD_SIZE) >> 2]!;
+        const times = Math.max(counts[number + n]!, before);
+        page[(word >>> 16) & (PAGE_SIZE - 1)]! += times;
+        if (hasPairs) before = table.isPair(word & 0xffff, (mode & MODE_LONG) !== 0) ? times : 0;
       }
     }
     return page;
@@ -421,11 +463,12 @@ export class CodeCache implements WriteObserver {
     const mode = this.keyOf(0);
     let best = -1;
     let most = -1;
-    for (const block of this.code.get((host - at) / PAGE_SIZE)?.blocks ?? []) {
-      if (block.from > at || at >= block.to || block.mode !== mode) continue;
-      const executed = this.counts[(block.record - this.base) / RECORD_SIZE]!;
+    const blocks = this.code.get((host - at) / PAGE_SIZE)?.blocks;
+    for (let n = 0; n < (blocks?.length ?? 0); n++) {
+      if (!blocks!.holds(n, at) || blocks!.mode(n) !== mode) continue;
+      const executed = this.counts[(blocks!.record(n) - this.base) / RECORD_SIZE]!;
       if (executed <= most) continue;
-      best = block.from;
+      best = blocks!.from(n);
       most = executed;
     }
     return best < 0 ? -1 : host - at + best;
@@ -446,9 +489,10 @@ export class CodeCache implements WriteObserver {
   }
 
   private drop(frame: Frame, code: FrameCode): void {
-    for (const { record, count, key } of code.blocks) {
-      for (let n = 0; n < count; n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
-      this.blocks.set(key, undefined);
+    const { blocks } = code;
+    for (let block = 0; block < blocks.length; block++) {
+      for (let n = 0; n < blocks.count(block); n++) this.view.setUint16(blocks.record(block) + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
+      this.blocks.set(blocks.key(block), undefined);
     }
     for (const region of code.regions) this.dropRegion(region);
     this.code.delete(frame);
@@ -471,11 +515,11 @@ export class CodeCache implements WriteObserver {
     this.onDropped();
   }
 
-  private reaches(code: FrameCode, offsets: ReadonlySet<number>): boolean {
-    return code.blocks.some(({ record, count }) => {
-      for (let n = 0; n < count; n++) if (offsets.has(this.view.getUint16(record + n * RECORD_SIZE + R_OFFSET, true))) return true;
-      return false;
-    });
+  private reaches({ blocks }: FrameCode, offsets: ReadonlySet<number>): boolean {
+    for (let block = 0; block < blocks.length; block++) {
+      for (let n = 0; n < blocks.count(block); n++) if (offsets.has(this.view.getUint16(blocks.record(block) + n * RECORD_SIZE + R_OFFSET, true))) return true;
+    }
+    return false;
   }
 
   /** Takes regions away: their code is interpreted again. */
@@ -515,7 +559,7 @@ export class CodeCache implements WriteObserver {
   /** Drops all records, so that their part of the memory is free again. What regions were made from is watched on. */
   private recycle(): void {
     for (const [frame, code] of [...this.code]) {
-      code.blocks.length = 0;
+      code.blocks.clear();
       // A region that went with another of its frames was left here.
       for (const region of code.regions) if (!this.regions.has(region)) code.regions.delete(region);
       if (code.regions.size > 0) continue;
@@ -527,6 +571,7 @@ export class CodeCache implements WriteObserver {
 
   private forgetBlocks(): void {
     this.blocks.clear();
+    this.index.clear();
     this.counts.fill(0, 0, (this.next - this.base) / RECORD_SIZE);
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
@@ -541,4 +586,19 @@ export class CodeCache implements WriteObserver {
     this.code.clear();
     this.forgetBlocks();
   }
+}
+
+/** Sets the bits of a range. */
+function setBits(bits: Uint8Array, from: number, to: number): void {
+  const last = to >> 3;
+  const first = from >> 3;
+  const head = 0xff << (from & 7);
+  const tail = (1 << (to & 7)) - 1;
+  if (first === last) {
+    bits[first]! |= head & tail;
+    return;
+  }
+  bits[first]! |= head;
+  for (let at = first + 1; at < last; at++) bits[at] = 0xff;
+  if (tail !== 0) bits[last]! |= tail;
 }

@@ -1,6 +1,6 @@
 /** What decoding an instruction asks of its form, worked out once for each: names are not compared for every instruction. */
 import { DEFINITIONS } from "@doppel/semantics";
-import type { Form } from "@doppel/x86";
+import { type Form, FORMS } from "@doppel/x86";
 
 /** How a form's register fields are to be read. */
 export const RAW = 0;
@@ -36,7 +36,7 @@ export interface FormFacts {
   readonly hasVvvv: boolean;
 }
 
-const known: (FormFacts | undefined)[] = [];
+const known = new Array<FormFacts | undefined>(FORMS.length);
 
 /** The facts of a form. */
 export function factsOf(form: Form): FormFacts {

@@ -105,6 +105,8 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
+  /** Numbers of handlers of their own by the keys of shapes, which differ in less than such handlers do. */
+  private readonly general = new Map<number, number>();
   private readonly dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private readonly pairsAtOnce: boolean;
   private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]! + this.words[(STATE + BUDGET_KEPT) >> 2]!;
@@ -213,10 +215,17 @@ export class Interpreter implements Engine, HandlerTable {
   /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
+    const key = shapeKey(shape);
     const { shapes, numbers } = this.hot[long ? 1 : 0]!;
-    const hot = numbers.get(shapeKey(shape));
-    if (hot !== undefined) return hot;
-    const general = { ...shape, indexed: !shape.ripRelative };
+    const found = numbers.get(key) ?? this.general.get(key);
+    if (found !== undefined) return found;
+    const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
+    this.general.set(key, number);
+    return number;
+  }
+
+  /** Place in the table of a handler of its own. */
+  private outlineOf(general: Shape): number {
     const key = outlineKey(general, this.watching);
     let slot = this.outline.get(key);
     if (slot === undefined) {
@@ -225,7 +234,7 @@ export class Interpreter implements Engine, HandlerTable {
       this.table.set(slot, instance.exports["handler"] as () => void);
       this.outline.set(key, slot);
     }
-    return shapes.length + 1 + slot;
+    return slot;
   }
 
   /**
@@ -366,6 +375,7 @@ export class Interpreter implements Engine, HandlerTable {
     const before = this.watching;
     this.observer = this.wanted;
     this.watching = this.observer === undefined ? "nothing" : this.observer.block === undefined ? "accesses" : "blocks";
+    this.general.clear();
     cpu.onAccess = this.observer?.access;
     code.splitsAt = this.watching === "blocks" ? BLOCK_ENDS : undefined;
     code.regionsAllowed = this.observer?.block === undefined && this.observer?.access === undefined;

@@ -156,9 +156,14 @@ export class Translator implements RegionCompiler {
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
-    const barriers: (boolean | undefined)[][] = [[], []];
-    this.engine.code.isBarrier = (handler, instruction, long, flat) =>
-      (flat || long) && (barriers[Number(long)]![handler] ??= meaningOf(shapeOf(instruction, long, true)) === undefined);
+    const barriers = [new Map<number, boolean>(), new Map<number, boolean>()];
+    this.engine.code.isBarrier = (handler, instruction, long, flat) => {
+      if (!flat && !long) return false;
+      const known = barriers[Number(long)]!;
+      let is = known.get(handler);
+      if (is === undefined) known.set(handler, (is = meaningOf(shapeOf(instruction, long, true)) === undefined));
+      return is;
+    };
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
 
