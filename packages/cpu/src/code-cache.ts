@@ -272,6 +272,9 @@ export class CodeCache implements WriteObserver {
     if ((words[from]! & 0xffff) === HANDLER_END || (words[from + (RECORD_SIZE >> 2)]! & 0xffff) === HANDLER_END || length === REGION_MARK || at + length > limit) return 0;
     const to = record >> 2;
     for (let n = 0; n < RECORD_SIZE >> 2; n++) words[to + n] = words[from + n]!;
+    // Where a jump leads each block learns for itself. Records lie behind the jump cache, so that masks and immediates are no addresses of theirs.
+    const link = words[to + (R_LINK >> 2)]!;
+    if (link > 0xffff || link < -1) words[to + (R_LINK >> 2)] = 0;
     this.decoded++;
     return length;
   }

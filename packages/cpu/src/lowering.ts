@@ -17,13 +17,20 @@ import type { Op, Target, ValueSource } from "./target.ts";
  */
 export type FlagUse = "stored" | "static" | "dead";
 
-/** Lowers statement lists into a target's function. */
+/** A value in a local, how often it is still to be used, and the loop that it was computed in. */
+interface Held {
+  readonly value: Value;
+  readonly local: number;
+  uses: number;
+  readonly loop: number;
+}
+
+/** Lowers statement lists into a target's function, one after the other. */
 export class Lowering implements ValueSource {
   private readonly t: Target;
   private readonly f: FunctionBuilder;
-  private readonly locals = new Map<Value, number>();
-  private readonly remaining = new Map<Value, number>();
-  private readonly loopOf = new Map<Value, number>();
+  /** Few at a time: they are found sooner one by one than in a Map. */
+  private readonly held: Held[] = [];
   private readonly variables = new Map<number, number>();
   private readonly pending = new Set<Value>();
   private readonly flags: FlagLowering;
@@ -52,12 +59,17 @@ export class Lowering implements ValueSource {
 
   /** Gives all locals back. */
   release(): void {
-    for (const local of this.locals.values()) this.f.release(local);
-    for (const local of this.variables.values()) this.f.release(local);
+    for (const { local } of this.held) this.f.release(local);
+    this.held.length = 0;
+    // A Map that is cleared is made anew.
+    if (this.variables.size > 0) {
+      for (const local of this.variables.values()) this.f.release(local);
+      this.variables.clear();
+    }
     for (const local of this.owned) this.f.release(local);
-    this.locals.clear();
-    this.variables.clear();
     this.owned.length = 0;
+    if (this.pending.size > 0) this.pending.clear();
+    this.memory.forget();
   }
 
   // ---- values ----
@@ -66,32 +78,42 @@ export class Lowering implements ValueSource {
     return this.depth === 1;
   }
 
-  private define(value: Value): void {
-    const local = this.f.local(value.type);
-    this.locals.set(value, local);
-    this.remaining.set(value, value.uses);
-    this.loopOf.set(value, this.loop);
+  /** Puts the value on the stack into a local. */
+  private define(value: Value): Held {
+    const held = { value, local: this.f.local(value.type), uses: value.uses, loop: this.loop };
+    this.held.push(held);
+    this.f.set(held.local);
+    return held;
+  }
+
+  private find(value: Value): Held | undefined {
+    const { held } = this;
+    for (let n = held.length - 1; n >= 0; n--) if (held[n]!.value === value) return held[n];
+    return undefined;
+  }
+
+  private hold(value: Value): Held {
+    const known = this.find(value);
+    if (known !== undefined) return known;
+    this.compute(value);
+    return this.define(value);
   }
 
   materialize(value: Value): void {
-    if (this.locals.has(value) || value.op === "const" || value.op === "parameter") return;
-    this.compute(value);
-    this.define(value);
-    this.f.set(this.locals.get(value)!);
+    if (value.op !== "const" && value.op !== "parameter") this.hold(value);
   }
 
   push(value: Value): void {
-    const local = this.locals.get(value);
-    if (local === undefined) return this.compute(value);
-    this.f.get(local);
-    this.count(value, local);
+    const held = this.find(value);
+    if (held === undefined) return this.compute(value);
+    this.f.get(held.local);
+    this.count(held);
   }
 
   shared(value: Value): { push: () => void; done: () => void } {
     if (value.op === "const" || value.op === "parameter") return { push: () => this.compute(value), done: () => {} };
-    this.materialize(value);
-    const local = this.locals.get(value)!;
-    return { push: () => this.f.get(local), done: () => this.count(value, local) };
+    const held = this.hold(value);
+    return { push: () => this.f.get(held.local), done: () => this.count(held) };
   }
 
   take(value: Value): void {
@@ -100,12 +122,11 @@ export class Lowering implements ValueSource {
       return;
     }
     this.define(value);
-    this.f.set(this.locals.get(value)!);
   }
 
   forget(value: Value): void {
-    const local = this.locals.get(value);
-    if (local !== undefined) this.count(value, local);
+    const held = this.find(value);
+    if (held !== undefined) this.count(held);
   }
 
   own(type: IrType): number {
@@ -115,12 +136,11 @@ export class Lowering implements ValueSource {
   }
 
   /** Counts a use of a value in a local; behind the last one the local is free, except in a loop that comes round again. */
-  private count(value: Value, local: number): void {
-    const left = this.remaining.get(value)! - 1;
-    this.remaining.set(value, left);
-    if (left > 0 || this.loopOf.get(value) !== this.loop) return;
-    this.locals.delete(value);
-    this.f.release(local);
+  private count(held: Held): void {
+    held.uses -= 1;
+    if (held.uses > 0 || held.loop !== this.loop) return;
+    this.held.splice(this.held.indexOf(held), 1);
+    this.f.release(held.local);
   }
 
   /** Pushes a condition from the operands of the flag update just lowered; see `FlagLowering`. */
@@ -265,37 +285,32 @@ export class Lowering implements ValueSource {
 
   leaveOut(value: Value): void {
     this.pending.delete(value);
-    if (this.locals.has(value)) this.forget(value);
-    else value.args.forEach((arg) => this.leaveOut(arg));
+    const held = this.find(value);
+    if (held !== undefined) this.count(held);
+    else for (const arg of value.args) this.leaveOut(arg);
   }
 
-  private consumed(statement: Statement): Set<Value> {
-    const out = new Set<Value>();
-    const visit = (value: Value | undefined): void => {
-      if (value === undefined || this.locals.has(value)) return;
-      out.add(value);
-      for (const arg of value.args) visit(arg);
-    };
-    switch (statement.kind) {
-      case "setPlace": case "setVariable": case "return": case "note": visit(statement.value); break;
-      case "setState": visit(statement.base); visit(statement.value); break;
-      case "store": visit(statement.value); break;
-      case "helper": case "call": statement.args.forEach(visit); break;
-      case "if": case "break": visit(statement.condition); break;
-      case "jump": visit(statement.target); break;
+  /** Whether computing a value computes another one. */
+  private computes(value: Value | undefined, wanted: Value): boolean {
+    if (value === undefined || this.find(value) !== undefined) return false;
+    return value === wanted || value.args.some((arg) => this.computes(arg, wanted));
+  }
+
+  private consumes(s: Statement, wanted: Value): boolean {
+    if ("address" in s && this.computes(s.address.offset, wanted)) return true;
+    switch (s.kind) {
+      case "setPlace": case "setVariable": case "return": case "note": case "store": return this.computes(s.value, wanted);
+      case "setState": return this.computes(s.base, wanted) || this.computes(s.value, wanted);
+      case "helper": case "call": return s.args.some((arg) => this.computes(arg, wanted));
+      case "if": case "break": return this.computes(s.condition, wanted);
+      case "jump": return this.computes(s.target, wanted);
+      default: return false;
     }
-    if ("address" in statement) visit(statement.address.offset);
-    return out;
   }
 
   /** Emits the pending reads that a statement may change and does not itself use. */
   private flush(statement: Statement): void {
-    if (this.pending.size === 0) return;
-    const stays = this.consumed(statement);
-    for (const value of [...this.pending]) {
-      if (stays.has(value) || !affects(statement, value)) continue;
-      this.materialize(value);
-    }
+    for (const value of this.pending) if (affects(statement, value) && !this.consumes(statement, value)) this.materialize(value);
   }
 
   private statement(s: Statement): void {
@@ -369,7 +384,7 @@ export class Lowering implements ValueSource {
         faultOnStatus(t);
         return;
       case "if":
-        if (s.condition.op === "all" && !this.locals.has(s.condition)) return this.ifAll(s);
+        if (s.condition.op === "all" && this.find(s.condition) === undefined) return this.ifAll(s);
         this.push(s.condition);
         f.if(undefined, s.likely);
         this.block(s.then);

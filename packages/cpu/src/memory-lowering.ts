@@ -30,6 +30,11 @@ export class MemoryLowering {
     this.values = values;
   }
 
+  /** Another instruction begins. */
+  forget(): void {
+    if (this.probes.size > 0) this.probes.clear();
+  }
+
   private pushSegment(segment: SegmentRef): void {
     if (segment === "record") this.t.recordSegment();
     else this.f.i32(SEGMENT + SEGMENT_STRIDE * segment);

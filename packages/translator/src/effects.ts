@@ -51,10 +51,10 @@ const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "sysc
 /** Whether a region calls a helper. */
 export const isCalled = (helper: string): boolean => CALLED.has(helper);
 
-/** Numbers of the registers that an instruction reads and writes, as `registerAt` counts them. */
+/** The registers that an instruction reads and writes: bits by their numbers, as `registerAt` counts them. */
 export interface Registers {
-  readonly reads: ReadonlySet<number>;
-  readonly writes: ReadonlySet<number>;
+  readonly reads: number;
+  readonly writes: number;
 }
 
 /** State offsets of the general registers end here, and their numbers; those of XMM registers follow. */
@@ -84,10 +84,19 @@ export function registerAt(offset: number): number {
 
 /** The registers of one instruction. */
 export function registersOf(meaning: Meaning, instruction: Instruction): Registers {
-  const numbers = (places: readonly Place[]): number[] => places.map((place) => registerAt(placeOffset(place, instruction)));
-  const address = meaning.addresses ? [instruction.base, instruction.index] : [];
-  const present = (all: readonly number[]): Set<number> => new Set(all.filter((n) => n >= 0));
-  return { reads: present([...numbers(meaning.reads), ...address]), writes: present(numbers(meaning.writes)) };
+  const address = meaning.addresses ? bitOf(instruction.base) | bitOf(instruction.index) : 0;
+  return { reads: bitsOf(meaning.reads, instruction) | address, writes: bitsOf(meaning.writes, instruction) };
+}
+
+/** Bit of a register's number; none of -1. */
+function bitOf(register: number): number {
+  return register < 0 ? 0 : 1 << register;
+}
+
+function bitsOf(places: readonly Place[], instruction: Instruction): number {
+  let bits = 0;
+  for (const place of places) bits |= bitOf(registerAt(placeOffset(place, instruction)));
+  return bits;
 }
 
 function findMeaning(shape: Shape): Meaning | undefined {

@@ -13,6 +13,7 @@ import type { RegionInstruction } from "./region-decoder.ts";
 
 /** Numbers of the registers that frames are accessed through: rSP and rBP. */
 const FRAME_REGISTERS = [4, 5] as const;
+const FRAME_BITS = (1 << 4) | (1 << 5);
 /** Bytes from the first to the last access of a window at most. */
 const WIDEST = 1024;
 
@@ -66,10 +67,11 @@ export function windowsOf(instructions: readonly RegionInstruction[], long: bool
   const windows: FrameWindow[] = [];
   const accesses = new Map<number, Map<Statement, InWindow>>();
   for (const [{ register, at }, found] of byRoot) {
+    // One access alone looks itself up.
+    if (found.length < 2) continue;
     const low = Math.min(...found.map(({ bytes }) => bytes));
     const length = Math.max(...found.map(({ bytes, size }) => bytes + size)) - low;
-    // One access alone looks itself up.
-    if (found.length < 2 || length > WIDEST) continue;
+    if (length > WIDEST) continue;
     const window = { register, at, low, length, write: found.some(({ write }) => write) };
     windows.push(window);
     for (const { instruction, statement, bytes } of found) {
@@ -87,26 +89,26 @@ class Walk {
   private readonly native: Size;
   /** Where the stack and frame pointers are; nothing while an instruction that moves one to an unknown place has not ended. */
   private readonly registers = new Map<number, Distance | undefined>();
-  private values = new Map<Value, Distance | undefined>();
+  private readonly values = new Map<Value, Distance | undefined>();
   private instruction!: Instruction;
   private index = 0;
 
   constructor(instructions: readonly RegionInstruction[], long: boolean) {
     this.native = long ? 8 : 4;
-    this.renew(FRAME_REGISTERS, 0);
-    for (const [index, { instruction, meaning }] of instructions.entries()) {
+    for (const register of FRAME_REGISTERS) this.renew(register, 0);
+    for (const [index, { instruction, meaning, registers }] of instructions.entries()) {
+      if (((registers.reads | registers.writes) & FRAME_BITS) === 0 && !meaning.calls) continue;
       this.instruction = instruction;
       this.index = index;
-      this.values = new Map();
+      this.values.clear();
       for (const statement of meaning.statements.statements) this.statement(statement);
       // A helper may change what the TLB has.
-      if (meaning.calls) this.renew(FRAME_REGISTERS, index + 1);
-      else this.renew([...this.registers].filter(([, distance]) => distance === undefined).map(([register]) => register), index + 1);
+      for (const register of FRAME_REGISTERS) if (meaning.calls || this.registers.get(register) === undefined) this.renew(register, index + 1);
     }
   }
 
-  private renew(registers: readonly number[], at: number): void {
-    for (const register of registers) this.registers.set(register, { root: { register, at }, bytes: 0 });
+  private renew(register: number, at: number): void {
+    this.registers.set(register, { root: { register, at }, bytes: 0 });
   }
 
   private statement(s: Statement): void {
@@ -157,8 +159,9 @@ class Walk {
   }
 
   private distance(value: Value): Distance | undefined {
-    if (!this.values.has(value)) this.values.set(value, this.find(value));
-    return this.values.get(value);
+    let distance = this.values.get(value);
+    if (distance === undefined && !this.values.has(value)) this.values.set(value, (distance = this.find(value)));
+    return distance;
   }
 
   private find({ op, args, data }: Value): Distance | undefined {

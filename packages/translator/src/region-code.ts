@@ -91,16 +91,17 @@ class BlockWriter {
       this.loops.set(id, f.loop());
       this.target.flagState = "memory";
     }
-    this.within(id, this.structure.mergesBelow(id));
+    this.within(id, this.structure.mergesBelow(id), 0);
     if (isLoop) f.op(OP.unreachable).end();
   }
 
-  private within(id: number, merges: readonly number[]): void {
+  /** @param from of the merge nodes, those from there on */
+  private within(id: number, merges: readonly number[], from: number): void {
     const { f } = this.target;
-    const [merge, ...rest] = merges;
+    const merge = merges[from];
     if (merge === undefined) return id === ROOT ? this.entries() : this.block(this.region.blocks.get(id)!);
     this.merges.set(merge, f.block());
-    this.within(id, rest);
+    this.within(id, merges, from + 1);
     f.op(OP.unreachable).end();
     this.target.flagState = "memory";
     this.tree(merge);

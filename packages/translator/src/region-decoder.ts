@@ -1,6 +1,5 @@
 /** Decodes the code that a region is formed from, as far as it may be part of one. */
 import { shapeOf } from "@doppel/cpu";
-import type { Shape } from "@doppel/semantics";
 import { decode, Instruction, OK } from "@doppel/x86";
 import { type Meaning, meaningOf, type Registers, registersOf } from "./effects.ts";
 
@@ -15,7 +14,6 @@ const PAGE_SIZE = 4096;
 /** One instruction of a region. */
 export interface RegionInstruction {
   readonly instruction: Instruction;
-  readonly shape: Shape;
   readonly meaning: Meaning;
   readonly registers: Registers;
   /** From the beginning of the entry's page. */
@@ -72,8 +70,9 @@ export class Decoder {
   }
 
   at(at: number): Decoded | undefined {
-    if (!this.known.has(at)) this.known.set(at, this.decode(at));
-    return this.known.get(at);
+    let one = this.known.get(at);
+    if (one === undefined && !this.known.has(at)) this.known.set(at, (one = this.decode(at)));
+    return one;
   }
 
   get comesBack(): boolean {
@@ -131,12 +130,11 @@ export class Decoder {
     while (form !== undefined && !this.source.hasFeature(form.feature)) form = form.fallback;
     if (form === undefined) return undefined;
     instruction.form = form;
-    const shape = shapeOf(instruction, long, true);
-    const meaning = meaningOf(shape);
+    const meaning = meaningOf(shapeOf(instruction, long, true));
     if (meaning === undefined) return undefined;
     const next = at + instruction.length;
     const target = next + instruction.immediate;
     const direct = form.operands.at(-1)?.kind === "J" && instruction.operandSize !== 2 && Math.abs(target) < FARTHEST;
-    return { instruction, shape, meaning, registers: registersOf(meaning, instruction), at, next, flow: meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
+    return { instruction, meaning, registers: registersOf(meaning, instruction), at, next, flow: meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
   }
 }

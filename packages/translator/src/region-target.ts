@@ -48,6 +48,11 @@ export interface Chain {
  */
 export type Tally = (what: string, region: Region, at?: number) => number | undefined;
 
+/** Numbers of the bits that are set. */
+function numbersOf(bits: number): number[] {
+  return Array.from({ length: 32 }, (_, n) => n).filter((n) => ((bits >>> n) & 1) !== 0);
+}
+
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
   readonly f: FunctionBuilder;
@@ -63,6 +68,8 @@ export class RegionTarget implements Target {
   /** Address of the TLB view, where the region does not assume the one that was in use when it was formed. */
   private readonly view: number;
   private readonly facts: RegisterFacts;
+  /** Those that are not at work. */
+  private readonly lowerings: Lowering[] = [];
   private readonly flags: KeptFlagLocals;
   /** Behind these the region is left, with how and flags on the stack: with what is not executed and the place above them, or with `ipLocal`. */
   private exitLabel: Label | undefined;
@@ -110,9 +117,16 @@ export class RegionTarget implements Target {
     this.how = f.local("i32", "how");
     this.ipLocal = f.local(native, "ip");
     this.view = f.local("i32", "view");
-    const instructions = [...region.blocks.values()].flatMap((block) => block.instructions);
-    this.dirty = [...new Set(instructions.flatMap(({ registers }) => [...registers.writes]))];
-    for (const n of new Set([...this.dirty, ...instructions.flatMap(({ registers }) => [...registers.reads])])) {
+    let reads = 0;
+    let writes = 0;
+    for (const { instructions } of region.blocks.values()) {
+      for (const { registers } of instructions) {
+        reads |= registers.reads;
+        writes |= registers.writes;
+      }
+    }
+    this.dirty = numbersOf(writes);
+    for (const n of [...this.dirty, ...numbersOf(reads & ~writes)]) {
       const { offset, size, type } = this.home(n);
       this.registers.set(n, f.local(type, stateName(offset, size)));
     }
@@ -352,7 +366,10 @@ export class RegionTarget implements Target {
     });
     const before = this.flags.state;
     if (meaning.repeats) this.repeat = this.f.loop();
-    new Lowering(this).lower(meaning.statements);
+    // A jump writes the code that it leads to before its instruction is done.
+    const lowering = this.lowerings.pop() ?? new Lowering(this);
+    lowering.lower(meaning.statements);
+    this.lowerings.push(lowering);
     if (meaning.repeats) this.f.end();
     this.windows?.next();
     // What was not kept went to the words.

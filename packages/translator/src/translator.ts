@@ -7,7 +7,7 @@ import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT
 import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
-import { type CodeSource, edgesOf, formRegion, type Region, type RegionBlock } from "./region.ts";
+import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-target.ts";
@@ -102,6 +102,8 @@ interface Installed {
 interface Draft {
   readonly place: Place;
   readonly region: Region;
+  /** Host addresses of the instructions that are its own: not of functions that it calls. */
+  readonly body: Uint32Array;
   readonly others: readonly number[];
   readonly rebuilt: number;
   readonly assumes: boolean;
@@ -136,6 +138,8 @@ export class Translator implements RegionCompiler {
   /** How often something that a region assumes was not so, by its number; and the regions that are to be made anew without. */
   private readonly missed = new Map<number, number>();
   private readonly strained = new Set<number>();
+  /** While regions are formed, how often the instructions of pages were interpreted: counts stand still then. */
+  private readonly executions = new Map<number, Uint32Array>();
   private waited = 0;
   private ids = 0;
   private readonly bytes: Uint8Array;
@@ -207,16 +211,17 @@ export class Translator implements RegionCompiler {
     return this.cpu.mmu.tlb.lookup(view, linear, TLB_EXEC_TAG);
   }
 
+  /** How often what stands at a host address was interpreted. */
+  private times(host: number): number {
+    const offset = host & (PAGE_SIZE - 1);
+    let page = this.executions.get(host - offset);
+    if (page === undefined) this.executions.set(host - offset, (page = this.engine.code.executions(host - offset)));
+    return page[offset]!;
+  }
+
   /** Code around a place, as it is mapped now. */
   private source({ host, linear, view, long }: Place): CodeSource {
-    const executions = new Map<number, Uint32Array>();
-    const times = (at: number): number => {
-      const offset = at % PAGE_SIZE;
-      let page = executions.get(at - offset);
-      if (page === undefined) executions.set(at - offset, (page = this.engine.code.executions(at - offset)));
-      return page[offset]!;
-    };
-    const least = Math.max(1, times(host) / COLD);
+    const least = Math.max(1, this.times(host) / COLD);
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host - base);
     const { cpu } = this;
@@ -227,7 +232,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at),
+      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at),
     };
   }
 
@@ -294,9 +299,10 @@ export class Translator implements RegionCompiler {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
       const isThere = this.hostOf(place.linear, place.view) === place.host;
       // What is part of another draft of this batch may become an entry of that region later.
-      const draft = isThere && !drafts.some(({ region }) => bodyOf(region).includes(place.host)) ? this.draft(place) : undefined;
+      const draft = isThere && !drafts.some(({ body }) => body.includes(place.host)) ? this.draft(place) : undefined;
       if (draft !== undefined) drafts.push(draft);
     }
+    this.executions.clear();
     this.waited = 0;
     if (drafts.length === 0) return;
     const tally = this.tally ?? this.counts?.tally;
@@ -321,7 +327,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, others: others!, rebuilt: rebuilt!, assumes: false, replaces: [installed!] });
+      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: false, replaces: [installed!] });
     }
     return drafts;
   }
@@ -352,8 +358,9 @@ export class Translator implements RegionCompiler {
     if (this.hostOf(linear, place.view) !== first.host) return undefined;
     const all = isExit ? others : [...others, at];
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
-    if (region === undefined || !bodyOf(region).includes(place.host)) return undefined;
-    return { place: { ...first, linear, view: place.view }, region, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, replaces: [installed] };
+    const body = region && codeOf(region, true);
+    if (body?.includes(place.host) !== true) return undefined;
+    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -361,31 +368,30 @@ export class Translator implements RegionCompiler {
     const source = this.source(place);
     const region = formRegion(source, place.host % PAGE_SIZE, [], this.longest);
     if (region === undefined) return undefined;
-    const body = bodyOf(region);
+    const body = codeOf(region, true);
     const found = new Set<Installed>();
     if (absorbs) {
       for (const frame of new Set([...region.pages.values()].map((host) => Math.floor(host / PAGE_SIZE)))) {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, others: [], rebuilt: 0, assumes: true, replaces: [] };
+    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: true, replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), replaces };
+    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), replaces };
   }
 
-  private install({ place, region, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = place.key % 1024;
     const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
-    const body = bodyOf(region);
     const before = new Map<number, number>();
     for (const host of body) {
       const executed = this.engine.code.executed(host * 1024 + mode);
       if (executed > 0) before.set(host * 1024 + mode, executed);
     }
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, () => true), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -445,20 +451,27 @@ function placeOf(pages: Region["pages"], host: number): number {
   return distance * PAGE_SIZE + (host % PAGE_SIZE);
 }
 
-/** Host addresses of the instructions that are the region's own: not of functions that it calls. */
-function bodyOf(region: Region): Uint32Array {
-  return codeOf(region, ({ own }) => own);
-}
-
-/** Host addresses of the instructions of some of its blocks. */
-function codeOf(region: Region, which: (block: RegionBlock) => boolean): Uint32Array {
-  return Uint32Array.from([...region.blocks.values()].filter(which).flatMap(({ instructions, end }) => [
-    ...instructions.map(({ at }) => hostAt(region, at)), ...("jump" in end && end.jump !== undefined ? [hostAt(region, end.jump)] : []),
-  ]));
+/** Host addresses of a region's instructions. @param own without those of functions that it calls */
+function codeOf(region: Region, own: boolean): Uint32Array {
+  const out: number[] = [];
+  for (const block of region.blocks.values()) {
+    if (own && !block.own) continue;
+    for (const { at } of block.instructions) out.push(hostAt(region, at));
+    if ("jump" in block.end && block.end.jump !== undefined) out.push(hostAt(region, block.end.jump));
+  }
+  return Uint32Array.from(out);
 }
 
 /** Host addresses of the places at which its own code leaves it by direct jumps, and did not lead when it was formed. */
 function exitsOf(region: Region): Uint32Array {
-  const places = [...region.blocks.values()].filter(({ own }) => own).flatMap((block) => (block.end.kind === "leave" ? [block.end.at] : edgesOf(block).filter((edge) => edge.block < 0).map(({ at }) => at)));
-  return Uint32Array.from(places.filter((at) => region.pages.has(Math.floor(at / PAGE_SIZE))).map((at) => hostAt(region, at)));
+  const out: number[] = [];
+  const add = (at: number): void => {
+    if (region.pages.has(Math.floor(at / PAGE_SIZE))) out.push(hostAt(region, at));
+  };
+  for (const block of region.blocks.values()) {
+    if (!block.own) continue;
+    if (block.end.kind === "leave") add(block.end.at);
+    else for (const { at, block: to } of edgesOf(block)) if (to < 0) add(at);
+  }
+  return Uint32Array.from(out);
 }

@@ -7,8 +7,8 @@ export class Bytes {
   /** Bytes written so far. */
   length = 0;
 
-  private reserve(count: number): void {
-    if (this.length + count <= this.buffer.length) return;
+  /** Makes room for so many bytes more. */
+  private grow(count: number): void {
     const bigger = new Uint8Array(Math.max(this.buffer.length * 2, this.length + count));
     bigger.set(this.buffer.subarray(0, this.length));
     this.buffer = bigger;
@@ -16,13 +16,13 @@ export class Bytes {
 
   /** Appends one byte. */
   u8(value: number): void {
-    this.reserve(1);
+    if (this.length === this.buffer.length) this.grow(1);
     this.buffer[this.length++] = value;
   }
 
   /** Appends bytes as they are. */
   append(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
+    if (this.length + bytes.length > this.buffer.length) this.grow(bytes.length);
     this.buffer.set(bytes, this.length);
     this.length += bytes.length;
   }
@@ -35,6 +35,14 @@ export class Bytes {
       rest >>>= 7;
     }
     this.u8(rest);
+  }
+
+  /** Appends a byte and an unsigned 32-bit LEB128 number. */
+  withU32(byte: number, value: number): void {
+    if (this.length + 1 >= this.buffer.length) this.grow(2);
+    this.buffer[this.length++] = byte;
+    if (value >= 0 && value < 0x80) this.buffer[this.length++] = value;
+    else this.u32(value);
   }
 
   /** Appends a signed 32-bit LEB128 number. */

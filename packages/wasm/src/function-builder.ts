@@ -23,7 +23,7 @@ export const DEFINED = 0x10000;
 export class FunctionBuilder {
   readonly signature: Signature;
   private readonly locals: ValueType[] = [];
-  private readonly free = new Map<ValueType, number[]>();
+  private readonly free: Readonly<Record<ValueType, number[]>> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly code = new Bytes();
   private readonly hints: { offset: number; taken: boolean }[] = [];
   private readonly relocations: { offset: number; index: number }[] = [];
@@ -43,8 +43,8 @@ export class FunctionBuilder {
 
   /** A local of this type: one that was released, or a new one, with a name for people if one is given. Its content is unspecified. */
   local(type: ValueType, name?: string): number {
-    const pool = this.free.get(type);
-    if (pool !== undefined && pool.length > 0) return pool.pop()!;
+    const known = this.free[type].pop();
+    if (known !== undefined) return known;
     this.locals.push(type);
     const index = this.signature.parameters.length + this.locals.length - 1;
     if (name !== undefined) this.localNames.set(index, name);
@@ -53,10 +53,7 @@ export class FunctionBuilder {
 
   /** Gives a local back for use by a later `local` call. */
   release(index: number): void {
-    const type = this.locals[index - this.signature.parameters.length]!;
-    const pool = this.free.get(type);
-    if (pool === undefined) this.free.set(type, [index]);
-    else pool.push(index);
+    this.free[this.locals[index - this.signature.parameters.length]!].push(index);
   }
 
   /** An instruction without immediates, by its number in `OP`. */
@@ -69,18 +66,15 @@ export class FunctionBuilder {
   }
 
   get(local: number): this {
-    this.code.u8(OP.local_get);
-    this.code.u32(local);
+    this.code.withU32(OP.local_get, local);
     return this;
   }
   set(local: number): this {
-    this.code.u8(OP.local_set);
-    this.code.u32(local);
+    this.code.withU32(OP.local_set, local);
     return this;
   }
   tee(local: number): this {
-    this.code.u8(OP.local_tee);
-    this.code.u32(local);
+    this.code.withU32(OP.local_tee, local);
     return this;
   }
   globalGet(index: number): this {
@@ -130,8 +124,7 @@ export class FunctionBuilder {
   /** A load or store with a constant offset. The alignment hint is always one byte: x86 promises nothing. */
   memory(opcode: number, offset = 0): this {
     this.op(opcode);
-    this.code.u8(0);
-    this.code.u32(offset);
+    this.code.withU32(0, offset);
     return this;
   }
   memoryCopy(): this {
