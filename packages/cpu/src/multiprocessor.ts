@@ -150,7 +150,7 @@ export class Multiprocessor implements Engine {
       const { engine, cpu } = this.processors[this.turn]!;
       const before = engine.retired;
       this.yieldRequested = false;
-      const exit = cpu.activity === WAITING ? ({ reason: "halted" } as const) : engine.run(Math.min(left, this.left));
+      const exit = cpu.activity === WAITING ? ({ reason: "halted" } as const) : engine.run(this.hasTurns ? Math.min(left, this.left) : left);
       left -= engine.retired - before;
       this.spend(engine.retired - before);
       if (exit.reason === "shutdown" || exit.reason === "breakpoint") return exit;
@@ -170,9 +170,14 @@ export class Multiprocessor implements Engine {
     return exit;
   }
 
-  /** Takes retired instructions from the turn; one vCPU alone has no turns. */
+  /** One vCPU alone has no turns. */
+  private get hasTurns(): boolean {
+    return this.processors.length > 1;
+  }
+
+  /** Takes retired instructions from the turn. */
   private spend(instructions: number): void {
-    if (this.processors.length > 1) this.left -= instructions;
+    if (this.hasTurns) this.left -= instructions;
   }
 
   private next(): void {
