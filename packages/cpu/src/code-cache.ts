@@ -22,6 +22,7 @@ import { CS, GENERATION, GLOBAL_GENERATION, RESUME, STATE } from "./state-layout
 /** The part of the mode key that decides how bytes become records. */
 const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG | MODE_SINGLE;
 const MAX_INSTRUCTIONS = 64;
+const RECORD_WORDS = RECORD_SIZE >> 2;
 const MAX_LENGTH = 15;
 /** Bit of the numbers of GLOBAL_GENERATION. */
 const GLOBAL = 1 << 30;
@@ -196,7 +197,8 @@ export class CodeCache implements WriteObserver {
     const flat = (mode & MODE_FLAT) !== 0;
     const long = (mode & MODE_LONG) !== 0;
     const codeSize: CodeSize = long ? 8 : mode & MODE_CODE32 ? 4 : 2;
-    const pageEnd = host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE;
+    const page = host - (host & (PAGE_SIZE - 1));
+    const pageEnd = page + PAGE_SIZE;
     const room = flat ? Infinity : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
@@ -212,10 +214,11 @@ export class CodeCache implements WriteObserver {
     let pairAlone = 0;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
       if (n > 0 && this.stops.size > 0 && this.stops.has(at & (PAGE_SIZE - 1))) break;
-      const copied = copies ? this.copy(at, mode, limit, record) : 0;
+      const copied = copies && at < limit ? this.copy(at, mode, record, limit - page, this.stops.size > 0 ? 1 : MAX_INSTRUCTIONS - n) : 0;
       if (copied > 0) {
-        record += RECORD_SIZE;
-        at += copied;
+        n += copied - 1;
+        record += copied * RECORD_SIZE;
+        at = page + this.view.getUint16(record - RECORD_SIZE + R_OFFSET, true) + this.view.getUint8(record - RECORD_SIZE + R_LENGTH);
         continue;
       }
       const { instruction } = this;
@@ -260,23 +263,30 @@ export class CodeCache implements WriteObserver {
   }
 
   /**
-   * Makes the record of an instruction from one that it has in another block, if it has one with another instruction behind it: so it ends no
-   * block by itself. Returns the instruction's length, or 0.
+   * Makes records of instructions from those that they have in another block, each of which has another instruction behind it: so it ends no block
+   * by itself. Returns how many, at most `most`.
+   * @param end where in the page the last one must end
    */
-  private copy(at: number, mode: number, limit: number, record: number): number {
+  private copy(at: number, mode: number, record: number, end: number, most: number): number {
     const known = this.index.find(at, mode);
-    if (known === 0) return 0;
+    if (known === 0 || this.view.getUint8(known + R_LENGTH) === REGION_MARK) return 0;
     const { words } = this;
-    const from = known >> 2;
-    const length = (words[from + (R_LENGTH >> 2)]! >>> 8) & 0xff;
-    if ((words[from]! & 0xffff) === HANDLER_END || (words[from + (RECORD_SIZE >> 2)]! & 0xffff) === HANDLER_END || length === REGION_MARK || at + length > limit) return 0;
-    const to = record >> 2;
-    for (let n = 0; n < RECORD_SIZE >> 2; n++) words[to + n] = words[from + n]!;
-    // Where a jump leads each block learns for itself. Records lie behind the jump cache, so that masks and immediates are no addresses of theirs.
-    const link = words[to + (R_LINK >> 2)]!;
-    if (link > 0xffff || link < -1) words[to + (R_LINK >> 2)] = 0;
-    this.decoded++;
-    return length;
+    let from = known >> 2;
+    let to = record >> 2;
+    let count = 0;
+    while (count < most && (words[from]! & 0xffff) !== HANDLER_END) {
+      const next = words[from + RECORD_WORDS]!;
+      if ((next & 0xffff) === HANDLER_END || next >>> 16 > end) break;
+      for (let n = 0; n < RECORD_WORDS; n++) words[to + n] = words[from + n]!;
+      // Where a jump leads each block learns for itself. Records lie behind the jump cache, so that masks and immediates are no addresses of theirs.
+      const link = words[to + (R_LINK >> 2)]!;
+      if (link > 0xffff || link < -1) words[to + (R_LINK >> 2)] = 0;
+      from += RECORD_WORDS;
+      to += RECORD_WORDS;
+      count++;
+    }
+    this.decoded += count;
+    return count;
   }
 
   /** Whether code may be put in the place of blocks: not while the host wants to stop at some of their instructions. */
@@ -463,17 +473,8 @@ export class CodeCache implements WriteObserver {
   /** Host address at which the block begins that was executed most often of those that contain what stands at one, in the processor's present mode; or -1. */
   hottestAround(host: number): number {
     const at = host & (PAGE_SIZE - 1);
-    const mode = this.keyOf(0);
-    let best = -1;
-    let most = -1;
     const blocks = this.code.get((host - at) / PAGE_SIZE)?.blocks;
-    for (let n = 0; n < (blocks?.length ?? 0); n++) {
-      if (!blocks!.holds(n, at) || blocks!.mode(n) !== mode) continue;
-      const executed = this.counts[(blocks!.record(n) - this.base) / RECORD_SIZE]!;
-      if (executed <= most) continue;
-      best = blocks!.from(n);
-      most = executed;
-    }
+    const best = blocks === undefined ? -1 : blocks.hottest(at, this.keyOf(0), this.counts, this.base);
     return best < 0 ? -1 : host - at + best;
   }
 

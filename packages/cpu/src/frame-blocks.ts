@@ -1,11 +1,13 @@
 /** The blocks of decoded records that have bytes in one frame, as numbers side by side: every sample of what runs goes through them. */
 
+import { RECORD_SIZE } from "./record.ts";
+
 /** Numbers of a block. */
 const FIELDS = 5;
 
 /** A list of blocks. */
 export class FrameBlocks {
-  /** First record, number of records (END included), mode, and where in the frame its bytes begin and end, if they begin in it. */
+  /** First record, in records' sizes, number of records (END included), mode, and where in the frame its bytes begin and end, if they begin in it. */
   private readonly fields: number[] = [];
   private readonly keys: number[] = [];
 
@@ -15,7 +17,7 @@ export class FrameBlocks {
 
   add(key: number, record: number, count: number, from: number, to: number): void {
     this.keys.push(key);
-    this.fields.push(record, count, key % 1024, from, to);
+    this.fields.push(record / RECORD_SIZE, count, key % 1024, from, to);
   }
 
   clear(): void {
@@ -28,7 +30,7 @@ export class FrameBlocks {
   }
 
   record(n: number): number {
-    return this.fields[n * FIELDS]!;
+    return this.fields[n * FIELDS]! * RECORD_SIZE;
   }
 
   /** Records of it, END included. */
@@ -40,13 +42,22 @@ export class FrameBlocks {
     return this.fields[n * FIELDS + 2]!;
   }
 
-  /** Where in the frame it begins. */
-  from(n: number): number {
-    return this.fields[n * FIELDS + 3]!;
-  }
-
-  /** Whether it holds the byte at an offset of the frame. */
-  holds(n: number, at: number): boolean {
-    return this.fields[n * FIELDS + 3]! <= at && at < this.fields[n * FIELDS + 4]!;
+  /**
+   * Where in the frame the block begins that was executed most often of those of a mode that hold the byte at an offset, or -1.
+   * @param counts executions of records from `base` on
+   */
+  hottest(at: number, mode: number, counts: Uint32Array, base: number): number {
+    const { fields } = this;
+    const first = base / RECORD_SIZE;
+    let best = -1;
+    let most = -1;
+    for (let n = 0; n < fields.length; n += FIELDS) {
+      if (fields[n + 3]! > at || at >= fields[n + 4]! || fields[n + 2] !== mode) continue;
+      const executed = counts[fields[n]! - first]!;
+      if (executed <= most) continue;
+      best = fields[n + 3]!;
+      most = executed;
+    }
+    return best;
   }
 }
