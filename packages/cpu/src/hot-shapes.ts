@@ -119,20 +119,26 @@ function shape(form: Form, kind: string, operandSize: OperandSize, condition: nu
 
 function* lines(text: string): Generator<{ forms: Form[]; words: string[] }> {
   for (const line of text.trim().split("\n")) {
-    const opcodes: string[] = [];
     // Opcodes are separated by commas and may hold spaces; what follows the last of them are single words.
     const [, list, rest] = /^((?:[0-9A-F][^,]*,)*[0-9A-F]{2}(?: [0-9A-F]{2})?(?: \/\d)?(?:\+\w+)?) (\S.*)$/.exec(line)!;
-    opcodes.push(...list!.split(","));
-    yield { forms: FORMS.filter((form) => opcodes.includes(form.opcode) && form.feature !== "LM"), words: rest!.split(" ") };
+    const opcodes = new Set(list!.split(","));
+    yield { forms: FORMS.filter((form) => opcodes.has(form.opcode) && form.feature !== "LM"), words: rest!.split(" ") };
   }
+}
+
+const byOpcode = new Map<string, Form[]>();
+for (const form of FORMS) {
+  const there = byOpcode.get(form.opcode);
+  if (there === undefined) byOpcode.set(form.opcode, [form]);
+  else there.push(form);
 }
 
 /** A shape by its token in the list of pairs: `8B m8`, `0F 90+cc r4:2`, or `J 12` for the conditional jumps of two pairs of conditions. */
 function* pairShapes(token: string, long: boolean): Generator<Shape> {
   const [, opcode, kind, size, condition] = /^(.*) ([rmiqf])([248])(?::(.))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
   const conditions = token.startsWith("J") ? [...token.slice(2)].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]) : [parseInt(condition ?? "0", 16)];
-  for (const form of FORMS) {
-    if (form.opcode !== opcode || (long ? form.invalid64 : form.only64) || form.feature === "LM") continue;
+  for (const form of byOpcode.get(opcode!) ?? []) {
+    if ((long ? form.invalid64 : form.only64) || form.feature === "LM") continue;
     for (const code of conditions) yield shape(form, kind!, Number(size) as OperandSize, code, long, kind === "f");
   }
 }

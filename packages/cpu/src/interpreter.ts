@@ -101,7 +101,6 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly jumps: JumpCache;
   /** What generated code calls by name. */
   readonly helpers: Helpers;
-  private readonly hot: HotHandlers[] = [];
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
   private outlined = 0;
   private readonly outline = new Map<number, number>();
@@ -160,9 +159,6 @@ export class Interpreter implements Engine, HandlerTable {
       this.watchHit ??= point;
       this.endVisit();
     };
-    for (const long of [false, true]) {
-      this.hot.push(hotHandlers(long));
-    }
     this.helpers = this.makeHelpers(options.helpers ?? {});
   }
 
@@ -216,7 +212,7 @@ export class Interpreter implements Engine, HandlerTable {
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
     const key = shapeKey(shape);
-    const { shapes, numbers } = this.hot[long ? 1 : 0]!;
+    const { shapes, numbers } = hotHandlers(long);
     const found = numbers.get(key) ?? this.general.get(key);
     if (found !== undefined) return found;
     const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
@@ -252,7 +248,7 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
   firstOutlined(long: boolean): number {
-    return this.hot[long ? 1 : 0]!.shapes.length + 1;
+    return hotHandlers(long).shapes.length + 1;
   }
 
   /** The table of handlers, for regions that go on to each other. */
@@ -281,12 +277,12 @@ export class Interpreter implements Engine, HandlerTable {
 
   /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
   fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
-    return this.hot[long ? 1 : 0]!.fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
+    return hotHandlers(long).fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
   /** Whether a handler is a pair's. */
   isPair(handler: number, long: boolean): boolean {
-    return this.hot[long ? 1 : 0]!.shapes[handler - 1]?.second !== undefined;
+    return hotHandlers(long).shapes[handler - 1]?.second !== undefined;
   }
 
   private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
@@ -303,7 +299,7 @@ export class Interpreter implements Engine, HandlerTable {
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(this.hot[long ? 1 : 0]!.shapes, long, pairs, this.watching, this.regions !== undefined);
+    const module = compiledDispatch(hotHandlers(long).shapes, long, pairs, this.watching, this.regions !== undefined);
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 
