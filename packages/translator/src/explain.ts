@@ -12,7 +12,7 @@ import { placeOffset } from "./effects.ts";
 import { ExplainError } from "./explain-error.ts";
 import { exportName, regionModule } from "./region-code.ts";
 import type { CountedRegion, RegionCounter } from "./region-counts.ts";
-import { formRegion, type Region, type RegionBlock, successors } from "./region.ts";
+import { formRegion, type Region, type RegionBlock } from "./region.ts";
 import { sensitivityOf, NO_ACCESS } from "./sensitivity.ts";
 import type { Translator } from "./translator.ts";
 
@@ -305,7 +305,7 @@ function contains({ region, linear }: CountedRegion, address: number): boolean {
 }
 
 function inside({ blocks }: Region, block: RegionBlock): number[] {
-  return successors(block).map((id) => blocks.get(id)!.start);
+  return block.successors.map((id) => blocks.get(id)!.start);
 }
 
 function explained(instruction: Instruction, place: Places, at: number): ExplainedInstruction {

@@ -2,7 +2,7 @@
 import { GeneratedModule } from "@doppel/cpu";
 import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
-import { type Edge, type Region, type RegionBlock, successors } from "./region.ts";
+import type { Edge, Region, RegionBlock } from "./region.ts";
 import { RegionTarget, type Tally } from "./region-target.ts";
 import { ROOT, type Structure, structureOf } from "./structure.ts";
 
@@ -57,7 +57,7 @@ function budgetChecks(region: Region, { order, loopHeaders }: Structure): Budget
     const block = region.blocks.get(id);
     if (block === undefined) continue;
     let behind = 0;
-    for (const to of successors(block)) {
+    for (const to of block.successors) {
       if (checked.has(to)) continue;
       const need = needs.get(to)!;
       if (block.count + need > LONGEST_WAY) checked.add(to);

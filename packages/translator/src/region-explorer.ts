@@ -17,8 +17,8 @@ export interface Call {
   /** Where the region may be entered, of the outermost function. */
   readonly entries: Set<number>;
   readonly code: Map<number, Decoded>;
-  /** Calls that were looked at. */
-  readonly seen: Set<number>;
+  /** Calls of others that were not looked at. */
+  readonly open: Decoded[];
   /** Calls of others that are part of the region, by the place behind the call. */
   readonly callees: Map<number, Call>;
   readonly numbers: Map<number, number>;
@@ -58,7 +58,7 @@ export class Explorer {
   }
 
   private call(caller: Call | undefined, returnsTo: number, target: number): Call {
-    return { caller, returnsTo, target, depth: caller === undefined ? 0 : caller.depth + 1, entries: new Set(), leaders: new Set(), code: new Map(), seen: new Set(), callees: new Map(), numbers: new Map(), returns: false };
+    return { caller, returnsTo, target, depth: caller === undefined ? 0 : caller.depth + 1, entries: new Set(), leaders: new Set(), code: new Map(), open: [], callees: new Map(), numbers: new Map(), returns: false };
   }
 
   private enterAt(own: Call, at: number): void {
@@ -69,7 +69,7 @@ export class Explorer {
 
   /** Takes functions in that are called, or lets control come back from them, and adds what stands behind the calls. */
   private follow(own: Call): void {
-    for (let one = nextCall(own); one !== undefined; one = nextCall(own)) {
+    for (let one = own.open.shift(); one !== undefined; one = own.open.shift()) {
       const taken = this.takeIn(own, one, Math.min(this.total + MOST_CALLED, this.most));
       this.calls.push(...(taken ?? []));
       if (taken === undefined) this.comeBack(own, one.next);
@@ -86,7 +86,7 @@ export class Explorer {
     const taken = [callee];
     const before = this.total;
     let fits = callee.depth <= MOST_CALLS && !isOpen(caller, target) && this.walk(callee, target, limit);
-    for (let one = nextCall(callee); fits && one !== undefined; one = nextCall(callee)) {
+    for (let one = callee.open.shift(); fits && one !== undefined; one = callee.open.shift()) {
       const inner = this.takeIn(callee, one, limit);
       taken.push(...(inner ?? []));
       fits = inner !== undefined && this.walk(callee, one.next, limit);
@@ -126,6 +126,7 @@ export class Explorer {
         call.code.set(at, one);
         this.total++;
         if (one.flow === "return") call.returns = true;
+        if (one.flow === "call") call.open.push(one);
         if (call.depth > 0 && (one.flow === "away" || one.flow === "gone")) return false;
         if (one.flow === "away") this.resumed.push(one.next);
         if (one.flow === "jump" || one.flow === "branch") {
@@ -148,16 +149,6 @@ function enterLoops({ code, leaders, entries }: Call): void {
   for (const one of code.values()) {
     if ((one.flow === "branch" || one.flow === "jump") && one.target <= one.at && code.has(one.target) && leaders.has(one.target) && entries.size < MOST_ENTRIES) entries.add(one.target);
   }
-}
-
-/** A call that was not looked at. */
-function nextCall(call: Call): Decoded | undefined {
-  for (const one of call.code.values()) {
-    if (one.flow !== "call" || call.seen.has(one.at)) continue;
-    call.seen.add(one.at);
-    return one;
-  }
-  return undefined;
 }
 
 /** Whether a function is being called already: it calls itself. */

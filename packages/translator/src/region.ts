@@ -45,6 +45,8 @@ export interface RegionBlock {
   /** Bytes of all of them. */
   readonly length: number;
   readonly end: BlockEnd;
+  /** Numbers of the blocks that follow it. */
+  readonly successors: readonly number[];
   /** It is no part of a function that is called in the region. */
   readonly own: boolean;
 }
@@ -88,7 +90,7 @@ function edge(to: Call, at: number): Edge {
 
 function blockAt(decoder: Decoder, call: Call, start: number, id: number): RegionBlock {
   const instructions: RegionInstruction[] = [];
-  const block = (end: BlockEnd, length: number, jump = 0): RegionBlock => ({ id, start, instructions, count: instructions.length + jump, length, end, own: call.depth === 0 });
+  const block = (end: BlockEnd, length: number, jump = 0): RegionBlock => ({ id, start, instructions, count: instructions.length + jump, length, end, successors: successors(end), own: call.depth === 0 });
   let at = start;
   for (;;) {
     const one = call.code.get(at);
@@ -119,7 +121,7 @@ function ordered(entries: readonly RegionBlock[], blocks: ReadonlyMap<number, Re
     const block = open.pop()!;
     if (out.has(block.id)) continue;
     out.set(block.id, block);
-    for (const id of successors(block)) open.push(blocks.get(id)!);
+    for (const id of block.successors) open.push(blocks.get(id)!);
   }
   return out;
 }
@@ -133,7 +135,7 @@ function knownPages(entries: readonly RegionBlock[], blocks: ReadonlyMap<number,
   const open = new Set(blocks.values());
   for (const block of open) {
     open.delete(block);
-    for (const id of successors(block)) {
+    for (const id of block.successors) {
       const next = blocks.get(id)!;
       const before = known.get(id)!;
       const after = before & (known.get(block.id)! | bit(pageOf(next.start)));
@@ -150,7 +152,9 @@ export function edgesOf({ end }: RegionBlock): readonly Edge[] {
   return end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
 }
 
-/** Numbers of the blocks at which a block may go on. */
-export function successors(block: RegionBlock): number[] {
-  return edgesOf(block).map(({ block: id }) => id).filter((id) => id >= 0);
+function successors(end: BlockEnd): number[] {
+  const out: number[] = [];
+  if ("to" in end && end.to.block >= 0) out.push(end.to.block);
+  if (end.kind === "branch" && end.otherwise.block >= 0) out.push(end.otherwise.block);
+  return out;
 }

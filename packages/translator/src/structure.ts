@@ -6,7 +6,7 @@
  * A region may be entered in the middle of a loop, and a guest's jumps may lead there. Such ways go through the loop's header: they note
  * where they lead, and the header sends them on.
  */
-import { type Region, successors } from "./region.ts";
+import type { Region } from "./region.ts";
 
 /** In place of a block, for where the region is entered: from there all entries are reached. */
 export const ROOT = -1;
@@ -131,18 +131,25 @@ function loopNest(edges: Edges): Map<number, Loop[]> {
 
 /** Finds loops and merges. */
 export function structureOf(region: Region): Structure {
-  const wanted = new Map([...region.blocks].map(([id, block]) => [id, successors(block)]));
+  const wanted = new Map<number, readonly number[]>();
+  for (const [id, block] of region.blocks) wanted.set(id, block.successors);
   wanted.set(ROOT, region.entries.map(({ id }) => id));
   const loops = loopNest(wanted);
+  const firstHop = (from: number, to: number): number => {
+    for (const { header, body } of loops.get(to)!) if (!body.has(from)) return header;
+    return to;
+  };
   /** All blocks on the way from one to another, the latter included. */
   const way = (from: number, to: number): number[] => {
     const hops = loops.get(to)!.filter(({ body }) => !body.has(from)).map(({ header }) => header);
     return hops.at(-1) === to ? hops : [...hops, to];
   };
   const onwards = new Map<number, Onward[]>();
-  const edges = new Map([...wanted].map(([from, targets]) => [from, targets.map((to) => way(from, to)[0]!)]));
+  const edges = new Map<number, number[]>();
+  for (const [from, targets] of wanted) edges.set(from, targets.map((to) => firstHop(from, to)));
   for (const [from, targets] of wanted) {
     for (const to of targets) {
+      if (firstHop(from, to) === to) continue;
       const hops = way(from, to);
       for (const [n, hop] of hops.slice(1).entries()) {
         const at = hops[n]!;
@@ -173,6 +180,6 @@ export function structureOf(region: Region): Structure {
   }
   return {
     order, place, loopHeaders, mergeNodes, mergesBelow: (block) => below.get(block) ?? [],
-    firstHop: (from, to) => way(from, to)[0]!, onwards: (block) => onwards.get(block) ?? [],
+    firstHop, onwards: (block) => onwards.get(block) ?? [],
   };
 }

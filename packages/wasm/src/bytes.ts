@@ -3,9 +3,14 @@
  * unsigned and signed LEB128, IEEE 754 little-endian, and length-prefixed names.
  */
 export class Bytes {
-  private buffer = new Uint8Array(256);
+  private buffer: Uint8Array<ArrayBuffer>;
   /** Bytes written so far. */
   length = 0;
+
+  /** @param capacity bytes that there is room for before it grows */
+  constructor(capacity = 256) {
+    this.buffer = new Uint8Array(capacity);
+  }
 
   /** Makes room for so many bytes more. */
   private grow(count: number): void {

@@ -24,7 +24,7 @@ export class FunctionBuilder {
   readonly signature: Signature;
   private readonly locals: ValueType[] = [];
   private readonly free: Readonly<Record<ValueType, number[]>> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
-  private readonly code = new Bytes();
+  private readonly code = new Bytes(4096);
   private readonly hints: { offset: number; taken: boolean }[] = [];
   private readonly relocations: { offset: number; index: number }[] = [];
   private depth = 0;
@@ -210,7 +210,7 @@ export class FunctionBuilder {
 
   /** The encoded body: local declarations, code, `end`; and the branch hints with offsets from the body's start. */
   finish(imports: number): { body: Bytes; hints: readonly { offset: number; taken: boolean }[] } {
-    const body = new Bytes();
+    const body = new Bytes(this.code.length + 64);
     const runs: { type: ValueType; count: number }[] = [];
     for (const type of this.locals) {
       const last = runs[runs.length - 1];
