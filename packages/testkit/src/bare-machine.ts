@@ -20,6 +20,8 @@ export interface BareMachineOptions {
   readonly model?: CpuModel;
   /** Has hot code translated: the translator's threshold, 0 for every block at once. */
   readonly translate?: number;
+  /** Whether pairs of instructions have handlers of their own from the first instruction on; true when absent. */
+  readonly pairs?: boolean;
 }
 
 /** A CPU with RAM and nothing else. */
@@ -51,7 +53,7 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   physical.addRam(0, ram);
   const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus, ...(options.model === undefined ? {} : { model: options.model }) });
   const engine = new Interpreter({
-    cpu, frames, recordsSize, pairsAtOnce: true, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
+    cpu, frames, recordsSize, pairsAtOnce: options.pairs ?? true, ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
     ...(options.helpers === undefined ? {} : { helpers: options.helpers }),
   });
   const translator = options.translate === undefined ? undefined : new Translator({ engine, memory: arena.memory, threshold: options.translate });

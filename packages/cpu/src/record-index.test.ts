@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { bareMachine } from "@doppel/testkit";
+import { assemble } from "@doppel/x86";
+
+/** A machine whose records are copied: with a compiler of regions there are no pairs. */
+function machineAt(rip: number, ...parts: readonly [origin: number, source: string][]): ReturnType<typeof bareMachine> {
+  const machine = bareMachine({ pairs: false });
+  for (const [origin, source] of parts) machine.physical.load(origin, assemble(source, { origin, bits: 16 }));
+  const { cpu, engine } = machine;
+  engine.regions = { sample: () => {}, dropped: () => {} };
+  cpu.state.setSegmentBase(1, 0);
+  cpu.state.setSelector(1, 0);
+  cpu.state.rip = rip;
+  cpu.updateMode();
+  return machine;
+}
+
+test("a block that begins in the middle of another one", () => {
+  const { cpu, engine } = machineAt(0x1000, [0x1000, "mov ax, 0\nmov cx, 10\n.again: add ax, cx\ncmp cx, 5\nje .five\n.back: dec cx\njnz .again\nhlt\n.five: add ax, 100\njmp .back"]);
+  engine.run(1000);
+  expect(cpu.state.gpr32(0) & 0xffff).toBe(155);
+});
+
+test("a copied instruction that is overwritten is the new one in every block", () => {
+  const { cpu, engine } = machineAt(0x1000, [0x1000, "mov cx, 3\nmov dx, 0\n.again: nop\n.changed: mov al, 1\nadd dl, al\ninc byte [.changed + 1]\ndec cx\njnz .again\nhlt"]);
+  engine.run(1000);
+  expect(cpu.state.gpr32(2) & 0xff).toBe(1 + 2 + 3);
+});
+
+test("a block that ends with its page copies nothing of the next one, whose addresses are others", () => {
+  const { cpu, engine } = machineAt(0x2000, [0x1ffe, "inc ax\ninc ax"], [0x2000, "call sub\nagain: jmp again\nsub: pop dx\npush dx\nret"]);
+  cpu.state.setGpr32(4, 0x8000);
+  engine.run(10);
+  expect(cpu.state.gpr32(2) & 0xffff).toBe(0x2003);
+  cpu.state.setGpr32(2, 0);
+  cpu.state.setGpr32(0, 0);
+  cpu.state.rip = 0x1ffe;
+  engine.run(10);
+  expect([cpu.state.gpr32(0), cpu.state.gpr32(2)].map((n) => n & 0xffff)).toEqual([2, 0x2003]);
+});
