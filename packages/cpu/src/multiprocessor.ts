@@ -63,12 +63,16 @@ export class Multiprocessor implements Engine {
 
   /** Instructions retired by all vCPUs. */
   get retired(): number {
-    return this.processors.reduce((sum, { engine }) => sum + engine.retired, 0);
+    let sum = 0;
+    for (const { engine } of this.processors) sum += engine.retired;
+    return sum;
   }
 
   /** The same, exact also while a helper or device runs. */
   get count(): number {
-    return this.processors.reduce((sum, { engine }) => sum + engine.count, 0);
+    let sum = 0;
+    for (const { engine } of this.processors) sum += engine.count;
+    return sum;
   }
 
   /** Index of the vCPU whose state is in memory. */

@@ -97,6 +97,8 @@ export class RegionTarget implements Target {
   /** How the instruction in hand goes on, where it stays in the region. */
   private onJump: ((target: () => void) => void) | undefined;
   private readonly region: Region;
+  /** Numbers of the entries, by their places. */
+  private readonly entryAt: ReadonlyMap<number, number>;
   private readonly chaining: Chain | undefined;
   private readonly how: number;
   private readonly tally: Tally | undefined;
@@ -108,6 +110,7 @@ export class RegionTarget implements Target {
   constructor(f: FunctionBuilder, generated: GeneratedModule, region: Region, checks: BudgetChecks, chaining?: Chain, tally?: Tally, name?: number) {
     this.f = f;
     this.region = region;
+    this.entryAt = new Map(region.entries.map(({ start }, n) => [start, n]));
     this.tally = tally;
     this.chaining = chaining;
     this.generated = generated;
@@ -405,13 +408,13 @@ export class RegionTarget implements Target {
   /** Leaves in front of an instruction that the interpreter must execute. Where the region was entered with it, the way back would lead here again. */
   private leaveBefore(at: number, unused: number, why: string, label?: Label): void {
     const { f } = this;
-    const entry = this.region.entries.findIndex(({ start }) => start === at);
+    const entry = this.entryAt.get(at);
     const pushHow = (): void => {
-      f.get(this.entered).i32(entry).op(OP.i32_eq).if("i32");
+      f.get(this.entered).i32(entry!).op(OP.i32_eq).if("i32");
       this.alone(Math.floor(at / PAGE_SIZE));
       f.i32(ALONE).else().i32(JUMP).end();
     };
-    this.leaveAt(at, unused, why, label, entry < 0 ? undefined : pushHow);
+    this.leaveAt(at, unused, why, label, entry === undefined ? undefined : pushHow);
   }
 
   /** Leaves to an address; the instruction has retired. */
