@@ -117,6 +117,8 @@ export class CodeCache implements WriteObserver {
    */
   private readonly blocks = new KeyMap<CachedBlock | undefined>();
   private readonly code = new Map<Frame, FrameCode>();
+  /** That of the frame dropped last, empty: code that is written again and again needs none anew. */
+  private spare: FrameCode | undefined;
   private readonly index = new RecordIndex();
   private readonly regions = new Set<CodeRegion>();
   /** Regions and their entries' numbers, by the key of the entry. */
@@ -383,7 +385,8 @@ export class CodeCache implements WriteObserver {
     const frame = Math.floor(host / PAGE_SIZE);
     let code = this.code.get(frame);
     if (code === undefined) {
-      code = { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: new FrameBlocks(), regions: new Set() };
+      code = this.spare ?? { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: new FrameBlocks(), regions: new Set() };
+      this.spare = undefined;
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
       this.revokeWrite(frame);
@@ -500,6 +503,10 @@ export class CodeCache implements WriteObserver {
     }
     for (const region of code.regions) this.dropRegion(region);
     this.code.delete(frame);
+    blocks.clear();
+    code.regions.clear();
+    code.bytes.fill(0);
+    this.spare = code;
     this.frames.unwatch(frame, this.observer);
     this.invalidated++;
     this.onDropped();

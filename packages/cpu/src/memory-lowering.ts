@@ -79,9 +79,9 @@ export class MemoryLowering {
   /** Pushes linear - tag, teed into `off`; leaves in `entry` the entry's address, less what it returns. */
   private lookUp(linear: number, entry: number, off: number, tag: number): number {
     const { f, t } = this;
-    if (t.long) f.get(linear).i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.get(linear).i32(7).op(OP.i32_shr_u);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    f.get(linear);
+    if (t.long) f.op(OP.i32_wrap_i64);
+    f.i32(7).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     const view = t.tlbView();
     f.set(entry);
     f.get(linear).get(entry);

@@ -445,9 +445,8 @@ export class RegionTarget implements Target {
     const shift = Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE);
     const page = (): void => this.pushAddress(distance * PAGE_SIZE);
     page();
-    if (long) f.i64(shift).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.i32(shift).op(OP.i32_shr_u);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    if (long) f.op(OP.i32_wrap_i64);
+    f.i32(shift).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     const view = this.tlbView();
     f.tee(entry).memory(long ? OP.i64_load : OP.i32_load, view + TLB_EXEC_TAG);
     page();
