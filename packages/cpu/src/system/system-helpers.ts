@@ -129,7 +129,8 @@ export class SystemHelpers {
     const cpu = this.#cpu;
     if (cpu.cr4 & CR4_TSD && cpu.state.cpl !== 0) return cpu.raise(VECTOR_GP, 0);
     const { tsc } = cpu.msr;
-    cpu.state.setScratch64(tsc % TWO_32, Math.floor(tsc / TWO_32));
+    const high = Math.floor(tsc / TWO_32);
+    cpu.state.setScratch64(tsc - high * TWO_32, high);
     return STATUS_OK;
   };
   readonly rdtscp = (): number => {
