@@ -14,6 +14,7 @@ import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./
 import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { factsOf } from "./form-facts.ts";
 import { FrameBlocks } from "./frame-blocks.ts";
+import { codeKey, hostOfKey, modeOfKey } from "./code-key.ts";
 import { KeyMap } from "./key-map.ts";
 import { RecordIndex } from "./record-index.ts";
 import { FETCH_FAULT, FETCH_NO_MEMORY } from "./system/linear-memory.ts";
@@ -169,7 +170,7 @@ export class CodeCache implements WriteObserver {
     const mode = cpu.state.mode & CODE_KEY;
     this.host = 0;
     if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
-    const key = host * 1024 + mode;
+    const key = codeKey(host, mode);
     const known = this.blocks.get(key);
     if (known !== undefined && this.stillFits(known, linear, mode)) {
       this.record = known.record;
@@ -233,7 +234,7 @@ export class CodeCache implements WriteObserver {
         // What is no instruction raises its fault when it is reached.
         if (status === TOO_LONG && n > 0) break;
         if (status === TOO_LONG) return this.limitFault();
-        this.become(this.undefinedForm, at === host ? Math.min(MAX_LENGTH, limit - at) : Math.min(MAX_LENGTH, limit - at));
+        this.become(this.undefinedForm, Math.min(MAX_LENGTH, limit - at));
       }
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
@@ -280,9 +281,9 @@ export class CodeCache implements WriteObserver {
       const next = words[from + RECORD_WORDS]!;
       if ((next & 0xffff) === HANDLER_END || next >>> 16 > end) break;
       for (let n = 0; n < RECORD_WORDS; n++) words[to + n] = words[from + n]!;
-      // Where a jump leads each block learns for itself. Records lie behind the jump cache, so that masks and immediates are no addresses of theirs.
+      // Where a jump leads each block learns for itself. Masks and second immediates, which stand there otherwise, are no addresses of records.
       const link = words[to + (R_LINK >> 2)]!;
-      if (link > 0xffff || link < -1) words[to + (R_LINK >> 2)] = 0;
+      if (link >= this.base && link < this.end) words[to + (R_LINK >> 2)] = 0;
       from += RECORD_WORDS;
       to += RECORD_WORDS;
       count++;
@@ -394,7 +395,7 @@ export class CodeCache implements WriteObserver {
     const from = host & (PAGE_SIZE - 1);
     setBits(code.bytes, from, from + length);
     if (count > 0) {
-      const bytes = Math.floor(key / 1024 / PAGE_SIZE) === frame ? (this.blocks.get(key)?.length ?? length) : 0;
+      const bytes = Math.floor(hostOfKey(key) / PAGE_SIZE) === frame ? (this.blocks.get(key)?.length ?? length) : 0;
       code.blocks.add(key, record, count, from, from + bytes);
     }
     return code;
@@ -424,8 +425,8 @@ export class CodeCache implements WriteObserver {
       this.view.setInt32(record + ENTRY_NUMBER, entry.number, true);
       return;
     }
-    const host = Math.floor(key / 1024);
-    const mode = key % 1024;
+    const host = hostOfKey(key);
+    const mode = modeOfKey(key);
     const long = (mode & MODE_LONG) !== 0;
     decode(this.bytes, host, host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE, long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
     this.available();
@@ -483,7 +484,7 @@ export class CodeCache implements WriteObserver {
 
   /** Key of what begins at a host address in the processor's present mode. */
   keyOf(host: number): number {
-    return host * 1024 + (this.cpu.state.mode & CODE_KEY & ~MODE_SINGLE);
+    return codeKey(host, this.cpu.state.mode & CODE_KEY & ~MODE_SINGLE);
   }
 
   /** A frame with code is about to be written. Data beside the code may change; code that is hit goes, with its whole frame. */

@@ -1,5 +1,5 @@
 /** The blocks of decoded records that have bytes in one frame, as numbers side by side: every sample of what runs goes through them. */
-
+import { modeOfKey } from "./code-key.ts";
 import { RECORD_SIZE } from "./record.ts";
 
 /** Numbers of a block. */
@@ -17,7 +17,7 @@ export class FrameBlocks {
 
   add(key: number, record: number, count: number, from: number, to: number): void {
     this.keys.push(key);
-    this.fields.push(record / RECORD_SIZE, count, key % 1024, from, to);
+    this.fields.push(record / RECORD_SIZE, count, modeOfKey(key), from, to);
   }
 
   clear(): void {

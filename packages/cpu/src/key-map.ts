@@ -1,23 +1,19 @@
-/**
- * A map by host address and mode, as one number: host address * 1024 + mode. Such numbers are no small integers, which a Map finds many times
- * faster; host addresses mostly are.
- */
+import { hostOfKey, modeOfKey, MODES } from "./code-key.ts";
+
+/** A map by the keys of code. They are no small integers, which a Map finds many times faster; host addresses mostly are. */
 export class KeyMap<Value> {
-  private readonly maps = new Array<Map<number, Value> | undefined>(1024);
+  private readonly maps = new Array<Map<number, Value> | undefined>(MODES);
 
   get(key: number): Value | undefined {
-    const host = Math.floor(key / 1024);
-    return this.maps[key - host * 1024]?.get(host);
+    return this.maps[modeOfKey(key)]?.get(hostOfKey(key));
   }
 
   set(key: number, value: Value): void {
-    const host = Math.floor(key / 1024);
-    (this.maps[key - host * 1024] ??= new Map<number, Value>()).set(host, value);
+    (this.maps[modeOfKey(key)] ??= new Map<number, Value>()).set(hostOfKey(key), value);
   }
 
   delete(key: number): void {
-    const host = Math.floor(key / 1024);
-    this.maps[key - host * 1024]?.delete(host);
+    this.maps[modeOfKey(key)]?.delete(hostOfKey(key));
   }
 
   clear(): void {

@@ -2,10 +2,11 @@
  * Where instructions have been decoded to, by host address and mode: a block that begins in the middle of another one, as two of three
  * instructions decoded do, copies its records. An instruction whose place another one has taken is decoded anew.
  */
+import { codeKey } from "./code-key.ts";
 
 const ENTRIES = 1 << 17;
 
-/** Records by the key of their instruction: host address * 1024 + mode. */
+/** Records by the keys of their instructions. */
 export class RecordIndex {
   private readonly keys = new Float64Array(ENTRIES);
   private readonly records = new Uint32Array(ENTRIES);
@@ -13,12 +14,12 @@ export class RecordIndex {
   /** The record of an instruction, or 0. */
   find(host: number, mode: number): number {
     const place = host & (ENTRIES - 1);
-    return this.keys[place] === host * 1024 + mode ? this.records[place]! : 0;
+    return this.keys[place] === codeKey(host, mode) ? this.records[place]! : 0;
   }
 
   set(host: number, mode: number, record: number): void {
     const place = host & (ENTRIES - 1);
-    this.keys[place] = host * 1024 + mode;
+    this.keys[place] = codeKey(host, mode);
     this.records[place] = record;
   }
 

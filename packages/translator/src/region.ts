@@ -147,14 +147,11 @@ function knownPages(entries: readonly RegionBlock[], blocks: ReadonlyMap<number,
   return (block, page) => (known.get(block)! & bit(page)) !== 0;
 }
 
-/** The ways on from a block, out of the region as well. */
-export function edgesOf({ end }: RegionBlock): readonly Edge[] {
+/** The ways on from a block by its end, out of the region as well. */
+export function edgesOf(end: BlockEnd): readonly Edge[] {
   return end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
 }
 
 function successors(end: BlockEnd): number[] {
-  const out: number[] = [];
-  if ("to" in end && end.to.block >= 0) out.push(end.to.block);
-  if (end.kind === "branch" && end.otherwise.block >= 0) out.push(end.otherwise.block);
-  return out;
+  return edgesOf(end).map(({ block }) => block).filter((id) => id >= 0);
 }

@@ -3,7 +3,7 @@
  * executed often enough gets a region. Compiling is synchronous, in batches (engine.md: one module for many
  * functions); V8 makes quick code first and good code in the background.
  */
-import { type Cpu, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, type RegionCompiler, shapeOf } from "@doppel/cpu";
+import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
@@ -377,19 +377,19 @@ export class Translator implements RegionCompiler {
     }
     if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: true, replaces: [] };
     const replaces = [...found];
-    const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, Math.floor(key / 1024)))).filter((at) => !Number.isNaN(at));
+    const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, hostOfKey(key)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
     return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), replaces };
   }
 
   private install({ place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
-    const mode = place.key % 1024;
-    const keys = region.entries.map(({ start }) => hostAt(region, start) * 1024 + mode);
+    const mode = modeOfKey(place.key);
+    const keys = region.entries.map(({ start }) => codeKey(hostAt(region, start), mode));
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
     const before = new Map<number, number>();
     for (const host of body) {
-      const executed = this.engine.code.executed(host * 1024 + mode);
-      if (executed > 0) before.set(host * 1024 + mode, executed);
+      const executed = this.engine.code.executed(codeKey(host, mode));
+      if (executed > 0) before.set(codeKey(host, mode), executed);
     }
     const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, module };
     this.installed.set(installed.id, installed);
@@ -471,7 +471,7 @@ function exitsOf(region: Region): Uint32Array {
   for (const block of region.blocks.values()) {
     if (!block.own) continue;
     if (block.end.kind === "leave") add(block.end.at);
-    else for (const { at, block: to } of edgesOf(block)) if (to < 0) add(at);
+    else for (const { at, block: to } of edgesOf(block.end)) if (to < 0) add(at);
   }
   return Uint32Array.from(out);
 }
