@@ -13,7 +13,7 @@ export function hostOfKey(key: number): number {
   return Math.floor(key / MODES);
 }
 
-/** Mode of a key. */
+/** Mode of a key; keys are no small integers, of which a remainder would be slow. */
 export function modeOfKey(key: number): number {
-  return key % MODES;
+  return key - hostOfKey(key) * MODES;
 }
