@@ -104,7 +104,10 @@ export class FlagLowering {
     const { t } = this;
     if (t.keepFlags === undefined) return false;
     const shared = (value: Value): (() => void) => this.values.shared(value).push;
-    if (update.rule === "carry-overflow") return t.keepCarries?.(this.carriesOf(shared(update.cf), shared(update.of))) === true;
+    if (update.rule === "carry-overflow") {
+      t.keepCarries?.(this.carriesOf(shared(update.cf), shared(update.of)));
+      return t.keepCarries !== undefined;
+    }
     if (update.rule === "result") {
       const [carries, af] = [this.carriesOf(shared(update.cf), shared(update.of)), shared(update.af)];
       const a = (): void => {

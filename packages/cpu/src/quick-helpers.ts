@@ -6,13 +6,14 @@ import { type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
 import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
+import { writeCli, writePushFlags } from "./quick-flags.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
 import { writeLoadSegment, writeReturn, writeSoftInterrupt } from "./quick-transfers.ts";
 import { QuickWriter } from "./quick-writer.ts";
 import { STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs"] as const;
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags"] as const;
 
 /** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
 export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
@@ -36,6 +37,8 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
   write("sysexit", 1, writeSysexit);
   write("syscall", 2, writeSyscall);
   write("swapgs", 0, writeSwapgs);
+  write("cli", 0, writeCli);
+  write("pushFlags", 1, writePushFlags);
   const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
     body(q);
     q.f.i32(Number(isIret)).call(attend).op(OP.drop);

@@ -98,8 +98,8 @@ export interface Target {
   condition?(code: number): boolean;
   /** Takes an update of the arithmetic flags of which the tier makes flag words later, if at all. INC and DEC keep CF. */
   keepFlags?(kept: KeptFlags): void;
-  /** Takes an update of CF and OF alone, as the two upper bits of the auxiliary word; false when the tier does not keep what is below it. */
-  keepCarries?(push: () => void): boolean;
+  /** Takes an update of CF and OF alone, as the two upper bits of the auxiliary word. */
+  keepCarries?(push: () => void): void;
   /** A number that is known when code is written: of constants and record fields. */
   constant?(value: Value): number | undefined;
   /**

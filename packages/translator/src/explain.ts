@@ -19,7 +19,7 @@ import type { Translator } from "./translator.ts";
 const PAGE_SIZE = 4096;
 /** Where a region's flags wait; see `kept-flags.ts`. */
 const KEPT_FLAGS = layout.STATE + layout.STATE_SIZE;
-const KEPT_FLAGS_SIZE = 32;
+const KEPT_FLAGS_SIZE = 40;
 /** What happens in a region that is no way out of it. */
 const INSIDE = new Set(["entered", "retired", "block"]);
 
@@ -161,7 +161,7 @@ export class Explainer {
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host % PAGE_SIZE);
     const form = (all: boolean): Region | undefined => formRegion({
-      bytes: this.bytes, long, view: this.cpu.mmu.tlb.viewAddress(0), comesBack: !all, hasFeature: (name) => this.cpu.hasFeature(name), isKnown: (at) => all || engine.code.isKnown(at), isFunction: (at) => this.translator.isFunction(at),
+      bytes: this.bytes, long, view: this.cpu.mmu.tlb.viewAddress(0), comesBack: !all, hasFeature: (name) => this.cpu.hasFeature(name), isKnown: (at) => all || engine.code.isKnown(at), isFunction: (at) => this.translator.isFunction(at), isRare: () => all,
       pageAt: (distance) => (distance === 0 ? base : pages?.get(distance) ?? this.hostOf(page + distance * PAGE_SIZE)),
     }, host % PAGE_SIZE);
     const region = form(false);

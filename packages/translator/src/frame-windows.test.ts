@@ -10,7 +10,7 @@ const PAGE_END = 0x7000;
 function blockOf(source: string, bits: Bits) {
   const bytes = new Uint8Array(4096);
   bytes.set(assemble(source, { bits, origin: 0 }));
-  const region = formRegion({ bytes, long: bits === 64, view: 0, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isFunction: () => false }, 0)!;
+  const region = formRegion({ bytes, long: bits === 64, view: 0, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isRare: () => false, isFunction: () => false }, 0)!;
   return region.entries[0]!.instructions;
 }
 

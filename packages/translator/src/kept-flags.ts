@@ -8,12 +8,16 @@ import type { Size } from "@doppel/semantics";
 import { type FunctionBuilder, OP, type Signature, type ValueType } from "@doppel/wasm";
 
 const { STATE, STATE_SIZE, FLAG_RESULT, FLAG_AUX } = layout;
-/** In memory, behind the state: i32 number, i32 carries, i64 result, i64 a, i64 b. Outside of regions the number is `IN_WORDS`. */
+/** In memory, behind the state: i32 number, i32 carries, i64 result, i64 a, i64 b, i64 result of an INC or DEC. Outside of regions the number is `IN_WORDS`. */
 const NUMBER = STATE + STATE_SIZE;
 const CARRIES = NUMBER + 4;
 const OPERANDS = [NUMBER + 8, NUMBER + 16, NUMBER + 24] as const;
+const OVER = NUMBER + 32;
 /** Bit of a number: CF and OF are others than the operands say, those of the carries. */
 const TURNED = 64;
+/** Upper bits of a number: that of an INC or DEC which came behind all that the lower ones say, and has kept its CF. */
+const OVER_SHIFT = 8;
+const UNDER = 0xff;
 const CARRY_BITS = 0xc000_0000 | 0;
 /** The flags stand in the words. */
 const IN_WORDS = 0;
@@ -39,7 +43,7 @@ const carriesSignature = (size: Size): Signature => {
 type CarryingRule = Exclude<Rule, "logic" | "bits">;
 const plainRule = (rule: Exclude<KeptFlags["rule"], "logic" | "bits">): CarryingRule => (rule === "adc" ? "add" : rule === "sbb" ? "sub" : rule);
 
-/** Where CF is that INC and DEC keep: in the auxiliary word, in what is to be made of the flags in memory, or in the local for it. */
+/** Where CF is that INC and DEC keep: in the auxiliary word, in what is to be made of the other flags in memory, or in the local for it. */
 type Carry = "auxiliary" | "memory" | "local";
 
 /** What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory. */
@@ -91,19 +95,28 @@ export class KeptFlagLocals {
     this.state = { number, kept: { rule, size, result: operand(0), a: rule === "bits" ? auxiliary : operand(1), b: operand(2) }, turned: false, carry };
   }
 
-  /** Whether `keepCarries` takes what it is given. */
-  get keepsCarries(): boolean {
-    return typeof this.state === "object";
-  }
-
   /** Takes an update of CF and OF alone. */
-  keepCarries(push: () => void): boolean {
-    const { state } = this;
-    if (typeof state !== "object") return false;
+  keepCarries(push: () => void): void {
+    const { f, state } = this;
+    if (typeof state === "object") {
+      push();
+      f.set(this.carries);
+      this.state = { ...state, turned: true };
+      return;
+    }
+    if (state === "memory") {
+      // An INC or DEC came before.
+      f.i32(0).memory(OP.i32_load, NUMBER).i32(UNDER).op(OP.i32_gt_u).if(undefined, false);
+      this.makeWords();
+      f.end();
+    }
+    f.i32(0);
     push();
-    this.f.set(this.carries);
-    this.state = { ...state, turned: true };
-    return true;
+    f.memory(OP.i32_store, CARRIES).i32(0);
+    if (state === "memory") f.i32(0).memory(OP.i32_load, NUMBER).i32(TURNED).op(OP.i32_or);
+    else f.i32(TURNED);
+    f.memory(OP.i32_store, NUMBER);
+    this.state = "memory";
   }
 
   /** Whoever needs CF later pays for it: mostly nobody does. */
@@ -124,13 +137,26 @@ export class KeptFlagLocals {
   /** CF to the auxiliary word, where an INC or DEC has kept it elsewhere. */
   private settleCarry(): void {
     const { f, state } = this;
-    if (typeof state !== "object") return;
+    if (typeof state !== "object" || state.turned) return;
     if (state.carry === "local") f.i32(0).get(this.carry).i32(31).op(OP.i32_shl).memory(OP.i32_store, STATE + FLAG_AUX);
-    else if (state.carry === "memory") {
-      f.i32(0).memory(OP.i32_load, NUMBER).i32(1).op(OP.i32_sub).tee(this.number).i32(KEEPS_CARRY - 1).op(OP.i32_lt_u).get(this.number).i32(TURNED - 1).op(OP.i32_ge_s).op(OP.i32_or).if();
-      this.makeWords();
-      f.end();
-    }
+    else if (state.carry === "memory") this.memoryToWords();
+  }
+
+  private memoryToWords(): void {
+    const { f } = this;
+    f.i32(0).memory(OP.i32_load, NUMBER).if();
+    this.makeWords();
+    f.end();
+  }
+
+  /** Stores the result of an INC or DEC beside what is in memory, if its CF is to be made of that. */
+  private storeOver(): boolean {
+    const { f, state } = this;
+    if (typeof state !== "object" || state.turned || state.carry !== "memory") return false;
+    const wide = state.kept.size === 8;
+    f.i32(0).get((wide ? this.wide : this.operands)[0]!).memory(wide ? OP.i64_store : OP.i32_store, OVER);
+    f.i32(0).i32(0).memory(OP.i32_load, NUMBER).i32(UNDER).op(OP.i32_and).i32(state.number << OVER_SHIFT).op(OP.i32_or).memory(OP.i32_store, NUMBER);
+    return true;
   }
 
   /** Whether a condition follows from what is kept. */
@@ -155,11 +181,8 @@ export class KeptFlagLocals {
   /** Brings the words up to date. */
   toWords(): void {
     const { f, state } = this;
-    if (state === "memory") {
-      f.i32(0).memory(OP.i32_load, NUMBER).if();
-      this.makeWords();
-      f.end();
-    } else if (state !== "words") {
+    if (state === "memory") this.memoryToWords();
+    else if (state !== "words") {
       const { rule, size, result, a, b } = state.kept;
       this.settleCarry();
       f.i32(0);
@@ -183,7 +206,7 @@ export class KeptFlagLocals {
   /** Ways meet behind this: what is known goes to memory. */
   meet(): void {
     const { f, state } = this;
-    if (state === "memory") return;
+    if (state === "memory" || this.storeOver()) return;
     if (state !== "words") {
       this.settleCarry();
       const { rule, size } = state.kept;
@@ -208,12 +231,13 @@ export class KeptFlagLocals {
   /** For the place where the region is left, its number and operands: no loop carries them there in registers. */
   pushForExit(): void {
     const { f, long, state } = this;
-    const kept = typeof state === "object" ? state.kept : undefined;
+    const isOver = this.storeOver();
+    const kept = typeof state === "object" && !isOver ? state.kept : undefined;
     if (kept !== undefined) {
       this.settleCarry();
       this.storeCarries();
     }
-    f.i32(state === "words" ? IN_WORDS : typeof state === "object" ? turnedNumber(state) : IN_MEMORY);
+    f.i32(state === "words" ? IN_WORDS : kept !== undefined ? turnedNumber(state as Exclude<FlagState, string>) : IN_MEMORY);
     for (const n of OPERANDS.keys()) {
       if (kept !== undefined && n < operandsOf(kept.rule)) {
         f.get((kept.size === 8 ? this.wide : this.operands)[n]!);
@@ -268,30 +292,59 @@ export function writeFlagHelpers(generated: GeneratedModule): void {
 /** A function that makes the words from what is in memory. */
 function writeWords(generated: GeneratedModule): void {
   const { builder: f } = generated.module.function({ parameters: [], results: [] }, WORDS);
-  const end = f.block();
+  const auxiliary = (): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX);
   const shapes = RULES.flatMap((rule) => SIZES.map((size) => ({ rule, size })));
-  const arms = shapes.map(() => f.block()).reverse();
-  f.i32(0).memory(OP.i32_load, NUMBER).i32(TURNED - 1).op(OP.i32_and).brTable([end, ...arms], end);
-  for (const { rule, size } of shapes) {
-    f.end();
-    const load = (n: number): FunctionBuilder => f.i32(0).memory(size === 8 ? OP.i64_load : OP.i32_load, OPERANDS[n]!);
-    f.i32(0);
-    if (rule === "logic") f.i32(0);
-    else if (rule === "bits") f.i32(0).memory(OP.i32_load, OPERANDS[1]);
-    else {
-      load(1);
-      load(2);
-      load(0);
-      f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX).call(generated.carries(rule, size));
+  /** Goes to the arm of a number; `words` writes it, and gets what pushes the nth operand. */
+  const choose = (push: () => void, base: number, words: (rule: Rule, size: Size) => void): void => {
+    const end = f.block();
+    const chosen = shapes.slice(base - 1);
+    const arms = chosen.map(() => f.block()).reverse();
+    push();
+    if (base > 1) f.i32(base - 1).op(OP.i32_sub);
+    f.brTable([end, ...arms], end);
+    for (const { rule, size } of chosen) {
+      f.end();
+      words(rule, size);
+      f.br(end);
     }
+    f.end();
+  };
+  const store = (size: Size, aux: () => void, result: () => void): void => {
+    f.i32(0);
+    aux();
     f.memory(OP.i32_store, STATE + FLAG_AUX).i32(0);
-    load(0);
+    result();
     extend(f, size);
-    f.memory(OP.i64_store, STATE + FLAG_RESULT).br(end);
-  }
-  f.end();
+    f.memory(OP.i64_store, STATE + FLAG_RESULT);
+  };
+  const loadOf = (size: Size, at: number) => (): void => void f.i32(0).memory(size === 8 ? OP.i64_load : OP.i32_load, at);
+  choose(() => f.i32(0).memory(OP.i32_load, NUMBER).i32(TURNED - 1).op(OP.i32_and), 1, (rule, size) => {
+    const [result, a, b] = OPERANDS.map((at) => loadOf(size, at)) as [() => void, () => void, () => void];
+    store(size, () => {
+      if (rule === "logic") f.i32(0);
+      else if (rule === "bits") f.i32(0).memory(OP.i32_load, OPERANDS[1]);
+      else {
+        a();
+        b();
+        result();
+        auxiliary().call(generated.carries(rule, size));
+      }
+    }, result);
+  });
   f.i32(0).memory(OP.i32_load, NUMBER).i32(TURNED).op(OP.i32_and).if();
-  f.i32(0).i32(0).memory(OP.i32_load, STATE + FLAG_AUX).i32(~CARRY_BITS).op(OP.i32_and).i32(0).memory(OP.i32_load, CARRIES).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
+  f.i32(0);
+  auxiliary().i32(~CARRY_BITS).op(OP.i32_and).i32(0).memory(OP.i32_load, CARRIES).op(OP.i32_or).memory(OP.i32_store, STATE + FLAG_AUX);
   f.end();
+  choose(() => f.i32(0).memory(OP.i32_load, NUMBER).i32(OVER_SHIFT).op(OP.i32_shr_u), KEEPS_CARRY, (rule, size) => {
+    const result = loadOf(size, OVER);
+    const one = (): FunctionBuilder => (size === 8 ? f.i64(1) : f.i32(1));
+    store(size, () => {
+      result();
+      one().op(size === 8 ? (rule === "inc" ? OP.i64_sub : OP.i64_add) : rule === "inc" ? OP.i32_sub : OP.i32_add);
+      one();
+      result();
+      auxiliary().call(generated.carries(rule as "inc" | "dec", size));
+    }, result);
+  });
   f.i32(0).i32(IN_WORDS).memory(OP.i32_store, NUMBER);
 }

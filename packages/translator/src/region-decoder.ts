@@ -31,6 +31,8 @@ export interface CodeSource {
   pageAt(distance: number): number | undefined;
   /** Whether code at this place in `bytes` has been executed. */
   isKnown(host: number): boolean;
+  /** Whether code at a place in `bytes` has been executed so seldom, beside another place, that it does not count. */
+  isRare(host: number, beside: number): boolean;
   /** Whether control comes back behind calls and behind instructions that are not for regions; nobody can tell of code that never ran. */
   readonly comesBack: boolean;
   /** Whether a function that has a region of its own begins at this place in `bytes`: what jumps there goes on to it. */
@@ -89,6 +91,12 @@ export class Decoder {
   isKnown(at: number): boolean {
     const page = this.page(pageOf(at));
     return page !== undefined && this.source.isKnown(page + at - pageOf(at) * PAGE_SIZE);
+  }
+
+  /** Whether code at a place has been executed seldom, beside another place. */
+  isRare(at: number, beside: number): boolean {
+    const [page, other] = [this.page(pageOf(at)), this.page(pageOf(beside))];
+    return page !== undefined && other !== undefined && this.source.isRare(page + at - pageOf(at) * PAGE_SIZE, other + beside - pageOf(beside) * PAGE_SIZE);
   }
 
   /** Where an instruction ends that is not for regions, if control comes back there. */

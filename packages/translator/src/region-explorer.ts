@@ -4,6 +4,10 @@ import { type Decoded, type Decoder, pageOf } from "./region-decoder.ts";
 /** Instructions of a called function at most, and how many calls stand in each other. */
 const MOST_CALLED = 300;
 const MOST_CALLS = 6;
+/** Bytes of a jump that hardly leads to another function. */
+const SHORT_JUMP = 2;
+/** Instructions up to a return, in a function that has no region of its own for what jumps to it. */
+const SHORT_RETURN = 4;
 /** Entries at most. */
 const MOST_ENTRIES = 100;
 
@@ -106,6 +110,16 @@ export class Explorer {
     if (own.code.has(at)) this.enterAt(own, at);
   }
 
+  /** Whether there is little more than a return, as in a kernel that returns by jumps to one place. */
+  private returnsSoon(at: number): boolean {
+    for (let n = 0; n < SHORT_RETURN; n++) {
+      const one = this.decoder.at(at);
+      if (one?.flow !== "on") return one?.flow === "return";
+      at = one.next;
+    }
+    return false;
+  }
+
   /** Adds what jumps reach; false when the region would have more than `limit` instructions, and for a called function when control leaves it otherwise. */
   private walk(call: Call, entry: number, limit: number): boolean {
     const open = [entry];
@@ -118,7 +132,10 @@ export class Explorer {
         const one = this.decoder.at(at);
         if (one === undefined) {
           if (!this.decoder.isKnown(at)) break;
-          if (call.depth > 0) return false;
+          if (call.depth > 0) {
+            if (this.decoder.isRare(at, call.target)) break;
+            return false;
+          }
           const next = this.decoder.behind(at);
           if (next !== undefined) this.resumed.push(next);
           break;
@@ -131,9 +148,8 @@ export class Explorer {
         if (one.flow === "away") this.resumed.push(one.next);
         if (one.flow === "jump" || one.flow === "branch") {
           call.leaders.add(one.target);
-          // Another function begins there: it is not this one's business.
-          if (one.flow === "branch" || !this.decoder.isFunction(one.target)) open.push(one.target);
-          else if (call.depth > 0) return false;
+          // Another function that begins there is not this one's business; a called one that goes on to it must come back, though.
+          if (one.flow === "branch" || call.depth > 0 || one.instruction.length === SHORT_JUMP || !this.decoder.isFunction(one.target) || this.returnsSoon(one.target)) open.push(one.target);
         }
         if (one.flow === "branch" || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
         if (one.flow !== "on" && one.flow !== "branch") break;

@@ -89,6 +89,8 @@ export class RegionTarget implements Target {
   /** Mode and code generation in front of a helper. */
   private readonly modeBefore: number;
   private readonly codeBefore: number;
+  /** The instruction in hand has given its flags to `flags`. */
+  private hasKept = false;
   /** A helper is being called: what comes next is the fault that it may have recorded. */
   private isCalling = false;
   private at = 0;
@@ -361,13 +363,12 @@ export class RegionTarget implements Target {
     this.at = at;
     this.onJump = onJump;
     const counted = meaning.counted === undefined ? 1 : this.constant(meaning.counted);
-    const changesWords = counted === undefined || (counted !== 0 && meaning.turns && !this.flags.keepsCarries);
-    if (meaning.needsFlagWords || changesWords || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
+    if (meaning.needsFlagWords || counted === undefined || meaning.conditions.some((code) => !this.flags.knows(code))) this.flags.toWords();
     this.windows?.open((linear, length) => {
       this.f.get(linear).set(this.missed!.linear).i32(length).set(this.missed!.length);
       this.leaveBefore(at, this.left, "window", this.missedLabel);
     });
-    const before = this.flags.state;
+    this.hasKept = false;
     if (meaning.repeats) this.repeat = this.f.loop();
     // A jump writes the code that it leads to before its instruction is done.
     const lowering = this.lowerings.pop() ?? new Lowering(this);
@@ -376,7 +377,7 @@ export class RegionTarget implements Target {
     if (meaning.repeats) this.f.end();
     this.windows?.next();
     // What was not kept went to the words.
-    if (meaning.setsFlags && counted !== 0 && this.flags.state === before) this.flags.state = "words";
+    if (meaning.setsFlags && counted !== 0 && !this.hasKept) this.flags.state = "words";
     this.facts.instructionEnds();
     if (meaning.changesSteady) this.forgetSteady();
     if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
@@ -515,10 +516,12 @@ export class RegionTarget implements Target {
     return known;
   }
   keepFlags(kept: KeptFlags): void {
+    this.hasKept = true;
     this.flags.keep(kept);
   }
-  keepCarries(push: () => void): boolean {
-    return this.flags.keepCarries(push);
+  keepCarries(push: () => void): void {
+    this.hasKept = true;
+    this.flags.keepCarries(push);
   }
   constant({ op, args, data }: Value): number | undefined {
     if (op === "const") return typeof data === "number" ? data : undefined;

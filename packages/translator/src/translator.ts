@@ -24,6 +24,8 @@ const MOST_TRANSLATED = 300_000;
 const MOST_ENTRIES = 20_000;
 /** Code that is executed so many times less often than a region's entry has no place in it. */
 const COLD = 32;
+/** What only the interpreter executes, and so many times less often than the beginning of a function, does not keep that function out of regions that call it. */
+const RARE = 16;
 /** Executions of a place in a region, since there is the region, before it becomes a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
 /** Times that something a region assumes is not so (a page ends in a window on the stack, or may not be written; another TLB view is in use) before it is made anew without. */
@@ -232,7 +234,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at),
+      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at), isRare: (at, beside) => this.threshold === 0 || this.times(at) * RARE < this.times(beside),
     };
   }
 
