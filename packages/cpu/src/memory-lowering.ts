@@ -76,7 +76,7 @@ export class MemoryLowering {
     return local;
   }
 
-  /** Pushes linear - tag, teed into `off`; leaves in `entry` the entry's address, less what it returns. */
+  /** Pushes linear + tag, teed into `off`; leaves in `entry` the entry's address, less what it returns. */
   private lookUp(linear: number, entry: number, off: number, tag: number): number {
     const { f, t } = this;
     f.get(linear);
@@ -85,8 +85,8 @@ export class MemoryLowering {
     const view = t.tlbView();
     f.set(entry);
     f.get(linear).get(entry);
-    if (t.long) f.memory(OP.i64_load, view + tag).op(OP.i64_sub);
-    else f.memory(OP.i32_load, view + tag).op(OP.i32_sub);
+    if (t.long) f.memory(OP.i64_load, view + tag).op(OP.i64_add);
+    else f.memory(OP.i32_load, view + tag).op(OP.i32_add);
     f.tee(off);
     return view;
   }

@@ -63,7 +63,7 @@ export class QuickWriter {
     const entry = f.local("i32");
     push();
     f.tee(linear).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(entry);
-    f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_sub).tee(host).i32(4096 - size).op(OP.i32_gt_u);
+    f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_add).tee(host).i32(4096 - size).op(OP.i32_gt_u);
     this.leaveIf();
     f.get(host).get(entry).memory(OP.i32_load, views.supervisor + TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
@@ -80,7 +80,7 @@ export class QuickWriter {
     f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or).set(linear);
     f.get(low).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     this.load(TLB_VIEW).op(OP.i32_add).set(entry);
-    f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_sub).i64(4096 - size).op(OP.i64_gt_u);
+    f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_add).i64(4096 - size).op(OP.i64_gt_u);
     this.leaveIf();
     f.get(low).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);

@@ -1,6 +1,6 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = TLB_SIZE;
@@ -21,7 +21,7 @@ function machine() {
   /** What generated code does: the comparison of a tag. */
   const inline = (linear: number, size: number, tag: number, viewNumber = 0): number => {
     const at = viewNumber * TLB_VIEW_SIZE + ((linear >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
-    const off = BigInt.asUintN(64, BigInt(linear) - view.getBigInt64(at + tag, true));
+    const off = BigInt.asUintN(64, BigInt(linear) + (tag === TLB_EXEC_TAG ? -1n : 1n) * view.getBigInt64(at + tag, true));
     return off < BigInt(4097 - size) ? view.getUint32(at + 24, true) + Number(off) : -1;
   };
   const page = (linear: number, entry: number): void => {

@@ -5,8 +5,9 @@
  *
  *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host
  *
- * A tag is the linear address of the page, or of a page that belongs into another entry (never valid here). The check is
- * `off = address - tag; off <u 4097 - size`, and the bytes stand at `host + off`: a page crossing fails the same comparison.
+ * An exec tag is the linear address of the page, or of a page that belongs into another entry (never valid here); read and write tags are that address
+ * negated. Their check is `off = address + tag; off <u 4097 - size`, and the bytes stand at `host + off`: a page crossing fails the same comparison. It adds
+ * because V8 takes a load into a subtraction, and then leaves the load where it was as well.
  */
 
 /** Entries of a view. */
@@ -37,6 +38,7 @@ export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
 
 const SLOTS = TLB_VIEWS * TLB_ENTRIES;
 const WORDS = TLB_ENTRY_SIZE >> 2;
+const EXEC_WORD = TLB_EXEC_TAG >> 2;
 const TWO_32 = 0x1_0000_0000;
 const LARGE = 0x40_0000;
 const EVERYWHERE = NaN;
@@ -91,8 +93,7 @@ export class Tlb {
   /** Linear-memory address of the byte behind a linear address when the tag at `tagOffset` is valid for it, else -1. */
   lookup(view: number, linear: number, tagOffset: number): number {
     const at = (view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * WORDS;
-    const tag = at + (tagOffset >> 2);
-    if (this.#words[tag] !== (linear & ~0xfff) || this.#words[tag + 1] !== Math.floor(linear / TWO_32)) return -1;
+    if (this.#named(at + (tagOffset >> 2)) !== linear - (linear & 0xfff)) return -1;
     return (this.#words[at + 6] >>> 0) + (linear & 0xfff);
   }
 
@@ -196,8 +197,7 @@ export class Tlb {
   forEach(visit: (entry: { view: number; linear: number; host: number; write: boolean; execute: boolean; global: boolean; pageShift: number }) => void): void {
     for (let slot = 0; slot < SLOTS; slot += 1) {
       const at = slot * WORDS;
-      const invalid = this.#invalid(slot);
-      const valid = (tag: number): boolean => this.#words[at + tag] !== invalid || this.#words[at + tag + 1] !== 0;
+      const valid = (tag: number): boolean => this.#named(at + tag) !== this.#invalid(slot);
       if (!valid(0) && !valid(2) && !valid(4)) continue;
       visit({
         view: Math.floor(slot / TLB_ENTRIES), linear: this.#page(slot), host: this.#words[at + 6] >>> 0,
@@ -248,8 +248,21 @@ export class Tlb {
   }
 
   #tag(word: number, slot: number, valid: boolean, low: number, high: number): void {
-    this.#words[word] = valid ? low : this.#invalid(slot);
-    this.#words[word + 1] = valid ? high : 0;
+    if (!valid) {
+      low = this.#invalid(slot);
+      high = 0;
+    }
+    const negated = word % WORDS < EXEC_WORD;
+    this.#words[word] = negated ? -low : low;
+    this.#words[word + 1] = !negated ? high : low === 0 ? -high : ~high;
+  }
+
+  /** The page that a tag names. */
+  #named(word: number): number {
+    const low = this.#words[word];
+    const high = this.#words[word + 1];
+    if (word % WORDS >= EXEC_WORD) return high * TWO_32 + (low >>> 0);
+    return (low === 0 ? -high : ~high) * TWO_32 + (-low >>> 0);
   }
 
   #clear(slot: number): void {
@@ -267,9 +280,8 @@ export class Tlb {
     const at = slot * WORDS;
     const invalid = this.#invalid(slot);
     for (let tag = at; tag < at + 6; tag += 2) {
-      if (this.#words[tag] !== invalid || this.#words[tag + 1] !== 0) {
-        return this.#words[tag + 1] * TWO_32 + (this.#words[tag] >>> 0);
-      }
+      const page = this.#named(tag);
+      if (page !== invalid) return page;
     }
     return invalid;
   }

@@ -58,7 +58,7 @@ function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long:
     if (long) f.i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
     else f.i32(7).op(OP.i32_shr_u);
     f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).i32(0).memory(OP.i32_load, layout.STATE + layout.TLB_VIEW).op(OP.i32_add).set(host);
-    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, tag).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, tag).op(long ? OP.i64_add : OP.i32_add).tee(off);
     if (long) f.i64(PAGE_SIZE).op(OP.i64_ge_u);
     else f.i32(PAGE_SIZE).op(OP.i32_ge_u);
     f.if(undefined, false);

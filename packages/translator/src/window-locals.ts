@@ -68,7 +68,7 @@ export class WindowLocals {
     if (long) f.op(OP.i32_wrap_i64);
     f.i32(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(host);
     const off = f.local(long ? "i64" : "i32");
-    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, view + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).op(long ? OP.i64_sub : OP.i32_sub).tee(off);
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, view + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).op(long ? OP.i64_add : OP.i32_add).tee(off);
     constant(PAGE_SIZE - length).op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
     leave(linear, length);
     f.end().get(off);
