@@ -6,8 +6,8 @@ const MOST_CALLED = 300;
 const MOST_CALLS = 6;
 /** Bytes of a jump that hardly leads to another function. */
 const SHORT_JUMP = 2;
-/** Instructions up to a return, in a function that has no region of its own for what jumps to it. */
-const SHORT_RETURN = 4;
+/** Instructions of a function that is part of what jumps to it or calls it, whatever else is. */
+const SHORT_FUNCTION = 4;
 /** Entries at most. */
 const MOST_ENTRIES = 100;
 
@@ -75,7 +75,7 @@ export class Explorer {
   private follow(own: Call): void {
     for (let one = own.open.shift(); one !== undefined; one = own.open.shift()) {
       const taken = this.takeIn(own, one, Math.min(this.total + MOST_CALLED, this.most));
-      this.calls.push(...(taken ?? []));
+      this.calls.push(...(taken ?? this.takeStub(own, one)));
       if (taken === undefined) this.comeBack(own, one.next);
       else this.walk(own, one.next, this.most);
     }
@@ -103,6 +103,23 @@ export class Explorer {
     return undefined;
   }
 
+  /** Takes in what a call leads to if it only leads on from there to where memory says, as the entries of a procedure linkage table do. */
+  private takeStub(caller: Call, { next, target }: Decoded): Call[] {
+    const stub = this.call(caller, next, target);
+    stub.leaders.add(target);
+    for (let at = target; stub.code.size < SHORT_FUNCTION && this.total + stub.code.size < this.most;) {
+      const one = this.decoder.at(at);
+      if (one?.flow !== "on" && one?.flow !== "gone") break;
+      stub.code.set(at, one);
+      at = one.next;
+      if (one.flow === "on") continue;
+      this.total += stub.code.size;
+      caller.callees.set(next, stub);
+      return [stub];
+    }
+    return [];
+  }
+
   /** Control comes back here from elsewhere, if it has done so before. */
   private comeBack(own: Call, at: number): void {
     if (!this.decoder.comesBack || this.decoder.at(at) === undefined) return;
@@ -112,7 +129,7 @@ export class Explorer {
 
   /** Whether there is little more than a return, as in a kernel that returns by jumps to one place. */
   private returnsSoon(at: number): boolean {
-    for (let n = 0; n < SHORT_RETURN; n++) {
+    for (let n = 0; n < SHORT_FUNCTION; n++) {
       const one = this.decoder.at(at);
       if (one?.flow !== "on") return one?.flow === "return";
       at = one.next;
