@@ -31,3 +31,14 @@ test("alignment is checked behind a POPF that sets AC, whoever makes the access 
     expect([engine.run(100).reason, engine.retired]).toEqual(["shutdown", 7]);
   }
 });
+
+test("XMM registers and MXCSR that a region has in locals, behind FXRSTOR of what FXSAVE stored (SDM volume 1, 10.5.1)", () => {
+  const [interpreted, translated] = [false, true].map((translate) => {
+    const made = machine(`mov ecx, 9\nl: mov eax, ecx\nmovd xmm0, eax\npaddd xmm1, xmm0\nfxsave [${DATA}]\npaddd xmm0, xmm1\npaddd xmm1, xmm0\nfxrstor [${DATA}]\npaddd xmm2, xmm1\npaddd xmm2, xmm0\nloop l\nhlt`, 32, translate);
+    expect(made.engine.run(10_000).reason).toBe("halted");
+    return made;
+  }) as [ReturnType<typeof machine>, ReturnType<typeof machine>];
+  expect(outcome(translated)).toEqual(outcome(interpreted));
+  // Its other changes undone, xmm1 gains ecx each time, and xmm2 the sum of both.
+  expect(new DataView(interpreted.cpu.state.xmm(2).slice().buffer).getUint32(0, true)).toBe(285 + 45);
+});

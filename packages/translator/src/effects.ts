@@ -31,6 +31,8 @@ export interface Meaning {
   readonly transfers: boolean;
   /** With REP: it may have to be executed again. */
   readonly repeats: boolean;
+  /** That helper loads the XMM registers. */
+  readonly loadsVectors: boolean;
   /** It notes facts of registers. */
   readonly notes: boolean;
   /** It changes what steady values are made of. */
@@ -38,12 +40,12 @@ export interface Meaning {
 }
 
 /**
- * TypeScript helpers that a region calls, those that kernels need most often: they write no memory but a frame on the stack and accessed
+ * Helpers that a region calls, those that kernels need most often: they write no memory but an image of registers, a frame on the stack and accessed
  * bits, a fault leaves everything as it was, and of what a region takes for granted they change nothing but what it looks at behind them.
  */
 const CALLED = new Set([
   "loadSegment", "checkProtected", "verr", "verw", "lar", "lsl", "cli", "sti", "pushFlags", "popFlags", "accessFlag", "rdtsc", "readBase", "writeBase", "swapgs",
-  "softInterrupt", "iret", "sysenter", "sysexit", "syscall", "sysret",
+  "softInterrupt", "iret", "sysenter", "sysexit", "syscall", "sysret", "fxsave", "fxrstor",
 ]);
 /** Those that read or write the arithmetic flags. */
 const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "syscall", "sysret"]);
@@ -107,7 +109,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, notes: false, changesSteady: false, repeats: false, turns: false, counted: undefined as Value | undefined };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, turns: false, counted: undefined as Value | undefined };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -132,6 +134,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
         if (!always) return true;
         found.calls = true;
         if (FLAGGED.has(s.name)) found.needsFlagWords = true;
+        if (s.name === "fxrstor") found.loadsVectors = found.changesSteady = true;
         return isCalled(s.name);
       case "leave":
         found.transfers = s.at === "rip";

@@ -588,6 +588,7 @@ export class RegionTarget implements Target {
     f.i32(0).i32(0).memory(OP.i32_store, STATE + SAMPLE_BEYOND);
     if (this.missed === undefined) f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).set(this.view);
     if (this.meaning.transfers) this.loadRegisters(this.dirty);
+    if (this.meaning.loadsVectors) this.loadRegisters([...this.registers.keys()].filter((n) => n >= FIRST_VECTOR));
   }
 
   /** Leaves behind an instruction whose helper has changed the mode, or code, or wants the visit to end. */
