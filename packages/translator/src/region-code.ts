@@ -3,7 +3,8 @@ import { GeneratedModule } from "@doppel/cpu";
 import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
 import type { Edge, Region, RegionBlock } from "./region.ts";
-import { RegionTarget, type Tally } from "./region-target.ts";
+import { RegionFrame, type Tally } from "./region-frame.ts";
+import { RegionTarget } from "./region-target.ts";
 import { ROOT, type Structure, structureOf } from "./structure.ts";
 
 /** Name under which a module exports its nth region. */
@@ -35,10 +36,12 @@ function writeRegion(generated: GeneratedModule, region: Region, name: string, {
   builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
-  const target = new RegionTarget(builder, generated, region, budgetChecks(region, structure), chain, tally, assuming);
-  target.enter();
-  new BlockWriter(region, structure, target).tree(ROOT);
-  target.exit();
+  const checks = budgetChecks(region, structure);
+  const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name: assuming });
+  const target = new RegionTarget(frame, generated, checks);
+  frame.enter();
+  new BlockWriter(structure, frame, target).tree(ROOT);
+  frame.exit();
 }
 
 /** Where a way through the region is longer than this, the budget is looked at on it: what is left of it at an interrupt is interpreted. */
@@ -72,13 +75,15 @@ function budgetChecks(region: Region, { order, loopHeaders }: Structure): Budget
 class BlockWriter {
   private readonly region: Region;
   private readonly structure: Structure;
+  private readonly frame: RegionFrame;
   private readonly target: RegionTarget;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
 
-  constructor(region: Region, structure: Structure, target: RegionTarget) {
-    this.region = region;
+  constructor(structure: Structure, frame: RegionFrame, target: RegionTarget) {
+    this.region = frame.region;
     this.structure = structure;
+    this.frame = frame;
     this.target = target;
   }
 
@@ -109,11 +114,11 @@ class BlockWriter {
 
   /** Goes on where the region was entered. */
   private entries(): void {
-    this.target.forEachEntry(({ id }) => this.follow(ROOT, id));
+    this.frame.forEachEntry(({ id }) => this.follow(ROOT, id));
   }
 
   private block(block: RegionBlock): void {
-    const { target } = this;
+    const { frame, target } = this;
     this.sendOn(block.id);
     target.begin(block);
     const { end } = block;
@@ -125,17 +130,17 @@ class BlockWriter {
       target.blockCondition(end.condition);
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
     } else if (end.kind === "goto") this.go(block, end.to);
-    else if (end.kind === "leave") target.leaveAt(end.at, 0, `leave ${end.why}`);
+    else if (end.kind === "leave") frame.leaveAt(end.at, 0, `leave ${end.why}`);
   }
 
   /** What only comes through a loop's header goes on to where it leads. */
   private sendOn(id: number): void {
-    const { target, structure } = this;
+    const { frame, target, structure } = this;
     const onwards = structure.onwards(id);
     if (onwards.length === 0) return;
-    target.ifUnderWay(() => {
+    frame.ifUnderWay(() => {
       for (const { to, hop } of onwards) {
-        target.ifUnderWayTo(to, hop === to, () => this.jump(id, hop));
+        frame.ifUnderWayTo(to, hop === to, () => this.jump(id, hop));
         target.flagState = "memory";
       }
     });
@@ -154,24 +159,24 @@ class BlockWriter {
 
   /** Returns to where the call was, if the guest's stack says the same. */
   private goBack(block: RegionBlock, to: Edge, target: () => void): void {
-    this.target.isExpected(target, to);
-    this.fork(() => this.go(block, to), () => this.target.leaveElsewhere());
+    this.frame.isExpected(target, to);
+    this.fork(() => this.go(block, to), () => this.frame.leaveElsewhere(block.instructions.at(-1)!.at));
   }
 
   private go(from: RegionBlock, to: Edge): void {
-    const { target } = this;
+    const { frame } = this;
     const isKnown = this.region.knowsPage(from, to.at);
     if (to.block < 0) {
-      if (!isKnown && "jump" in from.end && from.end.jump !== undefined) target.checkTarget(to.at, from.end.jump);
-      return target.leaveAt(to.at, 0, "edge");
+      if (!isKnown && "jump" in from.end && from.end.jump !== undefined) frame.checkTarget(to.at, from.end.jump);
+      return frame.leaveAt(to.at, 0, "edge");
     }
-    if (!isKnown) target.checkPage(to);
+    if (!isKnown) frame.checkPage(to);
     this.follow(from.id, to.block);
   }
 
   private follow(from: number, to: number): void {
     const hop = this.structure.firstHop(from, to);
-    if (hop !== to) this.target.setOut(to);
+    if (hop !== to) this.frame.setOut(to);
     this.jump(from, hop);
   }
 

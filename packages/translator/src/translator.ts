@@ -10,7 +10,7 @@ import { exportName, regionModule } from "./region-code.ts";
 import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
-import type { Tally } from "./region-target.ts";
+import type { Tally } from "./region-frame.ts";
 
 const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
