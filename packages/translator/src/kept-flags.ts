@@ -35,6 +35,9 @@ const numberFor = (rule: Rule, size: Size): number => 1 + SIZES.length * RULES.i
 const [CARRY, ZERO, SIGN] = [1, 2, 4] as const;
 
 const WORDS = "flagWords";
+/** Takes CF and OF, as the two upper bits of an auxiliary word, beside what is in memory. */
+const TURN = "turnFlags";
+const TURN_SIGNATURE: Signature = { parameters: ["i32"], results: [] };
 const carriesName = (rule: Rule, size: Size): string => `carries ${rule} ${size}`;
 const carriesSignature = (size: Size): Signature => {
   const type = size === 8 ? "i64" : "i32";
@@ -46,8 +49,11 @@ const plainRule = (rule: Exclude<KeptFlags["rule"], "logic" | "bits">): Carrying
 /** Where CF is that INC and DEC keep: in the auxiliary word, in what is to be made of the other flags in memory, or in the local for it. */
 type Carry = "auxiliary" | "memory" | "local";
 
-/** What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory. */
-export type FlagState = "words" | "memory" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean; readonly carry: Carry };
+/**
+ * What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory; "turned", but for
+ * CF and OF, which a local has.
+ */
+export type FlagState = "words" | "memory" | "turned" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean; readonly carry: Carry };
 
 /** The flags of one region. */
 export class KeptFlagLocals {
@@ -98,25 +104,15 @@ export class KeptFlagLocals {
   /** Takes an update of CF and OF alone. */
   keepCarries(push: () => void): void {
     const { f, state } = this;
-    if (typeof state === "object") {
-      push();
-      f.set(this.carries);
-      this.state = { ...state, turned: true };
-      return;
-    }
-    if (state === "memory") {
-      // An INC or DEC came before.
-      f.i32(0).memory(OP.i32_load, NUMBER).i32(UNDER).op(OP.i32_gt_u).if(undefined, false);
-      this.makeWords();
-      f.end();
-    }
-    f.i32(0);
+    if (state === "words") f.i32(0).i32(IN_WORDS).memory(OP.i32_store, NUMBER);
     push();
-    f.memory(OP.i32_store, CARRIES).i32(0);
-    if (state === "memory") f.i32(0).memory(OP.i32_load, NUMBER).i32(TURNED).op(OP.i32_or);
-    else f.i32(TURNED);
-    f.memory(OP.i32_store, NUMBER);
-    this.state = "memory";
+    f.set(this.carries);
+    this.state = typeof state === "object" ? { ...state, turned: true } : "turned";
+  }
+
+  /** The carries beside what is in memory. */
+  private turnMemory(): void {
+    this.f.get(this.carries).call(this.helper(TURN, TURN_SIGNATURE));
   }
 
   /** Whoever needs CF later pays for it: mostly nobody does. */
@@ -124,7 +120,7 @@ export class KeptFlagLocals {
     const { f, state } = this;
     if (state === "words") return "auxiliary";
     if (state === "memory") return "memory";
-    if (!state.turned && state.number >= KEEPS_CARRY) return state.carry;
+    if (state !== "turned" && !state.turned && state.number >= KEEPS_CARRY) return state.carry;
     if (!this.knows(2)) {
       this.toWords();
       return "auxiliary";
@@ -162,8 +158,8 @@ export class KeptFlagLocals {
   /** Whether a condition follows from what is kept. */
   knows(code: number): boolean {
     const { state } = this;
-    if (typeof state !== "object") return false;
     const pair = code >> 1;
+    if (typeof state !== "object") return state === "turned" && pair === CARRY;
     if (pair === CARRY && state.carry === "local") return true;
     return state.turned ? pair === CARRY || ((pair === ZERO || pair === SIGN) && isStaticCondition(state.kept, code)) : isStaticCondition(state.kept, code);
   }
@@ -171,9 +167,10 @@ export class KeptFlagLocals {
   /** Pushes a condition that `knows` knows. */
   pushCondition(code: number): void {
     const { f } = this;
-    const { kept, turned, carry } = this.state as Exclude<FlagState, string>;
-    if (code >> 1 !== CARRY || !(turned || carry === "local")) return pushStaticCondition(f, kept, code);
-    if (turned) f.get(this.carries).i32(31).op(OP.i32_shr_u);
+    const state = this.state as Exclude<FlagState, "words" | "memory">;
+    const isTurned = state === "turned" || state.turned;
+    if (state !== "turned" && (code >> 1 !== CARRY || !(isTurned || state.carry === "local"))) return pushStaticCondition(f, state.kept, code);
+    if (isTurned) f.get(this.carries).i32(31).op(OP.i32_shr_u);
     else f.get(this.carry);
     if (code & 1) f.op(OP.i32_eqz);
   }
@@ -181,7 +178,8 @@ export class KeptFlagLocals {
   /** Brings the words up to date. */
   toWords(): void {
     const { f, state } = this;
-    if (state === "memory") this.memoryToWords();
+    if (state === "turned") this.turnMemory();
+    if (state === "memory" || state === "turned") this.memoryToWords();
     else if (state !== "words") {
       const { rule, size, result, a, b } = state.kept;
       this.settleCarry();
@@ -206,7 +204,8 @@ export class KeptFlagLocals {
   /** Ways meet behind this: what is known goes to memory. */
   meet(): void {
     const { f, state } = this;
-    if (state === "memory" || this.storeOver()) return;
+    if (state === "turned") this.turnMemory();
+    if (state === "memory" || state === "turned" || this.storeOver()) return;
     if (state !== "words") {
       this.settleCarry();
       const { rule, size } = state.kept;
@@ -231,6 +230,7 @@ export class KeptFlagLocals {
   /** For the place where the region is left, its number and operands: no loop carries them there in registers. */
   pushForExit(): void {
     const { f, long, state } = this;
+    if (state === "turned") this.turnMemory();
     const isOver = this.storeOver();
     const kept = typeof state === "object" && !isOver ? state.kept : undefined;
     if (kept !== undefined) {
@@ -286,12 +286,18 @@ function extend(f: FunctionBuilder, size: Size): void {
 /** Writes the functions that make flag words. */
 export function writeFlagHelpers(generated: GeneratedModule): void {
   for (const rule of RULES) for (const size of SIZES) if (rule !== "logic" && rule !== "bits") generated.module.export(carriesName(rule, size), generated.carries(rule, size));
-  writeWords(generated);
+  const words = writeWords(generated);
+  const { builder: f } = generated.module.function(TURN_SIGNATURE, TURN);
+  // An INC or DEC came before.
+  f.i32(0).memory(OP.i32_load, NUMBER).i32(UNDER).op(OP.i32_gt_u).if(undefined, false);
+  f.call(words).end();
+  f.i32(0).get(0).memory(OP.i32_store, CARRIES);
+  f.i32(0).i32(0).memory(OP.i32_load, NUMBER).i32(TURNED).op(OP.i32_or).memory(OP.i32_store, NUMBER);
 }
 
-/** A function that makes the words from what is in memory. */
-function writeWords(generated: GeneratedModule): void {
-  const { builder: f } = generated.module.function({ parameters: [], results: [] }, WORDS);
+/** A function that makes the words from what is in memory; its index. */
+function writeWords(generated: GeneratedModule): number {
+  const { builder: f, index } = generated.module.function({ parameters: [], results: [] }, WORDS);
   const auxiliary = (): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX);
   const shapes = RULES.flatMap((rule) => SIZES.map((size) => ({ rule, size })));
   /** Goes to the arm of a number; `words` writes it, and gets what pushes the nth operand. */
@@ -347,4 +353,5 @@ function writeWords(generated: GeneratedModule): void {
     }, result);
   });
   f.i32(0).i32(IN_WORDS).memory(OP.i32_store, NUMBER);
+  return index;
 }
