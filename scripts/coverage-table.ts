@@ -100,8 +100,8 @@ function addLongVectors(all: readonly Coverage[]): void {
 function addSystemRom(all: readonly Coverage[]): void {
   const machine = bareMachine({ bus: { readPort: () => 0xff, writePort: () => {}, readMmio: () => 0xffffffff, writeMmio: () => {} } });
   const { cpu, engine, physical } = machine;
-  const original = engine.handler.bind(engine);
-  engine.handler = (instruction, long, flat) => {
+  const original = engine.handlers.handler.bind(engine.handlers);
+  engine.handlers.handler = (instruction, long, flat) => {
     if (DEFINITIONS.has(instruction.form.mnemonic)) all[instruction.form.id]!.executed.add("ROM");
     return original(instruction, long, flat);
   };

@@ -88,9 +88,9 @@ test.skipIf(!hasQemu)("a ROM runs to its HLT with no difference", async () => {
 test.skipIf(!hasQemu)("a wrong definition is found at its first use: ADC that adds no carry", async () => {
   const { doppel, qemu } = await both();
   const { engine } = doppel.vm;
-  const right = engine.handler.bind(engine);
+  const right = engine.handlers.handler.bind(engine.handlers);
   const add = FORMS.filter((form) => form.mnemonic === "ADD");
-  engine.handler = (instruction: Instruction, long, flat) => {
+  engine.handlers.handler = (instruction: Instruction, long, flat) => {
     const { form } = instruction;
     const wrong = form.mnemonic === "ADC" ? add.find((other) => JSON.stringify(other.operands) === JSON.stringify(form.operands)) : undefined;
     return right(wrong === undefined ? instruction : Object.assign(Object.create(Object.getPrototypeOf(instruction)), instruction, { form: wrong }), long, flat);

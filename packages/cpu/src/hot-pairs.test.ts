@@ -93,7 +93,7 @@ test.each([["32-bit", false], ["64-bit", true]] as const)("pairs of %s code", { 
   for (const { shape, second: behind } of pairs) {
     for (let n = 0; n < TRIALS; n++) {
       const code = [...instructionOf(shape, first), ...instructionOf(behind!, second)];
-      if (engine.fusedHandler(first, second, long, true) === 0) wrong.push(`${name(shape)} | ${name(behind!)} is no pair`);
+      if (engine.handlers.fusedHandler(first, second, long, true) === 0) wrong.push(`${name(shape)} | ${name(behind!)} is no pair`);
       // Mostly pointers that are good, so that most trials fault nowhere; in every other trial, often the same.
       const registers = Array.from({ length: 32 }, (_, at) => (below(8) === 0 ? below(2 ** 32) : at % 2 === 0 ? DATA + 8 * below(n % 2 === 0 ? 2 : 64) : 0));
       const flags = below(2 ** 12) & 0x8d5;

@@ -9,6 +9,7 @@ export { ALONE, FAULT_HERE, GeneratedModule, instantiate, isDefined, JUMP, shape
 export { hotShapes } from "./hot-shapes.ts";
 export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { HotState } from "./hot-state.ts";
+export { Handlers, type HandlersOptions } from "./handlers.ts";
 export { Interpreter, type InterpreterCounters, type InterpreterOptions, type Observer, type RegionCompiler } from "./interpreter.ts";
 export { compileFunctions } from "./ir-functions.ts";
 export {

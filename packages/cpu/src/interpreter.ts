@@ -1,21 +1,18 @@
 /**
- * Tier 0: the interpreter. It owns the generated dispatch functions and handlers, and the run loop around them: between
+ * Tier 0: the interpreter. It owns the run loop around the generated dispatch functions: between
  * visits of the generated code it delivers faults and interrupts, decodes blocks, and keeps the interrupt shadow.
  */
 import type { Arena, Frames } from "@doppel/memory";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
-import type { Shape } from "@doppel/semantics";
-import { FORMS, Instruction } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
-import { CodeCache, FETCH_FAULTED, type HandlerTable, type Span } from "./code-cache.ts";
+import { CodeCache, FETCH_FAULTED, type Span } from "./code-cache.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
-import { CONTROL_FROM, compiledDispatch, EXIT_BUDGET, EXIT_FAULT, type HotShape } from "./dispatch.ts";
+import { CONTROL_FROM, EXIT_BUDGET, EXIT_FAULT } from "./dispatch.ts";
 import { JUMP_CACHE_SIZE, JumpCache, LONG_ENTRY } from "./jump-cache.ts";
-import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import type { Engine, Exit, InterruptSource } from "./engine.ts";
-import { BLOCK_ENDS, type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
-import { hotShapes } from "./hot-shapes.ts";
+import { BLOCK_ENDS, type Helpers } from "./handler.ts";
+import { Handlers } from "./handlers.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import { quickHelpers } from "./quick-helpers.ts";
 import {
@@ -29,7 +26,6 @@ import { SystemHelpers } from "./system/system-helpers.ts";
 /** Bytes of linear memory for records. */
 const RECORDS_SIZE = 48 * 1024 * 1024;
 const LONGEST_VISIT = 0x7fff_fffe;
-const TABLE_STEP = 1024;
 /** Faults and interrupts in a row, none of which reaches an instruction that retires, before `run` gives its caller a turn: some 20 ms. */
 const FRUITLESS_FAULTS = 10_000;
 /** What a visit of generated code ended with. */
@@ -85,9 +81,11 @@ export interface RegionCompiler {
 }
 
 /** The engine that interprets decoded records. */
-export class Interpreter implements Engine, HandlerTable {
+export class Interpreter implements Engine {
   readonly cpu: Cpu;
   readonly code: CodeCache;
+  /** What records are executed by. */
+  readonly handlers: Handlers;
   retired = 0;
   /** Set while an NMI waits to be delivered. */
   nmiPending = false;
@@ -101,13 +99,6 @@ export class Interpreter implements Engine, HandlerTable {
   private readonly jumps: JumpCache;
   /** What generated code calls by name. */
   readonly helpers: Helpers;
-  private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_STEP });
-  private outlined = 0;
-  private readonly outline = new Map<number, number>();
-  /** Numbers of handlers of their own by the keys of shapes, which differ in less than such handlers do. */
-  private readonly general = new Map<number, number>();
-  private readonly dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
-  private readonly pairsAtOnce: boolean;
   private readonly unused = (): number => this.words[(STATE + BUDGET) >> 2]! + this.words[(STATE + BUDGET_KEPT) >> 2]!;
   private exitRequested = false;
   /** Faults and interrupts delivered since an instruction retired or `run` began. */
@@ -128,18 +119,14 @@ export class Interpreter implements Engine, HandlerTable {
   regions: RegionCompiler | undefined;
   /** Interpreted instructions to the next one. */
   private toSample = SAMPLE;
-  private readonly freeSlots: number[] = [];
   /** Who watches, and who wants to from the next instruction boundary on. */
   private observer: Observer | undefined;
   private wanted: Observer | undefined;
-  /** What code is generated for. */
-  private watching: Watching = "nothing";
 
   constructor(options: InterpreterOptions) {
     const { cpu, frames } = options;
     this.cpu = cpu;
     this.interrupts = options.interrupts;
-    this.pairsAtOnce = options.pairsAtOnce ?? false;
     const { arena } = frames;
     this.memory = arena.memory;
     this.arena = arena;
@@ -147,10 +134,12 @@ export class Interpreter implements Engine, HandlerTable {
     const size = options.recordsSize ?? RECORDS_SIZE;
     const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHE_SIZE + size), size: JUMP_CACHE_SIZE + size };
     this.jumps = new JumpCache(arena.i32, base);
-    this.code = new CodeCache(cpu, frames, this, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
+    this.helpers = this.makeHelpers(options.helpers ?? {});
+    this.handlers = new Handlers({ memory: this.memory, helpers: this.helpers, pairsAtOnce: options.pairsAtOnce ?? false, hasRegions: () => this.regions !== undefined });
+    this.code = new CodeCache(cpu, frames, this.handlers, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
     this.code.onDropped = () => this.jumps.forgetCode();
     this.code.onRegionDropped = ({ id, handler, long }) => {
-      this.release(handler, long);
+      this.handlers.release(handler, long);
       this.regions?.dropped(id);
     };
     cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
@@ -159,7 +148,6 @@ export class Interpreter implements Engine, HandlerTable {
       this.watchHit ??= point;
       this.endVisit();
     };
-    this.helpers = this.makeHelpers(options.helpers ?? {});
   }
 
   private makeHelpers(extra: Helpers): Helpers {
@@ -208,99 +196,15 @@ export class Interpreter implements Engine, HandlerTable {
     return (this.nmiPending && !cpu.nmiBlocked) || (this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0);
   }
 
-  /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
-  handler(instruction: Instruction, long: boolean, flat: boolean): number {
-    const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
-    const key = shapeKey(shape);
-    const { shapes, numbers } = hotHandlers(long);
-    const found = numbers.get(key) ?? this.general.get(key);
-    if (found !== undefined) return found;
-    const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
-    this.general.set(key, number);
-    return number;
-  }
-
-  /** Place in the table of a handler of its own. */
-  private outlineOf(general: Shape): number {
-    const key = outlineKey(general, this.watching);
-    let slot = this.outline.get(key);
-    if (slot === undefined) {
-      slot = this.newSlot();
-      const instance = instantiate(outlineModule(general, this.watching), this.memory, this.helpers);
-      this.table.set(slot, instance.exports["handler"] as () => void);
-      this.outline.set(key, slot);
-    }
-    return slot;
-  }
-
   /**
    * Puts a compiled region in the place of the blocks that begin at its entries, in the order of their numbers. The region is a function of
    * the record and of RIP minus the offset in the page; it takes what it executes from BUDGET and BUDGET_KEPT, sets RIP and returns `JUMP`,
    * or `ALONE` where the first instruction is to be executed without it, or `FAULT_HERE`.
    */
   install(id: number, keys: readonly number[], long: boolean, region: CallableFunction, spans: readonly Span[]): void {
-    const slot = this.freeSlots.pop() ?? this.newSlot();
-    this.table.set(slot, region as () => void);
-    this.code.install({ id, keys, handler: this.firstOutlined(long) + slot, long }, spans);
+    this.code.install({ id, keys, handler: this.handlers.add(region, long), long }, spans);
     // A direct jump that is under way may stand at an entry: its record leads to the instruction alone now, and not to where that goes.
     this.words[(STATE + CONTROL_FROM) >> 2] = 0;
-  }
-
-  /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
-  firstOutlined(long: boolean): number {
-    return hotHandlers(long).shapes.length + 1;
-  }
-
-  /** The table of handlers, for regions that go on to each other. */
-  get handlers(): WebAssembly.Table {
-    return this.table;
-  }
-
-  /** Puts the place of a region that was dropped to use again. The records that led to it lead nowhere now. */
-  private release(handler: number, long: boolean): void {
-    const slot = handler - this.firstOutlined(long);
-    // What stands in the table is kept in memory.
-    this.table.set(slot, null);
-    this.freeSlots.push(slot);
-  }
-
-  private newSlot(): number {
-    const slot = this.outlined++;
-    if (slot >= this.table.length) this.table.grow(TABLE_STEP);
-    return slot;
-  }
-
-  /** Whether pairs are executed by handlers of their own: not by the small dispatch function, beside regions. */
-  get hasPairs(): boolean {
-    return this.regions === undefined || this.pairsAtOnce;
-  }
-
-  /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
-  fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
-    return hotHandlers(long).fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
-  }
-
-  /** Whether a handler is a pair's. */
-  isPair(handler: number, long: boolean): boolean {
-    return hotHandlers(long).shapes[handler - 1]?.second !== undefined;
-  }
-
-  private dispatcher(long: boolean): Pick<DispatchTiers, "run"> {
-    const dispatchers = this.dispatchers[this.watching];
-    let dispatcher = long ? dispatchers.long : dispatchers.short;
-    if (dispatcher === undefined) {
-      // What is hot enough for pairs to matter, a translator takes away: the big function would only be compiled.
-      const small = this.watching !== "nothing" || !this.hasPairs;
-      dispatcher = small ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
-        : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
-      dispatchers[long ? "long" : "short"] = dispatcher;
-    }
-    return dispatcher;
-  }
-
-  private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(hotHandlers(long).shapes, long, pairs, this.watching, this.regions !== undefined);
-    return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
@@ -368,23 +272,22 @@ export class Interpreter implements Engine, HandlerTable {
 
   private applyObserver(): void {
     const { cpu, code } = this;
-    const before = this.watching;
+    const before = this.handlers.watching;
     this.observer = this.wanted;
-    this.watching = this.observer === undefined ? "nothing" : this.observer.block === undefined ? "accesses" : "blocks";
-    this.general.clear();
+    this.handlers.watching = this.observer === undefined ? "nothing" : this.observer.block === undefined ? "accesses" : "blocks";
     cpu.onAccess = this.observer?.access;
-    code.splitsAt = this.watching === "blocks" ? BLOCK_ENDS : undefined;
+    code.splitsAt = this.handlers.watching === "blocks" ? BLOCK_ENDS : undefined;
     code.regionsAllowed = this.observer?.block === undefined && this.observer?.access === undefined;
     code.clear();
     applyBreakpoints(cpu);
     // The first block that is watched begins here; one that is watched on has been told of.
-    if (this.watching !== "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 0;
+    if (this.handlers.watching !== "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 0;
     else if (before !== "blocks") this.blockEnds();
   }
 
   /** What comes next begins a block. */
   private blockEnds(): void {
-    if (this.watching === "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 1;
+    if (this.handlers.watching === "blocks") this.words[(STATE + BLOCK_ENDED) >> 2] = 1;
   }
 
   /** Executes one instruction, also where a breakpoint stands; to deliver its fault, or an interrupt, counts as one. */
@@ -521,7 +424,7 @@ export class Interpreter implements Engine, HandlerTable {
         const next = samples ? Math.min(rest, this.toSample) : rest;
         words[(STATE + BUDGET_KEPT) >> 2] = rest - next;
         words[(STATE + SAMPLE_BEYOND) >> 2] = this.toSample - next;
-        const exit = this.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(next, this.unused);
+        const exit = this.handlers.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(next, this.unused);
         const left = words[(STATE + BUDGET) >> 2]!;
         if (samples) this.toSample = left + words[(STATE + SAMPLE_BEYOND) >> 2]!;
         if (exit === EXIT_FAULT) return FAULTED;
@@ -577,40 +480,4 @@ export class Interpreter implements Engine, HandlerTable {
       record: code.record, host: code.host,
     });
   }
-}
-
-interface HotHandlers {
-  readonly shapes: readonly HotShape[];
-  /** Handler numbers by shape, and of pairs by both shapes. */
-  readonly numbers: Map<number, number>;
-  readonly fused: Map<number, number>;
-}
-
-const CONDITIONAL_JUMP = FORMS.find((form) => form.mnemonic === "Jcc")!;
-
-/** A number for two shapes, one behind the other: shape keys stay below 2^26. Short and near jumps are alike here. */
-function pairKey(first: Shape, second: Shape): number {
-  const form = second.form.mnemonic === "Jcc" ? CONDITIONAL_JUMP : second.form;
-  return shapeKey(first) * 2 ** 26 + shapeKey(form === second.form ? second : { ...second, form });
-}
-
-const hotSets: (HotHandlers | undefined)[] = [];
-
-function hotHandlers(long: boolean): HotHandlers {
-  let made = hotSets[long ? 1 : 0];
-  if (made === undefined) {
-    made = { shapes: hotShapes(long), numbers: new Map(), fused: new Map() };
-    for (const [n, { shape, second }] of made.shapes.entries()) {
-      if (second === undefined) made.numbers.set(shapeKey(shape), n + 1);
-      else made.fused.set(pairKey(shape, second), n + 1);
-    }
-    hotSets[long ? 1 : 0] = made;
-  }
-  return made;
-}
-
-const UNDEFINED_FORM = FORMS.find((form) => form.mnemonic === "UD2")!;
-
-function undefinedInstruction(instruction: Instruction): Instruction {
-  return Object.assign(new Instruction(), instruction, { form: UNDEFINED_FORM, memory: false });
 }

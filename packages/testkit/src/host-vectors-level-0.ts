@@ -62,8 +62,8 @@ export function runLevel0({ source }: Level0Program, seen?: (instruction: Instru
     return "triple-fault";
   };
   if (seen !== undefined) {
-    const original = engine.handler.bind(engine);
-    engine.handler = (instruction, long, flat) => {
+    const original = engine.handlers.handler.bind(engine.handlers);
+    engine.handlers.handler = (instruction, long, flat) => {
       seen(instruction);
       return original(instruction, long, flat);
     };

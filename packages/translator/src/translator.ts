@@ -309,10 +309,10 @@ export class Translator implements RegionCompiler {
     if (drafts.length === 0) return;
     const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
-      ...(this.tailCalls ? { first: (long) => this.engine.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
+      ...(this.tailCalls ? { first: (long) => this.engine.handlers.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
       nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined),
     });
-    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers });
+    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers.table });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
     const replaced = new Set(drafts.flatMap(({ replaces }) => replaces.map(({ id }) => id)));
     for (const [n, draft] of drafts.entries()) this.install(draft, compiled, exports[exportName(n)] as CallableFunction);

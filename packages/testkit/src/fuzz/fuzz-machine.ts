@@ -129,8 +129,9 @@ export class FuzzMachine {
         tally: (what, region, at) => (what === "retired" ? this.counter : what === "block" ? this.blockCounter(region, at!) : undefined),
       });
     }
-    const fusedHandler = engine.fusedHandler.bind(engine);
-    engine.fusedHandler = (first, second, long, flat) => {
+    const { handlers } = engine;
+    const fusedHandler = handlers.fusedHandler.bind(handlers);
+    handlers.fusedHandler = (first, second, long, flat) => {
       const number = fusedHandler(first, second, long, flat);
       if (number > 0) this.pairs.add(long ? -number : number);
       return number;
