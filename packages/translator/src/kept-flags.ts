@@ -300,7 +300,7 @@ function writeWords(generated: GeneratedModule): number {
   const { builder: f, index } = generated.module.function({ parameters: [], results: [] }, WORDS);
   const auxiliary = (): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + FLAG_AUX);
   const shapes = RULES.flatMap((rule) => SIZES.map((size) => ({ rule, size })));
-  /** Goes to the arm of a number; `words` writes it, and gets what pushes the nth operand. */
+  /** Goes to the arm of a number, from `base` on; `words` writes it. */
   const choose = (push: () => void, base: number, words: (rule: Rule, size: Size) => void): void => {
     const end = f.block();
     const chosen = shapes.slice(base - 1);

@@ -127,6 +127,11 @@ export class Explorer {
     if (own.code.has(at)) this.enterAt(own, at);
   }
 
+  /** Whether another function begins where a jump leads: that is not this one's business. One that is called must come back, though. */
+  private leadsAway({ instruction, target }: Decoded): boolean {
+    return instruction.length !== SHORT_JUMP && this.decoder.isFunction(target) && !this.returnsSoon(target);
+  }
+
   /** Whether there is little more than a return, as in a kernel that returns by jumps to one place. */
   private returnsSoon(at: number): boolean {
     for (let n = 0; n < SHORT_FUNCTION; n++) {
@@ -165,8 +170,7 @@ export class Explorer {
         if (one.flow === "away") this.resumed.push(one.next);
         if (one.flow === "jump" || one.flow === "branch") {
           call.leaders.add(one.target);
-          // Another function that begins there is not this one's business; a called one that goes on to it must come back, though.
-          if (one.flow === "branch" || call.depth > 0 || one.instruction.length === SHORT_JUMP || !this.decoder.isFunction(one.target) || this.returnsSoon(one.target)) open.push(one.target);
+          if (one.flow === "branch" || call.depth > 0 || !this.leadsAway(one)) open.push(one.target);
         }
         if (one.flow === "branch" || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
         if (one.flow !== "on" && one.flow !== "branch") break;
