@@ -23,8 +23,6 @@ export interface Meaning {
   readonly setsFlags: boolean;
   /** It sets flags when this is not zero, as shifts do; else each time. */
   readonly counted: Value | undefined;
-  /** It sets CF and OF and keeps the others. */
-  readonly turns: boolean;
   /** It calls a TypeScript helper each time. */
   readonly calls: boolean;
   /** That helper says where control goes. */
@@ -109,7 +107,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, turns: false, counted: undefined as Value | undefined };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, counted: undefined as Value | undefined };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -150,7 +148,6 @@ function findMeaning(shape: Shape): Meaning | undefined {
         return true;
       case "flags":
         if (found.setsFlags || !always || s.update.rule === "carry") found.needsFlagWords = true;
-        if (s.update.rule === "carry-overflow") found.turns = true;
         found.counted = s.when;
         found.setsFlags = true;
         for (const part of Object.values(s.update) as unknown[]) if (isValue(part)) value(part);

@@ -118,7 +118,6 @@ export class RegionFrame {
     if (name !== undefined) this.missed = { name, linear: f.local(native, "missedAt"), length: f.local("i32", "missedLength") };
   }
 
-
   /** Where a register is in the state. */
   private home(register: number): { offset: number; size: Size; type: IrType } {
     if (register >= FIRST_VECTOR) return { offset: XMM + XMM_STRIDE * (register - FIRST_VECTOR), size: 16, type: "v128" };
@@ -181,7 +180,7 @@ export class RegionFrame {
     return this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).i32(this.region.view).op(OP.i32_ne);
   }
 
-  /** Stores everything, behind the code of all blocks. */
+  /** Stores everything and goes on to another region or leaves, behind the code of all blocks. */
   exit(): void {
     const { f, long } = this;
     f.op(OP.unreachable).end();
