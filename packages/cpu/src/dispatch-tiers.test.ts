@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { DispatchTiers } from "./dispatch-tiers.ts";
 import { dispatchModule } from "./dispatch.ts";
-import { hotShapes } from "./hot-shapes.ts";
+import { shapeKey } from "./handler.ts";
+import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 
 /** Tiers over two fake functions that take so many nanoseconds an instruction on a fake clock. */
 function tiers(small: () => number, big: () => number): { run: (visits: number) => void; ran: { small: number; big: number } } {
@@ -43,5 +44,16 @@ test("both functions of both kinds of code validate, and the one without pairs i
     expect(WebAssembly.validate(small!)).toBe(true);
     expect(WebAssembly.validate(big!)).toBe(true);
     expect(small!.length).toBeLessThan(big!.length);
+  }
+});
+
+test("beside a translator it is smaller still, and each of its handlers is there once", () => {
+  for (const long of [false, true]) {
+    const shapes = frequentShapes(long);
+    const code = dispatchModule(shapes, long, false).module.encode();
+    expect(WebAssembly.validate(code)).toBe(true);
+    expect(code.length).toBeLessThan(dispatchModule(hotShapes(long), long, false).module.encode().length / 2);
+    expect(new Set(shapes.map(({ shape }) => shapeKey(shape))).size).toBe(shapes.length);
+    expect(shapes.length).toBeGreaterThan(150);
   }
 });

@@ -44,7 +44,7 @@ const compiled = new Map<string, WebAssembly.Module>();
 
 /** The module of a dispatch function, compiled once per process. */
 export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean, watching: Watching = "nothing", counts = false): WebAssembly.Module {
-  const key = `${long} ${pairs} ${watching} ${counts}`;
+  const key = `${hot.length} ${long} ${pairs} ${watching} ${counts}`;
   let module = compiled.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(dispatchModule(hot, long, pairs, watching, counts).module.encode());

@@ -8,7 +8,7 @@ import type { HandlerTable } from "./code-cache.ts";
 import { compiledDispatch, type HotShape } from "./dispatch.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
-import { hotShapes } from "./hot-shapes.ts";
+import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 
 const TABLE_STEP = 1024;
 
@@ -60,7 +60,7 @@ export class Handlers implements HandlerTable {
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
     const key = shapeKey(shape);
-    const { shapes, numbers } = hotHandlers(long);
+    const { shapes, numbers } = hotHandlers(long, this.hasPairs);
     const found = numbers.get(key) ?? this.general.get(key);
     if (found !== undefined) return found;
     const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
@@ -83,7 +83,7 @@ export class Handlers implements HandlerTable {
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
   firstOutlined(long: boolean): number {
-    return hotHandlers(long).shapes.length + 1;
+    return hotHandlers(long, this.hasPairs).shapes.length + 1;
   }
 
   /** Puts a region into the table; its handler's number. */
@@ -114,12 +114,12 @@ export class Handlers implements HandlerTable {
 
   /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
   fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
-    return hotHandlers(long).fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
+    return hotHandlers(long, this.hasPairs).fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
   }
 
   /** Whether a handler is a pair's. */
   isPair(handler: number, long: boolean): boolean {
-    return hotHandlers(long).shapes[handler - 1]?.second !== undefined;
+    return hotHandlers(long, this.hasPairs).shapes[handler - 1]?.second !== undefined;
   }
 
   /** What executes records of code of 64 bits, or of others. */
@@ -137,7 +137,7 @@ export class Handlers implements HandlerTable {
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(hotHandlers(long).shapes, long, pairs, this.watched, this.hasRegions());
+    const module = compiledDispatch(hotHandlers(long, this.hasPairs).shapes, long, pairs, this.watched, this.hasRegions());
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 }
@@ -159,15 +159,16 @@ function pairKey(first: Shape, second: Shape): number {
 
 const hotSets: (HotHandlers | undefined)[] = [];
 
-function hotHandlers(long: boolean): HotHandlers {
-  let made = hotSets[long ? 1 : 0];
+function hotHandlers(long: boolean, pairs: boolean): HotHandlers {
+  const set = (long ? 1 : 0) + (pairs ? 2 : 0);
+  let made = hotSets[set];
   if (made === undefined) {
-    made = { shapes: hotShapes(long), numbers: new Map(), fused: new Map() };
+    made = { shapes: pairs ? hotShapes(long) : frequentShapes(long), numbers: new Map(), fused: new Map() };
     for (const [n, { shape, second }] of made.shapes.entries()) {
       if (second === undefined) made.numbers.set(shapeKey(shape), n + 1);
       else made.fused.set(pairKey(shape, second), n + 1);
     }
-    hotSets[long ? 1 : 0] = made;
+    hotSets[set] = made;
   }
   return made;
 }

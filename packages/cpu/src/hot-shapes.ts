@@ -9,6 +9,7 @@ import type { Shape } from "@doppel/semantics";
 import type { HotShape } from "./dispatch.ts";
 import { type Form, FORMS } from "@doppel/x86";
 import { shapeKey } from "./handler.ts";
+import { FREQUENT_32, FREQUENT_64 } from "./hot-frequent.ts";
 import { HOT_PAIRS_32, HOT_PAIRS_64 } from "./hot-pairs.ts";
 
 /** In code of any size. */
@@ -133,10 +134,10 @@ for (const form of FORMS) {
   else there.push(form);
 }
 
-/** A shape by its token in the list of pairs: `8B m8`, `0F 90+cc r4:2`, or `J 12` for the conditional jumps of two pairs of conditions. */
-function* pairShapes(token: string, long: boolean): Generator<Shape> {
-  const [, opcode, kind, size, condition] = /^(.*) ([rmiqf])([248])(?::(.))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
-  const conditions = token.startsWith("J") ? [...token.slice(2)].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]) : [parseInt(condition ?? "0", 16)];
+/** Shapes by their token in a list: `8B m8`, `0F 90+cc r4:25` for two conditions, or `J 12` for the conditional jumps of two pairs of conditions. */
+function* tokenShapes(token: string, long: boolean): Generator<Shape> {
+  const [, opcode, kind, size, list] = /^(.*) ([rmiqf])([248])(?::(.+))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
+  const conditions = token.startsWith("J") ? [...token.slice(2)].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]) : [...(list ?? "0")].map((digit) => parseInt(digit, 16));
   for (const form of byOpcode.get(opcode!) ?? []) {
     if ((long ? form.invalid64 : form.only64) || form.feature === "LM") continue;
     for (const code of conditions) yield shape(form, kind!, Number(size) as OperandSize, code, long, kind === "f");
@@ -155,9 +156,19 @@ export function hotShapes(long: boolean): HotShape[] {
   }
   for (const line of (long ? HOT_PAIRS_64 : HOT_PAIRS_32).trim().split("\n")) {
     const [first, seconds] = line.split(/: /) as [string, string];
-    for (const one of pairShapes(first, long)) for (const token of seconds.split(", ")) for (const second of pairShapes(token, long)) out.push({ shape: one, second });
+    for (const one of tokenShapes(first, long)) for (const token of seconds.split(", ")) for (const second of tokenShapes(token, long)) out.push({ shape: one, second });
   }
   return unique(out);
+}
+
+/** The hot handlers beside a translator: fewer, and no pairs. */
+export function frequentShapes(long: boolean): HotShape[] {
+  const out: HotShape[] = [];
+  for (const line of (long ? FREQUENT_64 : FREQUENT_32).trim().split("\n")) {
+    const [opcode, variants] = line.split(": ") as [string, string];
+    for (const variant of variants.split(", ")) for (const one of tokenShapes(`${opcode} ${variant}`, long)) out.push({ shape: one, second: undefined });
+  }
+  return out;
 }
 
 /** Without what stands in more than one list. */

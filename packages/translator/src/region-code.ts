@@ -20,25 +20,27 @@ export interface RegionModuleOptions {
   readonly tally?: Tally;
   /** The number by which the nth region tells that what it assumes is not so: windows on the stack, the TLB view; without one it assumes nothing. */
   readonly nameOf?: (n: number) => number | undefined;
+  /** Whether a window may open in front of the instruction at a place of the nth region: not where it was missed too often. */
+  readonly opensAt?: (n: number, at: number) => boolean;
 }
 
 /** A module with one function for each region. */
 export function regionModule(regions: readonly Region[], options: RegionModuleOptions = {}): GeneratedModule {
   const generated = new GeneratedModule();
   if (options.first !== undefined) generated.module.importTable("doppel", "table", 0);
-  for (const [n, region] of regions.entries()) writeRegion(generated, region, exportName(n), options, options.nameOf?.(n));
+  for (const [n, region] of regions.entries()) writeRegion(generated, region, n, options);
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, name: string, { first, tally }: RegionModuleOptions, assuming: number | undefined): void {
+function writeRegion(generated: GeneratedModule, region: Region, n: number, { first, tally, nameOf, opensAt }: RegionModuleOptions): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
-  const { builder } = generated.module.function(signature, name);
+  const { builder } = generated.module.function(signature, exportName(n));
   builder.localNames.set(0, "record").set(1, "delta");
   const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
   const structure = structureOf(region);
   const checks = budgetChecks(region, structure);
-  const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name: assuming });
-  const target = new RegionTarget(frame, generated, checks);
+  const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name: nameOf?.(n) });
+  const target = new RegionTarget(frame, generated, checks, structure, (at) => opensAt?.(n, at) !== false);
   frame.enter();
   new BlockWriter(structure, frame, target).tree(ROOT);
   frame.exit();
@@ -98,6 +100,7 @@ class BlockWriter {
     }
     this.within(id, this.structure.mergesBelow(id), 0);
     if (isLoop) f.op(OP.unreachable).end();
+    this.target.close(id);
   }
 
   /** @param from of the merge nodes, those from there on */

@@ -66,7 +66,7 @@ export class RegionFrame {
   /** Address of the TLB view, where the region does not assume the one that was in use when it was formed. */
   readonly view: number;
   /** Which region tells of a window or a view that it missed, and what of the window; none assumes neither. */
-  readonly missed: { readonly name: number; readonly linear: number; readonly length: number } | undefined;
+  readonly missed: { readonly name: number; readonly linear: number; readonly length: number; readonly at: number } | undefined;
   missedLabel: Label | undefined;
   /** Numbers of the registers that it changes. */
   readonly dirty: readonly number[];
@@ -115,7 +115,7 @@ export class RegionFrame {
     this.budgetBefore = f.local("i32", "budgetBefore");
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
-    if (name !== undefined) this.missed = { name, linear: f.local(native, "missedAt"), length: f.local("i32", "missedLength") };
+    if (name !== undefined) this.missed = { name, linear: f.local(native, "missedAt"), length: f.local("i32", "missedLength"), at: f.local("i32", "missedBefore") };
   }
 
   /** Where a register is in the state. */
@@ -180,16 +180,22 @@ export class RegionFrame {
     return this.f.i32(0).memory(OP.i32_load, STATE + TLB_VIEW).i32(this.region.view).op(OP.i32_ne);
   }
 
+  /** Notes which window is missed: so many bytes at a linear address in a local, in front of the instruction at a place. */
+  noteMissed(linear: number, length: number, at: number): void {
+    const { missed } = this;
+    this.f.get(linear).set(missed!.linear).i32(length).set(missed!.length).i32(at).set(missed!.at);
+  }
+
   /** Stores everything and goes on to another region or leaves, behind the code of all blocks. */
   exit(): void {
     const { f, long } = this;
     f.op(OP.unreachable).end();
     if (this.missed !== undefined) {
-      const { name, linear, length } = this.missed;
+      const { name, linear, length, at } = this.missed;
       f.i32(name).get(linear);
       if (long) f.op(OP.i32_wrap_i64).get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
       else f.i32(0);
-      f.get(length).call(this.shared(WINDOW_MISSED, WINDOW_MISSED_SIGNATURE)).end();
+      f.get(length).get(at).call(this.shared(WINDOW_MISSED, WINDOW_MISSED_SIGNATURE)).end();
     }
     if (long) f.op(OP.i64_extend_i32_s);
     f.get(DELTA).op(long ? OP.i64_add : OP.i32_add).set(this.ipLocal);

@@ -19,9 +19,9 @@ export const bulkName = (operation: "movs" | "stos", long: boolean): string => `
  */
 export const bulkSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32", long ? "i64" : "i32", "i32", "i32"], results: ["i32"] });
 
-/** Name of the function that is told of a window that the TLB does not have: a region's number, both halves of the linear address, and bytes. */
+/** Name of the function that is told of a window that the TLB does not have: a region's number, both halves of the linear address, bytes, and in front of which place. */
 export const WINDOW_MISSED = "windowMissed";
-export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
+export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32", "i32"], results: [] };
 
 /** Name of the function that is told when a region, by its number, was entered with another TLB view than it assumes. */
 export const VIEW_MISSED = "viewMissed";

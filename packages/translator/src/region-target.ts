@@ -15,7 +15,9 @@ import type { FlagState } from "./kept-flags.ts";
 import type { BudgetChecks } from "./region-code.ts";
 import type { RegionFrame } from "./region-frame.ts";
 import { writeIterations } from "./region-strings.ts";
+import type { Structure } from "./structure.ts";
 import { WindowLocals } from "./window-locals.ts";
+import { windowsOf } from "./windows.ts";
 import type { RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
 import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
@@ -57,7 +59,8 @@ export class RegionTarget implements Target {
   private onJump: ((target: () => void) => void) | undefined;
   private readonly windows: WindowLocals | undefined;
 
-  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks) {
+  /** @param allowed whether a window may open in front of the instruction at a place */
+  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks, structure: Structure, allowed?: (at: number) => boolean) {
     const { f, long, region, registers, missed } = frame;
     this.f = f;
     this.frame = frame;
@@ -66,7 +69,7 @@ export class RegionTarget implements Target {
     this.checks = checks;
     this.facts = new RegisterFacts(f);
     this.most = Math.max(...checks.needs.values());
-    if (missed !== undefined) this.windows = new WindowLocals({ f, long, view: region.view, register: (n) => registers.get(n)! });
+    if (missed !== undefined) this.windows = new WindowLocals({ f, long, view: region.view, register: (n) => registers.get(n)!, pushAddress: (at) => frame.pushAddress(at) }, windowsOf(region, structure, allowed));
     this.modeBefore = f.local("i32", "modeBefore");
     this.codeBefore = f.local("i32", "codeBefore");
   }
@@ -85,7 +88,12 @@ export class RegionTarget implements Target {
     this.left = count;
     this.forgetSteady();
     if (instructions.some(({ meaning }) => meaning.notes)) this.facts.begin();
-    this.windows?.begin(instructions);
+    this.windows?.begin(id);
+  }
+
+  /** A block and all that it dominates are written. */
+  close(block: number): void {
+    this.windows?.close(block);
   }
 
   private forgetSteady(): void {
@@ -107,7 +115,7 @@ export class RegionTarget implements Target {
     const counted = meaning.counted === undefined ? 1 : this.constant(meaning.counted);
     if (meaning.needsFlagWords || counted === undefined || meaning.conditions.some((code) => !this.frame.flags.knows(code))) this.frame.flags.toWords();
     this.windows?.open((linear, length) => {
-      this.f.get(linear).set(this.frame.missed!.linear).i32(length).set(this.frame.missed!.length);
+      this.frame.noteMissed(linear, length, at);
       this.frame.leaveBefore(at, this.left, "window", this.frame.missedLabel);
     });
     this.hasKept = false;

@@ -29,6 +29,12 @@ export interface Structure {
   readonly mergeNodes: ReadonlySet<number>;
   /** Blocks that each block dominates immediately and that are merge nodes, the last in the order first. */
   mergesBelow(block: number): readonly number[];
+  /** The block that dominates another one immediately, or `ROOT`. */
+  dominator(block: number): number;
+  /** The blocks that control comes to a block from, `ROOT` among them. */
+  before(block: number): readonly number[];
+  /** Whether a loop's header sends control on to a block. */
+  isSentTo(block: number): boolean;
   /** The first block on the way from one to another: that one, or the header of a loop around it. */
   firstHop(from: number, to: number): number;
   /** What a block sends on. */
@@ -51,9 +57,7 @@ function postorder(entry: number, edges: Edges): number[] {
 }
 
 /** Immediate dominators by place in reverse postorder (Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm"). */
-function dominators(order: readonly number[], place: ReadonlyMap<number, number>, edges: Edges): number[] {
-  const before: number[][] = order.map(() => []);
-  for (const from of order) for (const to of edges.get(from)!) before[place.get(to)!]!.push(place.get(from)!);
+function dominators(order: readonly number[], before: readonly (readonly number[])[]): number[] {
   const idom = order.map(() => -1);
   idom[0] = 0;
   const meet = (a: number, b: number): number => {
@@ -162,7 +166,10 @@ export function structureOf(region: Region): Structure {
   }
   const order = postorder(ROOT, edges).reverse();
   const place = new Map(order.map((at, n) => [at, n]));
-  const idom = dominators(order, place, edges);
+  const before: number[][] = order.map(() => []);
+  for (const from of order) for (const to of edges.get(from)!) before[place.get(to)!]!.push(place.get(from)!);
+  const idom = dominators(order, before);
+  const sentTo = new Set([...onwards.values()].flatMap((ways) => ways.map(({ hop }) => hop)));
   const forward = new Map<number, number>();
   const loopHeaders = new Set<number>();
   for (const from of order) {
@@ -180,6 +187,7 @@ export function structureOf(region: Region): Structure {
   }
   return {
     order, place, loopHeaders, mergeNodes, mergesBelow: (block) => below.get(block) ?? [],
+    dominator: (block) => order[idom[place.get(block)!]!]!, before: (block) => before[place.get(block)!]!.map((n) => order[n]!), isSentTo: (block) => sentTo.has(block),
     firstHop, onwards: (block) => onwards.get(block) ?? [],
   };
 }

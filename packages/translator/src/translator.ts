@@ -28,8 +28,10 @@ const COLD = 32;
 const RARE = 16;
 /** Executions of a place in a region, since there is the region, before it becomes a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
-/** Times that something a region assumes is not so (a page ends in a window on the stack, or may not be written; another TLB view is in use) before it is made anew without. */
+/** Times that another TLB view is in use than a region assumes before it is made anew without. */
 const MOST_MISSED = 64;
+/** Times that a window is missed (a page ends in it, or may not be written), for each instruction of its region, before that is made anew without: what both cost is alike. */
+const MOST_WINDOWS_MISSED = 16;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
 
@@ -95,8 +97,10 @@ interface Installed {
   readonly exits: Uint32Array;
   readonly instructions: number;
   readonly rebuilt: number;
-  /** It looks at the stack's page once for many accesses, and accesses memory with the TLB view that it was formed with. */
+  /** It has windows, and accesses memory with the TLB view that it was formed with. */
   readonly assumes: boolean;
+  /** How often a window was missed, by the host address of the instruction that it opens in front of. */
+  readonly windowsMissed: Map<number, number>;
   readonly module: Compiled;
 }
 
@@ -140,6 +144,8 @@ export class Translator implements RegionCompiler {
   /** How often something that a region assumes was not so, by its number; and the regions that are to be made anew without. */
   private readonly missed = new Map<number, number>();
   private readonly strained = new Set<number>();
+  /** Host addresses of instructions in front of which no window is to open any more. */
+  private readonly windowless = new Set<number>();
   /** While regions are formed, how often the instructions of pages were interpreted: counts stand still then. */
   private readonly executions = new Map<number, Uint32Array>();
   private waited = 0;
@@ -158,7 +164,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory), [WINDOW_MISSED]: (id, low, high, length) => this.windowMissed(id!, low!, high!, length!), [VIEW_MISSED]: (id) => this.strain(id!),
+      ...this.engine.helpers, ...regionHelpers(options.memory), [WINDOW_MISSED]: (id, low, high, length, at) => this.windowMissed(id!, low!, high!, length!, at!), [VIEW_MISSED]: (id) => this.strain(id!),
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
@@ -255,11 +261,23 @@ export class Translator implements RegionCompiler {
   }
 
   /** Takes note of a window that was missed, unless the page is only not in the TLB yet: that passes. */
-  private windowMissed(id: number, low: number, high: number, length: number): number {
+  private windowMissed(id: number, low: number, high: number, length: number, at: number): number {
     const { tlb } = this.cpu.mmu;
     const linear = this.cpu.longMode ? high * 2 ** 32 + (low >>> 0) : low >>> 0;
     if ((linear & 0xfff) + length <= PAGE_SIZE && tlb.lookup(this.view, linear, TLB_READ_TAG) < 0) return 0;
-    return this.strain(id);
+    const installed = this.installed.get(id);
+    if (installed === undefined) return 0;
+    const host = hostAt(installed, at);
+    const { windowsMissed: missed } = installed;
+    missed.set(host, (missed.get(host) ?? 0) + 1);
+    let total = 0;
+    for (const times of missed.values()) total += times;
+    if (total < MOST_WINDOWS_MISSED * installed.instructions) return 0;
+    if (this.windowless.size >= MOST_ENTRIES) this.windowless.clear();
+    for (const [place, times] of missed) if (times * 8 >= total) this.windowless.add(place);
+    missed.clear();
+    this.strained.add(id);
+    return 0;
   }
 
   private strain(id: number): number {
@@ -310,7 +328,7 @@ export class Translator implements RegionCompiler {
     const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
       ...(this.tailCalls ? { first: (long) => this.engine.handlers.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
-      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined),
+      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined), opensAt: (n, at) => !this.windowless.has(hostAt(drafts[n]!.region, at)),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers.table });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
@@ -320,7 +338,7 @@ export class Translator implements RegionCompiler {
     if (this.translated > this.capacity) this.evict(compiled);
   }
 
-  /** Regions that are to be made anew without assuming anything, as far as their pages are at hand. */
+  /** Regions that are to be made anew without what they missed, as far as their pages are at hand. */
   private relieved(): Draft[] {
     const drafts: Draft[] = [];
     for (const id of this.strained) {
@@ -329,7 +347,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: false, replaces: [installed!] });
+      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: installed!.assumes && (this.missed.get(id) ?? 0) < MOST_MISSED, replaces: [installed!] });
     }
     return drafts;
   }
@@ -393,7 +411,7 @@ export class Translator implements RegionCompiler {
       const executed = this.engine.code.executed(codeKey(host, mode));
       if (executed > 0) before.set(codeKey(host, mode), executed);
     }
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, windowsMissed: new Map(), module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -442,7 +460,7 @@ export class Translator implements RegionCompiler {
 }
 
 /** Host address of a place in a region. */
-function hostAt({ pages }: Region, at: number): number {
+function hostAt({ pages }: Pick<Region, "pages">, at: number): number {
   const distance = Math.floor(at / PAGE_SIZE);
   return pages.get(distance)! + at - distance * PAGE_SIZE;
 }

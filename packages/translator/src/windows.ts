@@ -1,0 +1,340 @@
+/**
+ * Windows: accesses of a region that lie at known distances from each other, as the fields of a structure or of a frame on the stack do. The TLB is
+ * looked at once for all of them, in front of the first, and each is one host instruction then. What is looked at there is only looked at: a
+ * window whose bytes are not on one page that the TLB has leaves the region, and the interpreter makes the accesses.
+ *
+ * The distances come from the instructions' own meanings, so that PUSH, POP, CALL, RET, LEA and additions need no rules of their own. A window is open
+ * in the blocks that its own dominates, as far as no way there calls a helper, which may change the TLB, or writes the registers.
+ */
+import { displacementOf } from "@doppel/cpu";
+import type { Place, Size, Statement, Value } from "@doppel/semantics";
+import type { Instruction } from "@doppel/x86";
+import { placeOffset, registerAt } from "./effects.ts";
+import type { Region, RegionBlock } from "./region.ts";
+import { ROOT, type Structure } from "./structure.ts";
+
+const PAGE_SIZE = 4096;
+/** General registers, which the numbers of vectors follow. */
+const REGISTERS = 16;
+/** Bytes from the first to the last access of a window at most: of those in one block, and with those in others, which control may not come to. */
+const WIDEST = 1024;
+const WIDEST_BEYOND = 128;
+
+/** How the address is made that a window lies at a distance from, in front of the instruction that it opens at. */
+export type Origin =
+  | { readonly kind: "registers"; readonly base: number; readonly index: number; readonly scale: number }
+  /** A page of the region's code, from the first entry's. */
+  | { readonly kind: "code"; readonly page: number }
+  /** A linear address. */
+  | { readonly kind: "constant"; readonly address: number };
+
+/** Bytes that several accesses lie in. */
+export interface Window {
+  readonly origin: Origin;
+  /** Number of the instruction in its block that it opens in front of. */
+  readonly at: number;
+  /** From the origin. */
+  readonly low: number;
+  readonly length: number;
+  /** Some access writes. */
+  readonly write: boolean;
+}
+
+/** Where an access lies in its window. */
+export interface InWindow {
+  readonly window: Window;
+  readonly offset: number;
+}
+
+/** The windows that open in a block, and which accesses of which of its instructions lie in windows. */
+export interface BlockWindows {
+  readonly opens: readonly Window[];
+  readonly accesses: ReadonlyMap<number, ReadonlyMap<Statement, InWindow>>;
+}
+
+/** Something unknown that several values lie at known distances from: what a register has, a page, or the sum of two registers. */
+interface Known {
+  readonly fixed?: Origin;
+  readonly sum?: { readonly base: Distance | undefined; readonly index: Distance; readonly scale: number };
+}
+
+/** A value that lies at a distance from something, or a number where that is nothing. */
+interface Distance {
+  readonly from: Known | undefined;
+  readonly bytes: number;
+}
+
+interface Access {
+  readonly block: number;
+  readonly instruction: number;
+  readonly statement: Statement;
+  readonly bytes: number;
+  readonly size: Size;
+}
+
+/** A window that grows as accesses are found. */
+interface Growing {
+  readonly from: Known;
+  readonly origin: Origin;
+  /** Bytes from what it is `from` to the origin. */
+  readonly shift: number;
+  readonly block: number;
+  readonly at: number;
+  low: number;
+  high: number;
+  write: boolean;
+  readonly accesses: Access[];
+}
+
+/** Windows that are open, the last one first. */
+interface Open {
+  readonly window: Growing;
+  readonly before: Open | undefined;
+}
+
+interface State {
+  readonly registers: readonly (Distance | undefined)[];
+  readonly open: Open | undefined;
+}
+
+/** Finds the windows of a region, by the numbers of their blocks. @param allowed whether one may open in front of the instruction at a place */
+export function windowsOf(region: Region, structure: Structure, allowed: (at: number) => boolean = () => true): Map<number, BlockWindows> {
+  const out = new Map<number, { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> }>();
+  const of = (block: number): { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> } => {
+    let found = out.get(block);
+    if (found === undefined) out.set(block, (found = { opens: [], accesses: new Map() }));
+    return found;
+  };
+  for (const { origin, shift, block, at, low, high, write, accesses } of new Walk(region, structure, allowed).windows) {
+    // One access alone looks itself up.
+    if (accesses.length < 2) continue;
+    const window = { origin, at, low: low - shift, length: high - low, write };
+    of(block).opens.push(window);
+    for (const access of accesses) {
+      const there = of(access.block).accesses;
+      let own = there.get(access.instruction);
+      if (own === undefined) there.set(access.instruction, (own = new Map()));
+      own.set(access.statement, { window, offset: access.bytes - low });
+    }
+  }
+  return out;
+}
+
+const fresh = (): Distance => ({ from: {}, bytes: 0 });
+
+/** Goes through the blocks of a region, each behind the one that dominates it. */
+class Walk {
+  readonly windows: Growing[] = [];
+  private readonly native: Size;
+  private readonly region: Region;
+  private readonly structure: Structure;
+  private readonly allowed: (at: number) => boolean;
+  private readonly pages = new Map<string, Known>();
+  /** Of the instruction in hand: registers in front of it, and now, where one that moves to an unknown place is nothing. */
+  private before: readonly (Distance | undefined)[] = [];
+  private registers: (Distance | undefined)[] = [];
+  private open: Open | undefined;
+  private readonly values = new Map<Value, Distance | undefined>();
+  private instruction!: Instruction;
+  private block!: RegionBlock;
+  private index = 0;
+
+  constructor(region: Region, structure: Structure, allowed: (at: number) => boolean) {
+    this.region = region;
+    this.structure = structure;
+    this.allowed = allowed;
+    this.native = region.long ? 8 : 4;
+    const states = new Map<number, State>([[ROOT, { registers: this.nothing(), open: undefined }]]);
+    for (const id of structure.order) {
+      if (id === ROOT) continue;
+      this.block = region.blocks.get(id)!;
+      this.begin(this.enters(states.get(structure.dominator(id))!));
+      for (const [index, { instruction, meaning }] of this.block.instructions.entries()) {
+        this.instruction = instruction;
+        this.index = index;
+        this.before = this.registers.slice();
+        this.values.clear();
+        for (const statement of meaning.statements.statements) this.statement(statement);
+        // A helper may change what the TLB has, and registers.
+        if (meaning.calls) this.begin({ registers: this.nothing(), open: undefined });
+        else for (let n = 0; n < REGISTERS; n++) this.registers[n] ??= fresh();
+      }
+      states.set(id, { registers: this.registers, open: this.open });
+    }
+  }
+
+  private nothing(): Distance[] {
+    return Array.from({ length: REGISTERS }, fresh);
+  }
+
+  private begin({ registers, open }: State): void {
+    this.registers = registers.slice();
+    this.open = open;
+  }
+
+  /** What holds where the block begins of what holds at the end of the one that dominates it. */
+  private enters(state: State): State {
+    const { structure, block: { id } } = this;
+    const over = structure.dominator(id);
+    if (over === ROOT || structure.isSentTo(id)) return { registers: this.nothing(), open: undefined };
+    if (!structure.mergeNodes.has(id) && !structure.loopHeaders.has(id)) return state;
+    // What it sends on has not passed its instructions.
+    if (structure.onwards(over).length > 0) return { registers: this.nothing(), open: undefined };
+    let writes = 0;
+    const between = new Set<number>();
+    const ways = [...structure.before(id)];
+    for (let one = ways.pop(); one !== undefined; one = ways.pop()) {
+      if (one === over || between.has(one)) continue;
+      between.add(one);
+      for (const { meaning, registers } of this.region.blocks.get(one)!.instructions) {
+        if (meaning.calls) return { registers: this.nothing(), open: undefined };
+        writes |= registers.writes;
+      }
+      ways.push(...structure.before(one));
+    }
+    return { registers: state.registers.map((distance, n) => ((writes >>> n) & 1 ? fresh() : distance)), open: state.open };
+  }
+
+  private statement(s: Statement): void {
+    switch (s.kind) {
+      case "let":
+        this.distance(s.value);
+        return;
+      case "load":
+        return this.access(s, s.size, s.update);
+      case "probe":
+        return this.access(s, s.size, true);
+      case "store":
+        // Behind a probe the place is known.
+        return s.address.probed?.address === s.address ? undefined : this.access(s, s.size, true);
+      case "setPlace":
+        return this.wrote(s.place, s.size, this.distance(s.value));
+      case "if":
+        for (const one of [...s.then.statements, ...(s.otherwise?.statements ?? [])]) this.perhaps(one);
+        return;
+      case "loop":
+        for (const one of s.body.statements) this.perhaps(one);
+    }
+  }
+
+  /** What stands on some ways only moves a register to an unknown place. */
+  private perhaps(s: Statement): void {
+    if (s.kind === "setPlace") this.wrote(s.place, s.size, undefined);
+    else if (s.kind === "if" || s.kind === "loop") this.statement(s);
+  }
+
+  private wrote(place: Place, size: Size, distance: Distance | undefined): void {
+    const register = registerAt(placeOffset(place, this.instruction));
+    if (register >= 0 && register < REGISTERS) this.registers[register] = size === this.native && distance?.from !== undefined ? distance : undefined;
+  }
+
+  private access(statement: Statement & { address: { offset: Value; checked: boolean } }, size: Size, write: boolean): void {
+    const distance = this.distance(statement.address.offset);
+    if (distance?.from === undefined || statement.address.checked) return;
+    const { from, bytes } = distance;
+    if (from.fixed !== undefined && bytes + size > PAGE_SIZE) return;
+    const access = { block: this.block.id, instruction: this.index, statement, bytes, size };
+    for (let one = this.open; one !== undefined; one = one.before) if (one.window.from === from && this.joins(one.window, access, write)) return;
+    const { at } = this.block.instructions[this.index]!;
+    const origin = this.allowed(at) ? this.originOf(from) : undefined;
+    if (origin === undefined) return;
+    const window: Growing = { from, ...origin, block: this.block.id, at: this.index, low: bytes, high: bytes + size, write, accesses: [access] };
+    this.windows.push(window);
+    this.open = { window, before: this.open };
+  }
+
+  private joins(window: Growing, access: Access, write: boolean): boolean {
+    const isWithin = window.block === access.block;
+    // Where control may not come to, nothing may be asked for that is not needed: the page may be one to read only.
+    if (write && !window.write && !isWithin) return false;
+    const low = Math.min(window.low, access.bytes);
+    const high = Math.max(window.high, access.bytes + access.size);
+    const isOld = low === window.low && high === window.high;
+    if (!isOld && window.from.fixed === undefined && high - low > (isWithin ? WIDEST : WIDEST_BEYOND)) return false;
+    window.low = low;
+    window.high = high;
+    window.write ||= write;
+    window.accesses.push(access);
+    return true;
+  }
+
+  /** How to make what a window is from in front of the instruction in hand, and how far the origin is from it. */
+  private originOf(from: Known): { origin: Origin; shift: number } | undefined {
+    if (from.fixed !== undefined) return { origin: from.fixed, shift: 0 };
+    const { before } = this;
+    const { sum } = from;
+    if (sum === undefined) {
+      const base = before.findIndex((distance) => distance?.from === from);
+      return base < 0 ? undefined : { origin: { kind: "registers", base, index: -1, scale: 0 }, shift: before[base]!.bytes };
+    }
+    const { base, index } = this.instruction;
+    const [b, i] = [before[base], before[index]];
+    if (b?.from !== sum.base?.from || i?.from !== sum.index.from) return undefined;
+    return { origin: { kind: "registers", base, index, scale: sum.scale }, shift: (b?.bytes ?? 0) - (sum.base?.bytes ?? 0) + (i!.bytes - sum.index.bytes) * 2 ** sum.scale };
+  }
+
+  private wideImmediate(): Distance | undefined {
+    const { immediate, immediateHigh } = this.instruction;
+    return immediateHigh === immediate >> 31 ? { from: undefined, bytes: immediate } : undefined;
+  }
+
+  private distance(value: Value): Distance | undefined {
+    let distance = this.values.get(value);
+    if (distance === undefined && !this.values.has(value)) this.values.set(value, (distance = this.find(value)));
+    return distance;
+  }
+
+  private find({ op, args, data }: Value): Distance | undefined {
+    switch (op) {
+      case "const": return { from: undefined, bytes: Number(data) };
+      case "field": return data === "immediate" ? { from: undefined, bytes: this.instruction.immediate } : data === "immediate64" ? this.wideImmediate() : undefined;
+      case "i64_extend_i32_s": {
+        const number = this.distance(args[0]!);
+        return number?.from === undefined ? number : undefined;
+      }
+      case "place": {
+        const { place, size } = data as { place: Place; size: Size };
+        return size === this.native ? this.registers[registerAt(placeOffset(place, this.instruction))] : undefined;
+      }
+      case "effectiveAddress": return this.effectiveAddress();
+      case "i32_add": case "i64_add": case "i32_sub": case "i64_sub": {
+        const [a, b] = [this.distance(args[0]!), this.distance(args[1]!)];
+        if (a === undefined || b === undefined || b.from !== undefined) return undefined;
+        return { from: a.from, bytes: op.endsWith("add") ? a.bytes + b.bytes : a.bytes - b.bytes };
+      }
+      default: return undefined;
+    }
+  }
+
+  private effectiveAddress(): Distance | undefined {
+    const { base, index, scale, ripRelative, addressSize, length } = this.instruction;
+    if (addressSize !== this.native) return undefined;
+    const displacement = displacementOf(this.instruction);
+    if (ripRelative) {
+      const place = this.block.instructions[this.index]!.at + length + displacement;
+      const page = Math.floor(place / PAGE_SIZE);
+      return { from: this.page({ kind: "code", page }), bytes: place - page * PAGE_SIZE };
+    }
+    const b = this.registers[base];
+    if (index < 0) {
+      if (base >= 0) return b && { from: b.from, bytes: b.bytes + displacement };
+      const bytes = displacement & (PAGE_SIZE - 1);
+      return { from: this.page({ kind: "constant", address: displacement - bytes }), bytes };
+    }
+    const i = this.registers[index];
+    if (i === undefined || (base >= 0 && b === undefined)) return undefined;
+    for (let one = this.open; one !== undefined; one = one.before) {
+      const { from } = one.window;
+      if (from.sum?.scale !== scale || from.sum.base?.from !== b?.from || from.sum.index.from !== i.from) continue;
+      return { from, bytes: displacement + (b?.bytes ?? 0) - (from.sum.base?.bytes ?? 0) + (i.bytes - from.sum.index.bytes) * 2 ** scale };
+    }
+    return { from: { sum: { base: b, index: i, scale } }, bytes: displacement };
+  }
+
+  private page(fixed: Origin): Known {
+    const key = JSON.stringify(fixed);
+    let known = this.pages.get(key);
+    if (known === undefined) this.pages.set(key, (known = { fixed }));
+    return known;
+  }
+}
