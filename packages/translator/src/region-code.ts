@@ -18,7 +18,7 @@ export interface RegionModuleOptions {
    */
   readonly first?: (long: boolean) => number;
   readonly tally?: Tally;
-  /** The number by which the nth region tells that what it assumes is not so: windows on the stack, the TLB view; without one it assumes nothing. */
+  /** The number by which the nth region tells that what it assumes is not so: windows, the TLB view; without one it assumes nothing. */
   readonly nameOf?: (n: number) => number | undefined;
   /** Whether a window may open in front of the instruction at a place of the nth region: not where it was missed too often. */
   readonly opensAt?: (n: number, at: number) => boolean;
