@@ -31,7 +31,9 @@ const REBUILD_AFTER = 2;
 /** Times that another TLB view is in use than a region assumes before it is made anew without. */
 const MOST_MISSED = 64;
 /** Times that a window is missed (a page ends in it, or may not be written), for each instruction of its region, before that is made anew without: what both cost is alike. */
-const MOST_WINDOWS_MISSED = 16;
+const MOST_WINDOWS_MISSED = 64;
+/** A window goes then that was missed so many times less often than all of them, or more often. */
+const MISSED_SHARE = 50;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
 
@@ -274,7 +276,7 @@ export class Translator implements RegionCompiler {
     for (const times of missed.values()) total += times;
     if (total < MOST_WINDOWS_MISSED * installed.instructions) return 0;
     if (this.windowless.size >= MOST_ENTRIES) this.windowless.clear();
-    for (const [place, times] of missed) if (times * 8 >= total) this.windowless.add(place);
+    for (const [place, times] of missed) if (times * MISSED_SHARE >= total) this.windowless.add(place);
     missed.clear();
     this.strained.add(id);
     return 0;
