@@ -17,8 +17,8 @@ const LONGEST = 600_000;
 
 const program = `
   import { createVm } from "doppel";
-  import { getGuest, heedBranchHints } from "doppel/node";
-  heedBranchHints(); // as the command does, and as Chromium's V8 does by itself
+  import { getGuest, tuneV8 } from "doppel/node";
+  tuneV8(); // as the command does; Chromium's V8 heeds branch hints by itself
   const { recipe, boot } = await getGuest("${guest}", () => {});
   const start = performance.now();
   const vm = await createVm({ kernel: { kernel: boot.kernel, initrd: boot.initrd, append: boot.append }, memory: recipe.memory, ...(recipe.architecture === "i386" ? { cpu: "i686" } : {}), engine: "auto" });

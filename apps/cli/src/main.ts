@@ -1,10 +1,10 @@
 /** The `doppel` command: the process's own streams, signals and exit status around the command line. */
 import process from "node:process";
-import { heedBranchHints, readRaw } from "doppel/node";
+import { readRaw, tuneV8 } from "doppel/node";
 import { commandLine } from "./command-line.ts";
 import { createVm } from "./machine.ts";
 
-heedBranchHints();
+tuneV8();
 
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((resolve) => (stream.writable ? stream.write("", () => resolve()) : resolve()));

@@ -6,7 +6,7 @@ export { BANNER, makeInitramfs } from "./initramfs.ts";
 export type { InitramfsOptions } from "./initramfs.ts";
 export type { Progress } from "./apt.ts";
 export { extractFromDeb } from "./debian-package.ts";
-export { heedBranchHints } from "./branch-hints.ts";
+export { tuneV8 } from "./v8-flags.ts";
 export { cacheFolder } from "./cache.ts";
 export { getProgram } from "./programs.ts";
 export { EMBEDDED, findRecipe, getGuest, isCached, recipes } from "./guests.ts";
