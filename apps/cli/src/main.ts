@@ -1,37 +1,11 @@
-/** The `doppel` command: the process's own streams, signals and exit status around the command line. */
-import process from "node:process";
-import { readRaw, tuneV8 } from "doppel/node";
-import { commandLine } from "./command-line.ts";
-import { createVm } from "./machine.ts";
+/**
+ * Starts the `doppel` command. Node keeps what it compiles of it (`NODE_COMPILE_CACHE` says where, `NODE_DISABLE_COMPILE_CACHE` that it must not), so
+ * that it starts in half the time from the second time on; that has to be asked for before anything else is loaded.
+ */
+import module from "node:module";
 
-tuneV8();
-
-const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-  new Promise((resolve) => (stream.writable ? stream.write("", () => resolve()) : resolve()));
-
-const closed = new Set<() => void>();
-process.stdout.on("error", () => {
-  for (const listener of closed) listener();
-});
-process.stderr.on("error", () => {});
-
-const status = await commandLine(process.argv.slice(2), {
-  streams: {
-    out: (bytes) => void process.stdout.write(bytes),
-    err: (text) => void process.stderr.write(text),
-    input: readRaw,
-    onClosed: (listener) => {
-      closed.add(listener);
-      return { [Symbol.dispose]: () => void closed.delete(listener) };
-    },
-  },
-  signals: {
-    on: (name, listener) => {
-      process.on(name, listener);
-      return { [Symbol.dispose]: () => void process.off(name, listener) };
-    },
-  },
-  createVm,
-});
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-process.exit(status);
+module.enableCompileCache?.();
+const { main } = await import("./process.ts");
+// At its end there may be no time: machines are killed.
+module.flushCompileCache?.();
+await main();
