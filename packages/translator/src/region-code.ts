@@ -6,6 +6,7 @@ import type { Edge, Region, RegionBlock } from "./region.ts";
 import { RegionFrame, type Tally } from "./region-frame.ts";
 import { RegionTarget } from "./region-target.ts";
 import { ROOT, type Structure, structureOf } from "./structure.ts";
+import type { WindowRule } from "./windows.ts";
 
 /** Name under which a module exports its nth region. */
 export const exportName = (n: number): string => `region${n}`;
@@ -20,8 +21,8 @@ export interface RegionModuleOptions {
   readonly tally?: Tally;
   /** The number by which the nth region tells that what it assumes is not so: windows, the TLB view; without one it assumes nothing. */
   readonly nameOf?: (n: number) => number | undefined;
-  /** Whether a window may open in front of the instruction at a place of the nth region: not where it was missed too often. */
-  readonly opensAt?: (n: number, at: number) => boolean;
+  /** Which windows the nth region may have: not those that were missed too often. */
+  readonly windowRule?: (n: number) => WindowRule;
 }
 
 /** A module with one function for each region. */
@@ -32,7 +33,7 @@ export function regionModule(regions: readonly Region[], options: RegionModuleOp
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, n: number, { first, tally, nameOf, opensAt }: RegionModuleOptions): void {
+function writeRegion(generated: GeneratedModule, region: Region, n: number, { first, tally, nameOf, windowRule }: RegionModuleOptions): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, exportName(n));
   builder.localNames.set(0, "record").set(1, "delta");
@@ -40,7 +41,7 @@ function writeRegion(generated: GeneratedModule, region: Region, n: number, { fi
   const structure = structureOf(region);
   const checks = budgetChecks(region, structure);
   const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name: nameOf?.(n) });
-  const target = new RegionTarget(frame, generated, checks, structure, (at) => opensAt?.(n, at) !== false);
+  const target = new RegionTarget(frame, generated, checks, structure, windowRule?.(n));
   frame.enter();
   new BlockWriter(structure, frame, target).tree(ROOT);
   frame.exit();

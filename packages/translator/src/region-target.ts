@@ -17,7 +17,7 @@ import type { RegionFrame } from "./region-frame.ts";
 import { writeIterations } from "./region-strings.ts";
 import type { Structure } from "./structure.ts";
 import { WindowLocals } from "./window-locals.ts";
-import { windowsOf } from "./windows.ts";
+import { type WindowRule, windowsOf } from "./windows.ts";
 import type { RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
 import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
@@ -59,8 +59,7 @@ export class RegionTarget implements Target {
   private onJump: ((target: () => void) => void) | undefined;
   private readonly windows: WindowLocals | undefined;
 
-  /** @param allowed whether a window may open in front of the instruction at a place */
-  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks, structure: Structure, allowed?: (at: number) => boolean) {
+  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks, structure: Structure, allowed?: WindowRule) {
     const { f, long, region, registers, missed } = frame;
     this.f = f;
     this.frame = frame;

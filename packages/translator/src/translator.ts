@@ -31,9 +31,14 @@ const REBUILD_AFTER = 2;
 /** Times that another TLB view is in use than a region assumes before it is made anew without. */
 const MOST_MISSED = 64;
 /** Times that a window is missed (a page ends in it, or may not be written), for each instruction of its region, before that is made anew without: what both cost is alike. */
-const MOST_WINDOWS_MISSED = 64;
-/** A window goes then that was missed so many times less often than all of them, or more often. */
-const MISSED_SHARE = 50;
+const MOST_WINDOWS_MISSED = 32;
+/** Those windows go then that were missed so often; of those on the stack all, as where a page ends in its frames many are missed by and by. */
+const OFTEN_MISSED = 16;
+/** What lies so many bytes from the stack pointer is on the stack. */
+const NEAR_STACK = 16_384;
+/** In the place of a host address, for all windows on the stack. */
+const FRAMES = -1;
+const RSP = 4;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
 
@@ -101,8 +106,10 @@ interface Installed {
   readonly rebuilt: number;
   /** It has windows, and accesses memory with the TLB view that it was formed with. */
   readonly assumes: boolean;
-  /** How often a window was missed, by the host address of the instruction that it opens in front of. */
-  readonly windowsMissed: Map<number, number>;
+  /** It has windows on the stack. */
+  readonly hasFrames: boolean;
+  /** How often a window was missed, by the host address of the instruction that it opens in front of; those on the stack together. */
+  readonly missed: Map<number, number>;
   readonly module: Compiled;
 }
 
@@ -115,6 +122,7 @@ interface Draft {
   readonly others: readonly number[];
   readonly rebuilt: number;
   readonly assumes: boolean;
+  readonly hasFrames: boolean;
   /** Regions whose place it takes. */
   readonly replaces: readonly Installed[];
 }
@@ -143,8 +151,8 @@ export class Translator implements RegionCompiler {
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
-  /** How often something that a region assumes was not so, by its number; and the regions that are to be made anew without. */
-  private readonly missed = new Map<number, number>();
+  /** How often another TLB view was in use than a region assumes, by its number; and the regions that are to be made anew without what they missed. */
+  private readonly viewsMissed = new Map<number, number>();
   private readonly strained = new Set<number>();
   /** Host addresses of instructions in front of which no window is to open any more. */
   private readonly windowless = new Set<number>();
@@ -269,22 +277,23 @@ export class Translator implements RegionCompiler {
     if ((linear & 0xfff) + length <= PAGE_SIZE && tlb.lookup(this.view, linear, TLB_READ_TAG) < 0) return 0;
     const installed = this.installed.get(id);
     if (installed === undefined) return 0;
-    const host = hostAt(installed, at);
-    const { windowsMissed: missed } = installed;
-    missed.set(host, (missed.get(host) ?? 0) + 1);
+    const { missed } = installed;
+    const { state } = this.cpu;
+    const isFrame = Math.abs(linear - (this.cpu.longMode ? state.gprHigh(RSP) * 2 ** 32 : 0) - (state.gpr32(RSP) >>> 0)) < NEAR_STACK;
+    const place = isFrame ? FRAMES : hostAt(installed, at);
+    missed.set(place, (missed.get(place) ?? 0) + 1);
     let total = 0;
     for (const times of missed.values()) total += times;
     if (total < MOST_WINDOWS_MISSED * installed.instructions) return 0;
     if (this.windowless.size >= MOST_ENTRIES) this.windowless.clear();
-    for (const [place, times] of missed) if (times * MISSED_SHARE >= total) this.windowless.add(place);
-    missed.clear();
+    for (const [often, times] of missed) if (times >= OFTEN_MISSED && often !== FRAMES) this.windowless.add(often);
     this.strained.add(id);
     return 0;
   }
 
   private strain(id: number): number {
-    const missed = (this.missed.get(id) ?? 0) + 1;
-    this.missed.set(id, missed);
+    const missed = (this.viewsMissed.get(id) ?? 0) + 1;
+    this.viewsMissed.set(id, missed);
     if (missed >= MOST_MISSED) this.strained.add(id);
     return 0;
   }
@@ -330,7 +339,7 @@ export class Translator implements RegionCompiler {
     const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
       ...(this.tailCalls ? { first: (long) => this.engine.handlers.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
-      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined), opensAt: (n, at) => !this.windowless.has(hostAt(drafts[n]!.region, at)),
+      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined), windowRule: (n) => (at, isFrame) => (drafts[n]!.hasFrames || !isFrame) && !this.windowless.has(hostAt(drafts[n]!.region, at)),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers.table });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
@@ -349,7 +358,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: installed!.assumes && (this.missed.get(id) ?? 0) < MOST_MISSED, replaces: [installed!] });
+      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: installed!.assumes && (this.viewsMissed.get(id) ?? 0) < MOST_MISSED, hasFrames: keepsFrames(installed!), replaces: [installed!] });
     }
     return drafts;
   }
@@ -382,7 +391,7 @@ export class Translator implements RegionCompiler {
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     const body = region && codeOf(region, true);
     if (body?.includes(place.host) !== true) return undefined;
-    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, replaces: [installed] };
+    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, hasFrames: keepsFrames(installed), replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -397,14 +406,14 @@ export class Translator implements RegionCompiler {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: true, replaces: [] };
+    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: true, hasFrames: true, replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, hostOfKey(key)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), replaces };
+    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), hasFrames: replaces.every(keepsFrames), replaces };
   }
 
-  private install({ place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ place, region, body, others, rebuilt, assumes, hasFrames }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = modeOfKey(place.key);
     const keys = region.entries.map(({ start }) => codeKey(hostAt(region, start), mode));
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
@@ -413,7 +422,7 @@ export class Translator implements RegionCompiler {
       const executed = this.engine.code.executed(codeKey(host, mode));
       if (executed > 0) before.set(codeKey(host, mode), executed);
     }
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, windowsMissed: new Map(), module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, hasFrames, missed: new Map(), module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -443,7 +452,7 @@ export class Translator implements RegionCompiler {
   dropped(id: number): void {
     const installed = this.installed.get(id)!;
     this.installed.delete(id);
-    this.missed.delete(id);
+    this.viewsMissed.delete(id);
     for (const key of installed.keys) {
       if (this.byKey.get(key) === installed) this.byKey.delete(key);
       this.next.delete(key);
@@ -459,6 +468,11 @@ export class Translator implements RegionCompiler {
     this.translated -= installed.instructions;
     this.counters.dropped++;
   }
+}
+
+/** Whether a region that takes the place of one has windows on the stack, too: not where they were missed for each instruction. */
+function keepsFrames({ hasFrames, missed, instructions }: Installed): boolean {
+  return hasFrames && (missed.get(FRAMES) ?? 0) < instructions;
 }
 
 /** Host address of a place in a region. */

@@ -109,6 +109,13 @@ test.each(Array.from({ length: 40 }, (_, n) => n + 1))("program %i", (seed) => {
 });
 
 describe("a window that is always missed", () => {
+  test("in data: the region is made anew without it, and without it only", () => {
+    const source = (data: number): string => `mov esi, ${data}\nmov edi, ${DATA + 0x800}\nmov ecx, 9000\nl: add [esi], ecx\nmov eax, [esi + 4]\nadd [edi], eax\nadd eax, [edi + 4]\nmov [esi + 4], eax\ndec ecx\njnz l\nhlt`;
+    const [plain, translated, elsewhere] = [machine(source(DATA + 0xffc), 32, false), machine(source(DATA + 0xffc), 32, true), machine(source(DATA + 0x400), 32, true)];
+    for (const { engine } of [plain, translated, elsewhere]) expect(engine.run(1e6).reason).toBe("halted");
+    expect(outcome(translated)).toEqual(outcome(plain));
+    expect(translated.translator!.counters.dropped).toBe(elsewhere.translator!.counters.dropped + 1);
+  });
   const loop = (stack: number): string => `mov esp, ${stack}\nmov ecx, 9000\nl: push eax\nadd eax, ecx\npush eax\nadd [esp + 4], eax\npop edx\npop ebx\nxor eax, ebx\ndec ecx\njnz l\nhlt`;
   test.each([["because a page ends in it", DATA + 4], ["because its page has code", CODE + 0x800]])("%s: the region is made anew without", (_why, stack) => {
     const [plain, translated] = [machine(loop(stack), 32, false), machine(loop(stack), 32, true)];

@@ -16,6 +16,8 @@ import { ROOT, type Structure } from "./structure.ts";
 const PAGE_SIZE = 4096;
 /** General registers, which the numbers of vectors follow. */
 const REGISTERS = 16;
+const RSP = 4;
+const RBP = 5;
 /** Bytes from the first to the last access of a window at most: of those in one block, and with those in others, which control may not come to. */
 const WIDEST = 1024;
 const WIDEST_BEYOND = 128;
@@ -97,8 +99,11 @@ interface State {
   readonly open: Open | undefined;
 }
 
-/** Finds the windows of a region, by the numbers of their blocks. @param allowed whether one may open in front of the instruction at a place */
-export function windowsOf(region: Region, structure: Structure, allowed: (at: number) => boolean = () => true): Map<number, BlockWindows> {
+/** Whether a window may open in front of the instruction at a place; `isFrame` where its address is made of the stack or frame pointer. */
+export type WindowRule = (at: number, isFrame: boolean) => boolean;
+
+/** Finds the windows of a region, by the numbers of their blocks. */
+export function windowsOf(region: Region, structure: Structure, allowed: WindowRule = () => true): Map<number, BlockWindows> {
   const out = new Map<number, { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> }>();
   const of = (block: number): { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> } => {
     let found = out.get(block);
@@ -120,6 +125,8 @@ export function windowsOf(region: Region, structure: Structure, allowed: (at: nu
   return out;
 }
 
+const isFrame = (origin: Origin): boolean => origin.kind === "registers" && (origin.base === RSP || origin.base === RBP);
+
 const fresh = (): Distance => ({ from: {}, bytes: 0 });
 
 /** Goes through the blocks of a region, each behind the one that dominates it. */
@@ -128,7 +135,7 @@ class Walk {
   private readonly native: Size;
   private readonly region: Region;
   private readonly structure: Structure;
-  private readonly allowed: (at: number) => boolean;
+  private readonly allowed: WindowRule;
   private readonly pages = new Map<string, Known>();
   /** Of the instruction in hand: registers in front of it, and now, where one that moves to an unknown place is nothing. */
   private before: readonly (Distance | undefined)[] = [];
@@ -139,7 +146,7 @@ class Walk {
   private block!: RegionBlock;
   private index = 0;
 
-  constructor(region: Region, structure: Structure, allowed: (at: number) => boolean) {
+  constructor(region: Region, structure: Structure, allowed: WindowRule) {
     this.region = region;
     this.structure = structure;
     this.allowed = allowed;
@@ -236,9 +243,9 @@ class Walk {
     const access = { block: this.block.id, instruction: this.index, statement, bytes, size };
     for (let one = this.open; one !== undefined; one = one.before) if (one.window.from === from && this.joins(one.window, access, write)) return;
     const { at } = this.block.instructions[this.index]!;
-    const origin = this.allowed(at) ? this.originOf(from) : undefined;
-    if (origin === undefined) return;
-    const window: Growing = { from, ...origin, block: this.block.id, at: this.index, low: bytes, high: bytes + size, write, accesses: [access] };
+    const place = this.originOf(from);
+    if (place === undefined || !this.allowed(at, isFrame(place.origin))) return;
+    const window: Growing = { from, ...place, block: this.block.id, at: this.index, low: bytes, high: bytes + size, write, accesses: [access] };
     this.windows.push(window);
     this.open = { window, before: this.open };
   }
