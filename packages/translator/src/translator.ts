@@ -4,13 +4,15 @@
  * functions); V8 makes quick code first and good code in the background.
  */
 import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
-import { TLB_EXEC_TAG, TLB_READ_TAG } from "@doppel/mmu";
+import { TLB_EXEC_TAG } from "@doppel/mmu";
+import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { meaningOf } from "./effects.ts";
 import { exportName, regionModule } from "./region-code.ts";
-import { type CodeSource, edgesOf, formRegion, type Region } from "./region.ts";
+import { type CodeSource, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-frame.ts";
+import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
 const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
@@ -28,17 +30,6 @@ const COLD = 32;
 const RARE = 16;
 /** Executions of a place in a region, since there is the region, before it becomes a further entry, in thresholds: the whole region is compiled again. */
 const REBUILD_AFTER = 2;
-/** Times that another TLB view is in use than a region assumes before it is made anew without. */
-const MOST_MISSED = 64;
-/** Times that a window is missed (a page ends in it, or may not be written), for each instruction of its region, before that is made anew without: what both cost is alike. */
-const MOST_WINDOWS_MISSED = 32;
-/** Those windows go then that were missed so often; of those on the stack all, as where a page ends in its frames many are missed by and by. */
-const OFTEN_MISSED = 16;
-/** What lies so many bytes from the stack pointer is on the stack. */
-const NEAR_STACK = 16_384;
-/** In the place of a host address, for all windows on the stack. */
-const FRAMES = -1;
-const RSP = 4;
 /** How often a region is made anew because control comes to further places in it. */
 const MOST_REBUILDS = 3;
 
@@ -87,7 +78,7 @@ interface Place {
 }
 
 /** A region in use. */
-interface Installed {
+interface Installed extends Assuming {
   readonly id: number;
   /** Where it was formed from. */
   readonly place: Place;
@@ -95,21 +86,13 @@ interface Installed {
   readonly keys: readonly number[];
   /** Places of the entries that were asked for, from the beginning of the first entry's page. */
   readonly others: readonly number[];
-  readonly pages: Region["pages"];
   /** Host addresses of all its instructions, of those that are no called function's, and of the places at which direct jumps leave it. */
   readonly code: Uint32Array;
   readonly body: Uint32Array;
   /** How often what begins in the body was interpreted before there was this region, by its key: arrivals are counted from there. */
   readonly before: ReadonlyMap<number, number>;
   readonly exits: Uint32Array;
-  readonly instructions: number;
   readonly rebuilt: number;
-  /** It has windows, and accesses memory with the TLB view that it was formed with. */
-  readonly assumes: boolean;
-  /** It has windows on the stack. */
-  readonly hasFrames: boolean;
-  /** How often a window was missed, by the host address of the instruction that it opens in front of; those on the stack together. */
-  readonly missed: Map<number, number>;
   readonly module: Compiled;
 }
 
@@ -121,8 +104,7 @@ interface Draft {
   readonly body: Uint32Array;
   readonly others: readonly number[];
   readonly rebuilt: number;
-  readonly assumes: boolean;
-  readonly hasFrames: boolean;
+  readonly assumes: Assumed;
   /** Regions whose place it takes. */
   readonly replaces: readonly Installed[];
 }
@@ -151,11 +133,9 @@ export class Translator implements RegionCompiler {
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
-  /** How often another TLB view was in use than a region assumes, by its number; and the regions that are to be made anew without what they missed. */
-  private readonly viewsMissed = new Map<number, number>();
+  private readonly assumptions: Assumptions;
+  /** Regions that are to be made anew without what they missed. */
   private readonly strained = new Set<number>();
-  /** Host addresses of instructions in front of which no window is to open any more. */
-  private readonly windowless = new Set<number>();
   /** While regions are formed, how often the instructions of pages were interpreted: counts stand still then. */
   private readonly executions = new Map<number, Uint32Array>();
   private waited = 0;
@@ -165,6 +145,7 @@ export class Translator implements RegionCompiler {
   constructor(options: TranslatorOptions) {
     this.engine = options.engine;
     this.cpu = options.engine.cpu;
+    this.assumptions = new Assumptions(this.cpu);
     this.memory = options.memory;
     this.bytes = new Uint8Array(options.memory.buffer);
     this.threshold = options.threshold ?? THRESHOLD;
@@ -174,7 +155,9 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory), [WINDOW_MISSED]: (id, low, high, length, at) => this.windowMissed(id!, low!, high!, length!, at!), [VIEW_MISSED]: (id) => this.strain(id!),
+      ...this.engine.helpers, ...regionHelpers(options.memory),
+      [WINDOW_MISSED]: (id, low, high, length, at) => this.missed(id!, (region) => this.assumptions.missedWindow(region, low!, high!, length!, at!)),
+      [VIEW_MISSED]: (id) => this.missed(id!, (region) => this.assumptions.missedView(region)),
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
@@ -270,31 +253,10 @@ export class Translator implements RegionCompiler {
     if (this.strained.size > 0 || (this.pending.length > 0 && ++this.waited >= PATIENCE)) this.compile();
   }
 
-  /** Takes note of a window that was missed, unless the page is only not in the TLB yet: that passes. */
-  private windowMissed(id: number, low: number, high: number, length: number, at: number): number {
-    const { tlb } = this.cpu.mmu;
-    const linear = this.cpu.longMode ? high * 2 ** 32 + (low >>> 0) : low >>> 0;
-    if ((linear & 0xfff) + length <= PAGE_SIZE && tlb.lookup(this.view, linear, TLB_READ_TAG) < 0) return 0;
+  /** Has a region made anew where what it assumes is not so too often. */
+  private missed(id: number, isTooOften: (region: Installed) => boolean): number {
     const installed = this.installed.get(id);
-    if (installed === undefined) return 0;
-    const { missed } = installed;
-    const { state } = this.cpu;
-    const isFrame = Math.abs(linear - (this.cpu.longMode ? state.gprHigh(RSP) * 2 ** 32 : 0) - (state.gpr32(RSP) >>> 0)) < NEAR_STACK;
-    const place = isFrame ? FRAMES : hostAt(installed, at);
-    missed.set(place, (missed.get(place) ?? 0) + 1);
-    let total = 0;
-    for (const times of missed.values()) total += times;
-    if (total < MOST_WINDOWS_MISSED * installed.instructions) return 0;
-    if (this.windowless.size >= MOST_ENTRIES) this.windowless.clear();
-    for (const [often, times] of missed) if (times >= OFTEN_MISSED && often !== FRAMES) this.windowless.add(often);
-    this.strained.add(id);
-    return 0;
-  }
-
-  private strain(id: number): number {
-    const missed = (this.viewsMissed.get(id) ?? 0) + 1;
-    this.viewsMissed.set(id, missed);
-    if (missed >= MOST_MISSED) this.strained.add(id);
+    if (installed !== undefined && isTooOften(installed)) this.strained.add(id);
     return 0;
   }
 
@@ -339,7 +301,7 @@ export class Translator implements RegionCompiler {
     const tally = this.tally ?? this.counts?.tally;
     const generated = regionModule(drafts.map(({ region }) => region), {
       ...(this.tailCalls ? { first: (long) => this.engine.handlers.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
-      nameOf: (n) => (drafts[n]!.assumes ? this.ids + n : undefined), windowRule: (n) => (at, isFrame) => (drafts[n]!.hasFrames || !isFrame) && !this.windowless.has(hostAt(drafts[n]!.region, at)),
+      nameOf: (n) => (drafts[n]!.assumes.view ? this.ids + n : undefined), windowRule: (n) => this.assumptions.windowRule(drafts[n]!.region, drafts[n]!.assumes),
     });
     const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers.table });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
@@ -358,7 +320,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: installed!.assumes && (this.viewsMissed.get(id) ?? 0) < MOST_MISSED, hasFrames: keepsFrames(installed!), replaces: [installed!] });
+      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] });
     }
     return drafts;
   }
@@ -391,7 +353,7 @@ export class Translator implements RegionCompiler {
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     const body = region && codeOf(region, true);
     if (body?.includes(place.host) !== true) return undefined;
-    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: installed.assumes, hasFrames: keepsFrames(installed), replaces: [installed] };
+    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -406,14 +368,14 @@ export class Translator implements RegionCompiler {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: true, hasFrames: true, replaces: [] };
+    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: assumedBehind([]), replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, hostOfKey(key)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: replaces.every(({ assumes }) => assumes), hasFrames: replaces.every(keepsFrames), replaces };
+    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: assumedBehind(replaces), replaces };
   }
 
-  private install({ place, region, body, others, rebuilt, assumes, hasFrames }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = modeOfKey(place.key);
     const keys = region.entries.map(({ start }) => codeKey(hostAt(region, start), mode));
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
@@ -422,7 +384,7 @@ export class Translator implements RegionCompiler {
       const executed = this.engine.code.executed(codeKey(host, mode));
       if (executed > 0) before.set(codeKey(host, mode), executed);
     }
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, hasFrames, missed: new Map(), module };
+    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, missed: new Missed(), module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);
@@ -452,7 +414,6 @@ export class Translator implements RegionCompiler {
   dropped(id: number): void {
     const installed = this.installed.get(id)!;
     this.installed.delete(id);
-    this.viewsMissed.delete(id);
     for (const key of installed.keys) {
       if (this.byKey.get(key) === installed) this.byKey.delete(key);
       this.next.delete(key);
@@ -468,46 +429,4 @@ export class Translator implements RegionCompiler {
     this.translated -= installed.instructions;
     this.counters.dropped++;
   }
-}
-
-/** Whether a region that takes the place of one has windows on the stack, too: not where they were missed for each instruction. */
-function keepsFrames({ hasFrames, missed, instructions }: Installed): boolean {
-  return hasFrames && (missed.get(FRAMES) ?? 0) < instructions;
-}
-
-/** Host address of a place in a region. */
-function hostAt({ pages }: Pick<Region, "pages">, at: number): number {
-  const distance = Math.floor(at / PAGE_SIZE);
-  return pages.get(distance)! + at - distance * PAGE_SIZE;
-}
-
-/** The place in a region that has a host address; NaN where its page is not the region's. */
-function placeOf(pages: Region["pages"], host: number): number {
-  const [distance] = [...pages].find(([, page]) => page === host - (host % PAGE_SIZE)) ?? [NaN];
-  return distance * PAGE_SIZE + (host % PAGE_SIZE);
-}
-
-/** Host addresses of a region's instructions. @param own without those of functions that it calls */
-function codeOf(region: Region, own: boolean): Uint32Array {
-  const out: number[] = [];
-  for (const block of region.blocks.values()) {
-    if (own && !block.own) continue;
-    for (const { at } of block.instructions) out.push(hostAt(region, at));
-    if ("jump" in block.end && block.end.jump !== undefined) out.push(hostAt(region, block.end.jump));
-  }
-  return Uint32Array.from(out);
-}
-
-/** Host addresses of the places at which its own code leaves it by direct jumps, and did not lead when it was formed. */
-function exitsOf(region: Region): Uint32Array {
-  const out: number[] = [];
-  const add = (at: number): void => {
-    if (region.pages.has(Math.floor(at / PAGE_SIZE))) out.push(hostAt(region, at));
-  };
-  for (const block of region.blocks.values()) {
-    if (!block.own) continue;
-    if (block.end.kind === "leave") add(block.end.at);
-    else for (const { at, block: to } of edgesOf(block.end)) if (to < 0) add(at);
-  }
-  return Uint32Array.from(out);
 }
