@@ -40,15 +40,17 @@ export const CONTROL_DELTA = RUN_CONTROL + 8;
 /** The record of a region that returns `ALONE`, whose delta stands in CONTROL_DELTA. */
 export const CONTROL_REGION = RUN_CONTROL;
 
-const compiled = new Map<string, WebAssembly.Module>();
+const compiled = new WeakMap<readonly HotShape[], Map<string, WebAssembly.Module>>();
 
 /** The module of a dispatch function, compiled once per process. */
 export function compiledDispatch(hot: readonly HotShape[], long: boolean, pairs: boolean, watching: Watching = "nothing", counts = false): WebAssembly.Module {
-  const key = `${hot.length} ${long} ${pairs} ${watching} ${counts}`;
-  let module = compiled.get(key);
+  let known = compiled.get(hot);
+  if (known === undefined) compiled.set(hot, (known = new Map()));
+  const key = `${long} ${pairs} ${watching} ${counts}`;
+  let module = known.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(dispatchModule(hot, long, pairs, watching, counts).module.encode());
-    compiled.set(key, module);
+    known.set(key, module);
   }
   return module;
 }

@@ -36,7 +36,7 @@ export class Handlers implements HandlerTable {
   /** Numbers of handlers of their own by the keys of shapes, which differ in less than such handlers do. */
   private readonly general = new Map<number, number>();
   private readonly freeSlots: number[] = [];
-  private readonly dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
+  private dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private watched: Watching = "nothing";
 
   constructor({ memory, helpers, pairsAtOnce, hasRegions }: HandlersOptions) {
@@ -53,6 +53,12 @@ export class Handlers implements HandlerTable {
 
   set watching(watching: Watching) {
     this.watched = watching;
+    this.general.clear();
+  }
+
+  /** Other handlers stand inside the dispatch functions from now on, beside a translator or without: what was numbered has been forgotten. */
+  forget(): void {
+    this.dispatchers = { nothing: {}, accesses: {}, blocks: {} };
     this.general.clear();
   }
 

@@ -115,8 +115,7 @@ export class Interpreter implements Engine {
   private forfeited = 0;
   /** `endVisit` was called. */
   private ending = false;
-  /** Takes samples of what is interpreted. */
-  regions: RegionCompiler | undefined;
+  private compiler: RegionCompiler | undefined;
   /** Interpreted instructions to the next one. */
   private toSample = SAMPLE;
   /** Who watches, and who wants to from the next instruction boundary on. */
@@ -135,12 +134,12 @@ export class Interpreter implements Engine {
     const { base, size: whole } = options.region ?? { base: arena.reserve(JUMP_CACHE_SIZE + size), size: JUMP_CACHE_SIZE + size };
     this.jumps = new JumpCache(arena.i32, base);
     this.helpers = this.makeHelpers(options.helpers ?? {});
-    this.handlers = new Handlers({ memory: this.memory, helpers: this.helpers, pairsAtOnce: options.pairsAtOnce ?? false, hasRegions: () => this.regions !== undefined });
+    this.handlers = new Handlers({ memory: this.memory, helpers: this.helpers, pairsAtOnce: options.pairsAtOnce ?? false, hasRegions: () => this.compiler !== undefined });
     this.code = new CodeCache(cpu, frames, this.handlers, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
     this.code.onDropped = () => this.jumps.forgetCode();
     this.code.onRegionDropped = ({ id, handler, long }) => {
       this.handlers.release(handler, long);
-      this.regions?.dropped(id);
+      this.compiler?.dropped(id);
     };
     cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
     cpu.onActivity = () => this.endVisit();
@@ -210,6 +209,17 @@ export class Interpreter implements Engine {
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
   get count(): number {
     return this.inside ? this.retired + this.slice - this.unused() - this.forfeited - 1 : this.retired;
+  }
+
+  /** Takes samples of what is interpreted. Where it comes to code that is decoded already, that is decoded anew: other handlers execute it. */
+  get regions(): RegionCompiler | undefined {
+    return this.compiler;
+  }
+
+  set regions(compiler: RegionCompiler | undefined) {
+    this.code.clear();
+    this.compiler = compiler;
+    this.handlers.forget();
   }
 
   /** Forgets all decoded code: memory or state was replaced under it. */
@@ -420,7 +430,7 @@ export class Interpreter implements Engine {
         }
         this.counters.visits++;
         // What is kept back is the region's, too: only the interpreter leaves for a sample.
-        const samples = this.regions !== undefined && (words[mode]! & MODE_SINGLE) === 0;
+        const samples = this.compiler !== undefined && (words[mode]! & MODE_SINGLE) === 0;
         const next = samples ? Math.min(rest, this.toSample) : rest;
         words[(STATE + BUDGET_KEPT) >> 2] = rest - next;
         words[(STATE + SAMPLE_BEYOND) >> 2] = this.toSample - next;
@@ -468,7 +478,7 @@ export class Interpreter implements Engine {
   private sample(): void {
     const { mmu, state } = this.cpu;
     const host = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), this.linearIp(), TLB_EXEC_TAG);
-    if (host >= 0) this.regions!.sample(host);
+    if (host >= 0) this.compiler!.sample(host);
   }
 
   /** Enters the block just found into the jump cache. */

@@ -10,9 +10,9 @@ export const DATA = 0x4000;
 
 export type Bits = 32 | 64;
 
-/** Makes it; every block that is decoded becomes a region at once. */
-export function machine(source: string, bits: Bits, translate: boolean) {
-  const made = bareMachine({ model: CPU_MODELS.max });
+/** Makes it; every block that is decoded becomes a region at once. @param pairs fused pairs from the first instruction on */
+export function machine(source: string, bits: Bits, translate: boolean, pairs = true) {
+  const made = bareMachine({ model: CPU_MODELS.max, pairs });
   const { cpu, engine, physical } = made;
   const long = bits === 64;
   for (let segment = 0; segment < 6; segment++) {

@@ -54,6 +54,16 @@ test("a write to a region's code drops it, and the new code runs", () => {
   expect([cpu.state.gpr32(0), translator!.counters.dropped > 0]).toEqual([1500, true]);
 });
 
+test("a translator may come to a machine that has run: what is decoded gets other handlers", () => {
+  const { bits, source } = PROGRAMS["branches, calls and stores"]!;
+  const [plain, late] = [machine(source, bits, false), machine(source, bits, false, false)];
+  expect(late.engine.run(5000).reason).toBe("budget");
+  const translator = new Translator({ engine: late.engine, memory: late.physical.frames.arena.memory, threshold: 0 });
+  expect([plain.engine.run(1e6).reason, late.engine.run(1e6).reason]).toEqual(["halted", "halted"]);
+  expect(outcome(late)).toEqual(outcome(plain));
+  expect(translator.counters.regions).toBeGreaterThan(0);
+});
+
 test("hot code is found by samples", () => {
   const { cpu, engine, physical } = machine("l: add eax, 1\nxor ebx, eax\njmp l", 32, false);
   const translator = new Translator({ engine, memory: physical.frames.arena.memory });
