@@ -3,9 +3,10 @@
  * handler outside the dispatch function ran (by form and variant, in the notation of the interpreter's list of hot shapes), how
  * often generated code called each TypeScript helper, look-ups and TLB fills. It reaches into the interpreter to count, so
  * its times are no measurement; with --plain it only runs, for `node --cpu-prof`. With --pairs it samples which instructions run most, and
- * which stand next to each other: what the list of hot shapes is made from.
+ * which stand next to each other, of all or (--engine auto) of those that are interpreted beside a translator: what the lists of hot
+ * shapes and of frequent ones are made from.
  *
- *   node --conditions=@doppel/source apps/bench/src/profile.ts [--guest NAME] [--plain [--engine auto] | --pairs] [--quick] [WORK...]
+ *   node --conditions=@doppel/source apps/bench/src/profile.ts [--guest NAME] [--plain | --pairs] [--engine auto] [--quick] [WORK...]
  */
 import { decode, Instruction, OK } from "@doppel/x86";
 import { ModuleBuilder, OP } from "@doppel/wasm";
@@ -14,14 +15,6 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { debianGuest } from "./guests.ts";
 import { GUESTS } from "./options.ts";
-
-/** The interpreter's insides, as far as this script counts in them. */
-interface Insides {
-  readonly table: WebAssembly.Table;
-  readonly helpers: Record<string, (...args: number[]) => number>;
-  handler(instruction: Instruction, long: boolean, flat: boolean): number;
-  readonly hot: readonly { readonly shapes: readonly unknown[] }[];
-}
 
 /** Counters by name; outline counters are words of a WebAssembly memory of their own. */
 class Counters {
@@ -32,23 +25,25 @@ class Counters {
 
   constructor(vm: Vm) {
     this.vm = vm;
-    const engine = vm.machine.engine as unknown as Insides;
-    const set = engine.table.set.bind(engine.table);
+    const { handlers, helpers } = vm.machine.engine;
+    const { table } = handlers;
+    const set = table.set.bind(table);
     let last = false;
-    engine.table.set = (slot: number, handler: (...args: never[]) => unknown) => {
+    table.set = (slot: number, handler: (() => void) | null) => {
+      if (handler === null) return set(slot, handler);
       const instance = new WebAssembly.Instance(counting(slot, last), { count: { handler, memory: this.slots } } as unknown as WebAssembly.Imports);
       set(slot, instance.exports["counted"] as () => void);
     };
-    const handler = engine.handler.bind(engine);
-    engine.handler = (instruction, long, flat) => {
+    const handler = handlers.handler.bind(handlers);
+    handlers.handler = (instruction, long, flat) => {
       last = long;
       const number = handler(instruction, long, flat);
-      const slot = number - engine.hot[long ? 1 : 0]!.shapes.length - 1;
+      const slot = number - handlers.firstOutlined(long);
       if (slot >= 0 && !this.names.has(slot)) this.names.set(slot, describe(instruction, flat));
       return number;
     };
-    for (const [name, helper] of Object.entries(engine.helpers)) {
-      engine.helpers[name] = (...args) => {
+    for (const [name, helper] of Object.entries(helpers)) {
+      helpers[name] = (...args) => {
         this.helpers.set(name, (this.helpers.get(name) ?? 0) + 1);
         return helper(...args);
       };
@@ -94,6 +89,16 @@ class Samples {
   constructor(vm: Vm) {
     this.vm = vm;
     const { engine } = vm.machine;
+    if (engine.regions !== undefined) {
+      // What a translator is told of: each 8191st instruction of those that are interpreted beside it.
+      const { regions } = engine;
+      const told = regions.sample.bind(regions);
+      regions.sample = (host) => {
+        this.sample();
+        told(host);
+      };
+      return;
+    }
     const run = engine.run.bind(engine);
     engine.run = (budget) => {
       for (let left = budget; ; ) {
@@ -153,9 +158,9 @@ function print(title: string, before: Map<string, number>, after: Map<string, nu
     console.log(`${String(count).padStart(12)} ${((1000 * count) / total).toFixed(3).padStart(9)} per 1000  ${name}`);
 }
 
-const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, engine: { type: "string" }, pairs: { type: "boolean" }, quick: { type: "boolean" }, guest: { type: "string", default: GUESTS[0] } }, allowPositionals: true });
+const { values, positionals } = parseArgs({ options: { plain: { type: "boolean" }, engine: { type: "string", default: "interpreter" }, pairs: { type: "boolean" }, quick: { type: "boolean" }, guest: { type: "string", default: GUESTS[0] } }, allowPositionals: true });
 const guest = await debianGuest(values.guest, values.quick ? 10 : 1, console.error);
-const vm = await createVm({ memory: guest.memory << 20, kernel: { kernel: guest.kernel, initrd: guest.initrd!, append: guest.append! }, ...(values.engine === "auto" ? { engine: "auto" } : {}) });
+const vm = await createVm({ memory: guest.memory << 20, kernel: { kernel: guest.kernel, initrd: guest.initrd!, append: guest.append! }, engine: values.engine === "auto" ? "auto" : "interpreter" });
 const samples = values.pairs ? new Samples(vm) : undefined;
 const counters = values.plain || values.pairs ? undefined : new Counters(vm);
 const read = (): Map<string, number> => counters?.read() ?? new Map([["instructions", vm.stats().instructions]]);
@@ -169,6 +174,9 @@ const lap = (title: string): void => {
   last = now;
 };
 const run = vm.run();
+void run.then((exit) => {
+  if (exit.kind === "host-fault") throw exit.error;
+});
 await vm.console.waitFor(guest.banner, PATIENCE);
 lap("boot");
 await vm.console.waitFor(guest.prompt, PATIENCE);

@@ -1,9 +1,10 @@
 /**
  * The handlers that stand inside the dispatch function beside a translator, which takes away what is hot: what V8 then compiles in a few
  * hundredths of a second instead of a third of one. Counted over a boot of Debian's 686 and amd64 kernels and the workloads of the
- * benchmark: these execute 98 of 100 instructions that are interpreted there; each of the others is a function of its own. A line is an
- * opcode in the notation of the tables, then kind of operand and operand size as in the list of hot shapes, and conditions (in hexadecimal)
- * where the form has one. What needs the host's SIMD has no place here: there are hosts without.
+ * benchmark (its `profile.ts --pairs --engine auto` samples them): these execute 98 of 100 instructions that are interpreted there; each
+ * of the others is a function of its own. A line is an opcode in the notation of the tables, then kind of operand and operand size as in
+ * the list of hot shapes, and conditions (in hexadecimal) where the form has one. What needs the host's SIMD has no place here: there are
+ * hosts without.
  */
 export const FREQUENT_32 = `
 00: m4
