@@ -74,7 +74,7 @@ function doppel(engine: string, fromSource: boolean): BenchEngine {
       return Promise.resolve(fromSource ? "from its sources" : undefined);
     },
     command: (guest, files) => [
-      process.execPath, ...(fromSource ? ["--conditions=@doppel/source"] : []), join(root, "apps/cli/src/main.ts"), "run", "--engine", engine, "--no-reboot", "--cpu", guest.architecture === "amd64" ? "x86-64" : "i686",
+      process.execPath, ...(fromSource ? ["--conditions=@doppel/source"] : []), join(root, "apps/cli/src/main.js"), "run", "--engine", engine, "--no-reboot", "--cpu", guest.architecture === "amd64" ? "x86-64" : "i686",
       "--memory", `${guest.memory}M`, guest.protocol === "linux" ? "--kernel" : "--multiboot", files.kernel,
       ...initrdAndAppend(guest, files, "--"),
     ],

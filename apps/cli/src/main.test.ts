@@ -18,7 +18,7 @@ class Command {
   readonly status: Promise<number | null>;
 
   constructor(...args: string[]) {
-    this.child = spawn(process.execPath, ["--conditions=@doppel/source", join(import.meta.dirname, "main.ts"), ...args]);
+    this.child = spawn(process.execPath, ["--conditions=@doppel/source", join(import.meta.dirname, "main.js"), ...args]);
     this.child.stdout!.setEncoding("latin1").on("data", (text: string) => (this.stdout += text));
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.status = new Promise((resolve) => this.child.on("close", resolve));

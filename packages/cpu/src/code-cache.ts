@@ -208,6 +208,11 @@ export class CodeCache implements WriteObserver {
     const hasPairs = !single && this.table.hasPairs;
     // What a pair's record says holds where the one behind it follows.
     const copies = !single && !hasPairs;
+    if (copies && this.stops.size === 0 && this.share(host, mode, key, limit)) {
+      if (flat || long) this.host = host;
+      this.onBlock?.(key, host, linear);
+      return FOUND;
+    }
     const first = this.next;
     let record = first;
     let at = host;
@@ -265,6 +270,25 @@ export class CodeCache implements WriteObserver {
     return FOUND;
   }
 
+  /** Has a block begin in the middle of another one, in whose records it is then; false where there is none that reaches no further than this may. */
+  private share(host: number, mode: number, key: number, limit: number): boolean {
+    const record = this.index.find(host, mode);
+    if (record === 0) return false;
+    const { words } = this;
+    let word = record >> 2;
+    if ((words[word]! & 0xffff) === HANDLER_END) return false;
+    while ((words[word]! & 0xffff) !== HANDLER_END) word += RECORD_WORDS;
+    const from = host & (PAGE_SIZE - 1);
+    const to = words[word]! >>> 16;
+    if (host - from + to > limit) return false;
+    this.record = record;
+    this.blocks.set(key, { record, length: to - from, second: 0 });
+    // The other block counts and drops its records.
+    this.code.get(Math.floor(host / PAGE_SIZE))!.blocks.add(key, record, 0, from, to);
+    this.place(key, record);
+    return true;
+  }
+
   /**
    * Makes records of instructions from those that they have in another block, each of which has another instruction behind it: so it ends no block
    * by itself. Returns how many, at most `most`.
@@ -272,12 +296,12 @@ export class CodeCache implements WriteObserver {
    */
   private copy(at: number, mode: number, record: number, end: number, most: number): number {
     const known = this.index.find(at, mode);
-    if (known === 0 || this.view.getUint8(known + R_LENGTH) === REGION_MARK) return 0;
+    if (known === 0) return 0;
     const { words } = this;
     let from = known >> 2;
     let to = record >> 2;
     let count = 0;
-    while (count < most && (words[from]! & 0xffff) !== HANDLER_END) {
+    while (count < most && (words[from]! & 0xffff) !== HANDLER_END && (words[from + (R_LENGTH >> 2)]! >>> 8 & 0xff) !== REGION_MARK) {
       const next = words[from + RECORD_WORDS]!;
       if ((next & 0xffff) === HANDLER_END || next >>> 16 > end) break;
       for (let n = 0; n < RECORD_WORDS; n++) words[to + n] = words[from + n]!;

@@ -43,7 +43,8 @@ export class FrameBlocks {
   }
 
   /**
-   * Where in the frame the block begins that was executed most often of those of a mode that hold the byte at an offset, or -1.
+   * Where in the frame the block begins that was executed most often of those of a mode that hold the byte at an offset, or -1. A block that begins
+   * in another one counts what comes from there, too: of two that differ by less than a quarter it is the one that begins earlier.
    * @param counts executions of records from `base` on
    */
   hottest(at: number, mode: number, counts: Uint32Array, base: number): number {
@@ -52,10 +53,11 @@ export class FrameBlocks {
     let best = -1;
     let most = -1;
     for (let n = 0; n < fields.length; n += FIELDS) {
-      if (fields[n + 3]! > at || at >= fields[n + 4]! || fields[n + 2] !== mode) continue;
+      const from = fields[n + 3]!;
+      if (from > at || at >= fields[n + 4]! || fields[n + 2] !== mode) continue;
       const executed = counts[fields[n]! - first]!;
-      if (executed <= most) continue;
-      best = fields[n + 3]!;
+      if (from < best ? executed < most * 0.75 : executed * 0.75 <= most) continue;
+      best = from;
       most = executed;
     }
     return best;

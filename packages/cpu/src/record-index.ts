@@ -1,6 +1,6 @@
 /**
- * Where instructions have been decoded to, by host address and mode: a block that begins in the middle of another one, as two of three
- * instructions decoded do, copies its records. An instruction whose place another one has taken is decoded anew.
+ * Where instructions have been decoded to, by host address and mode: a block that begins in the middle of another one is in its
+ * records, and one that comes to it copies them. An instruction whose place another one has taken is decoded anew.
  */
 import { codeKey } from "./code-key.ts";
 

@@ -6,7 +6,7 @@ import { findGdb } from "./gdb.fixture.ts";
 
 // What docs/debugging.md says of the command line: the port is announced, the guest waits, gdb detaches and the guest runs to its end.
 
-const command = fileURLToPath(new URL("../../../apps/cli/src/main.ts", import.meta.url));
+const command = fileURLToPath(new URL("../../../apps/cli/src/main.js", import.meta.url));
 
 test("doppel run --gdb 0 --gdb-wait", async ({ skip }) => {
   const [file, ...words] = await findGdb(skip);

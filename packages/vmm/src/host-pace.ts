@@ -1,21 +1,29 @@
-/** Waiting and taking turns with what Node and browsers both have: timers and message channels. */
+/** Waiting and taking turns with what Node and browsers have: timers, and turns by `setImmediate` or a message channel. */
 import type { Pace } from "./run-loop.ts";
 
-/** A pace on `setTimeout` and `MessageChannel`. */
+/** Node's and not the browsers': a turn behind what input and output have to say. */
+const { setImmediate } = globalThis as { readonly setImmediate?: (turn: () => void) => void };
+
+/** A pace on the host's timers and turns. */
 export class HostPace implements Pace {
   private wakeUp: (() => void) | undefined;
+  private turns: MessagePort | undefined;
+  private turn: (() => void) | undefined;
 
-  /** A turn by message: timers would round up to a millisecond and more. */
+  /** A turn at once: timers would round up to a millisecond and more. For its first message Node would load a web client. */
   yield(): Promise<void> {
+    if (setImmediate !== undefined) return new Promise(setImmediate);
     return new Promise((resolve) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.addEventListener("message", () => {
-        port1.close();
-        resolve();
-      });
-      port1.start();
-      port2.postMessage(undefined);
+      this.turn = resolve;
+      (this.turns ??= this.channel()).postMessage(undefined);
     });
+  }
+
+  private channel(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    port1.addEventListener("message", () => this.turn?.());
+    port1.start();
+    return port2;
   }
 
   sleep(milliseconds: number): Promise<void> {
