@@ -32,12 +32,12 @@ const GLOBAL = 1 << 30;
 export interface HandlerTable {
   /** Number of the handler for a decoded instruction. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number;
-  /** Whether there are handlers for two instructions. */
-  readonly hasPairs: boolean;
-  /** Number of the handler for an instruction and the one behind it together, or 0. */
-  fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number;
-  /** Whether a handler is that of two instructions. */
-  isPair(handler: number, long: boolean): boolean;
+  /** Number of the handler for two instructions together, by those of each alone, or 0. */
+  fused(first: number, second: number, long: boolean): number;
+  /** Number of the handler for a pair's first instruction alone; others stand for themselves. */
+  alone(handler: number, long: boolean): number;
+  /** Whether a handler of one instruction is a conditional jump's. */
+  isConditionalJump(handler: number, long: boolean): boolean;
 }
 
 interface CachedBlock {
@@ -136,8 +136,7 @@ export class CodeCache implements WriteObserver {
   regionsAllowed = true;
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
-  private instruction = new Instruction();
-  private previous = new Instruction();
+  private readonly instruction = new Instruction();
   private readonly window = new Uint8Array(2 * MAX_LENGTH);
   private readonly undefinedForm: Form;
   /** What the processor executes for each form, by the form's number, where it is not undefined. */
@@ -205,10 +204,7 @@ export class CodeCache implements WriteObserver {
     const room = flat ? Infinity : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
-    const hasPairs = !single && this.table.hasPairs;
-    // What a pair's record says holds where the one behind it follows.
-    const copies = !single && !hasPairs;
-    if (copies && this.stops.size === 0 && this.share(host, mode, key, limit)) {
+    if (!single && this.stops.size === 0 && this.share(host, mode, key, limit)) {
       if (flat || long) this.host = host;
       this.onBlock?.(key, host, linear);
       return FOUND;
@@ -216,13 +212,9 @@ export class CodeCache implements WriteObserver {
     const first = this.next;
     let record = first;
     let at = host;
-    let previousHandler = 0;
-    /** The last pair's first record, and the handler it has alone. */
-    let pairAt = 0;
-    let pairAlone = 0;
     for (let n = 0; n < MAX_INSTRUCTIONS; n++) {
       if (n > 0 && this.stops.size > 0 && this.stops.has(at & (PAGE_SIZE - 1))) break;
-      const copied = copies && at < limit ? this.copy(at, mode, record, limit - page, this.stops.size > 0 ? 1 : MAX_INSTRUCTIONS - n) : 0;
+      const copied = !single && at < limit ? this.copy(at, mode, record, limit - page, this.stops.size > 0 ? 1 : MAX_INSTRUCTIONS - n) : 0;
       if (copied > 0) {
         n += copied - 1;
         record += copied * RECORD_SIZE;
@@ -244,25 +236,13 @@ export class CodeCache implements WriteObserver {
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
       encodeRecord(this.words, record, handler, at & (PAGE_SIZE - 1), instruction);
-      if (copies) this.index.set(at, mode, record);
-      // Pairs go from left to right, but an instruction leaves its pair to make one with the conditional jump behind it.
-      if (n > 0 && hasPairs && (factsOf(form).isConditionalJump || pairAt !== record - 2 * RECORD_SIZE)) {
-        const fused = this.table.fusedHandler(this.previous, instruction, long, flat);
-        if (fused !== 0) {
-          if (pairAt === record - 2 * RECORD_SIZE) this.view.setUint16(pairAt + R_HANDLER, pairAlone, true);
-          pairAt = record - RECORD_SIZE;
-          pairAlone = previousHandler;
-          this.view.setUint16(pairAt + R_HANDLER, fused, true);
-        }
-      }
-      previousHandler = handler;
+      if (!single) this.index.set(at, mode, record);
       record += RECORD_SIZE;
       at += instruction.length;
       this.decoded++;
-      this.instruction = this.previous;
-      this.previous = instruction;
       if (single || factsOf(form).endsRecords || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(handler, instruction, long, flat) === true) break;
     }
+    if (!single) this.pair(first, record, long);
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
     this.enter(key, first, record, host, at - host, 0);
     if (flat || long) this.host = host;
@@ -305,6 +285,7 @@ export class CodeCache implements WriteObserver {
       const next = words[from + RECORD_WORDS]!;
       if ((next & 0xffff) === HANDLER_END || next >>> 16 > end) break;
       for (let n = 0; n < RECORD_WORDS; n++) words[to + n] = words[from + n]!;
+      this.view.setUint16((to << 2) + R_HANDLER, this.table.alone(words[from]! & 0xffff, (mode & MODE_LONG) !== 0), true);
       // Where a jump leads each block learns for itself. Masks and second immediates, which stand there otherwise, are no addresses of records.
       const link = words[to + (R_LINK >> 2)]!;
       if (link >= this.base && link < this.end) words[to + (R_LINK >> 2)] = 0;
@@ -314,6 +295,20 @@ export class CodeCache implements WriteObserver {
     }
     this.decoded += count;
     return count;
+  }
+
+  /** Makes pairs of the records of a block: from left to right, but an instruction is left to make one with the conditional jump behind it. */
+  private pair(first: number, end: number, long: boolean): void {
+    const { words, table } = this;
+    const behind = end >> 2;
+    const handler = (word: number): number => (word < behind ? words[word]! & 0xffff : HANDLER_END);
+    for (let word = first >> 2; word < behind; word += RECORD_WORDS) {
+      const [next, third] = [handler(word + RECORD_WORDS), handler(word + 2 * RECORD_WORDS)];
+      const fused = table.fused(handler(word), next, long);
+      if (fused === 0 || (table.isConditionalJump(third, long) && table.fused(next, third, long) !== 0)) continue;
+      words[word] = (words[word]! & ~0xffff) | fused;
+      word += RECORD_WORDS;
+    }
   }
 
   /** Whether code may be put in the place of blocks: not while the host wants to stop at some of their instructions. */
@@ -443,6 +438,10 @@ export class CodeCache implements WriteObserver {
   private place(key: number, record: number): void {
     const entry = this.entries.get(key);
     if (entry === undefined || this.next + 2 * RECORD_SIZE > this.end) return;
+    const long = (modeOfKey(key) & MODE_LONG) !== 0;
+    // In the middle of another block it may have been a pair's second instruction. Before a block of its own stands the end of one.
+    const before = record - RECORD_SIZE;
+    if (before >= this.base) this.view.setUint16(before + R_HANDLER, this.table.alone(this.view.getUint16(before + R_HANDLER, true), long), true);
     if (this.view.getUint8(record + R_LENGTH) === REGION_MARK) {
       // Another region was there: the link stands already.
       this.view.setUint16(record + R_HANDLER, entry.region.handler, true);
@@ -451,7 +450,6 @@ export class CodeCache implements WriteObserver {
     }
     const host = hostOfKey(key);
     const mode = modeOfKey(key);
-    const long = (mode & MODE_LONG) !== 0;
     decode(this.bytes, host, host - (host & (PAGE_SIZE - 1)) + PAGE_SIZE, long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
     this.available();
     const alone = this.next;
@@ -482,7 +480,7 @@ export class CodeCache implements WriteObserver {
     const mode = this.keyOf(0);
     const blocks = this.code.get(Math.floor(host / PAGE_SIZE))?.blocks;
     const { words, counts, table } = this;
-    const hasPairs = table.hasPairs;
+    const long = (mode & MODE_LONG) !== 0;
     for (let block = 0; block < (blocks?.length ?? 0); block++) {
       if (blocks!.mode(block) !== mode) continue;
       const first = blocks!.record(block);
@@ -490,9 +488,9 @@ export class CodeCache implements WriteObserver {
       let before = 0;
       for (let n = 0; n < blocks!.count(block) - 1; n++) {
         const word = words[(first + n * RECORD_SIZE) >> 2]!;
-        const times = Math.max(counts[number + n]!, before);
-        page[(word >>> 16) & (PAGE_SIZE - 1)]! += times;
-        if (hasPairs) before = table.isPair(word & 0xffff, (mode & MODE_LONG) !== 0) ? times : 0;
+        const times = counts[number + n]!;
+        page[(word >>> 16) & (PAGE_SIZE - 1)]! += times + before;
+        before = table.alone(word & 0xffff, long) === (word & 0xffff) ? 0 : times;
       }
     }
     return page;

@@ -66,7 +66,7 @@ export class Handlers implements HandlerTable {
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
     const key = shapeKey(shape);
-    const { shapes, numbers } = hotHandlers(long, this.hasPairs);
+    const { shapes, numbers } = this.inside(long);
     const found = numbers.get(key) ?? this.general.get(key);
     if (found !== undefined) return found;
     const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
@@ -89,7 +89,7 @@ export class Handlers implements HandlerTable {
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
   firstOutlined(long: boolean): number {
-    return hotHandlers(long, this.hasPairs).shapes.length + 1;
+    return this.inside(long).shapes.length + 1;
   }
 
   /** Puts a region into the table; its handler's number. */
@@ -113,19 +113,26 @@ export class Handlers implements HandlerTable {
     return slot;
   }
 
-  /** Whether pairs are executed by handlers of their own: not by the small dispatch function, beside regions. */
-  get hasPairs(): boolean {
-    return !this.hasRegions() || this.pairsAtOnce;
+  /** The handlers inside the dispatch functions: beside regions those that are left to interpret most. */
+  private inside(long: boolean): HotHandlers {
+    return hotHandlers(long, this.hasRegions() && !this.pairsAtOnce);
   }
 
-  /** Number of the handler for an instruction and the one behind it together, or 0 when there is none. */
-  fusedHandler(first: Instruction, second: Instruction, long: boolean, flat: boolean): number {
-    return hotHandlers(long, this.hasPairs).fused.get(pairKey(shapeOf(first, long, flat || long), shapeOf(second, long, flat || long))) ?? 0;
+  /** Number of the handler for two instructions together, by those of each alone, or 0 when there is none. */
+  fused(first: number, second: number, long: boolean): number {
+    const { alone, fused } = this.inside(long);
+    return first <= alone && second <= alone ? fused[first * (alone + 1) + second]! : 0;
   }
 
-  /** Whether a handler is a pair's. */
-  isPair(handler: number, long: boolean): boolean {
-    return hotHandlers(long, this.hasPairs).shapes[handler - 1]?.second !== undefined;
+  /** Number of the handler for the first instruction alone, of a pair's; other numbers stand for themselves. */
+  alone(handler: number, long: boolean): number {
+    const { alone, shapes, firsts } = this.inside(long);
+    return handler <= alone || handler > shapes.length ? handler : firsts[handler - alone - 1]!;
+  }
+
+  /** Whether a handler of one instruction is a conditional jump's. */
+  isConditionalJump(handler: number, long: boolean): boolean {
+    return this.inside(long).shapes[handler - 1]?.shape.form.mnemonic === "Jcc";
   }
 
   /** What executes records of code of 64 bits, or of others. */
@@ -133,50 +140,57 @@ export class Handlers implements HandlerTable {
     const dispatchers = this.dispatchers[this.watched];
     let dispatcher = long ? dispatchers.long : dispatchers.short;
     if (dispatcher === undefined) {
-      // What is hot enough for pairs to matter, a translator takes away: the big function would only be compiled.
-      const small = this.watched !== "nothing" || !this.hasPairs;
-      dispatcher = small ? { run: this.dispatch(long, false) } : this.pairsAtOnce ? { run: this.dispatch(long, true) }
-        : new DispatchTiers(this.dispatch(long, false), this.dispatch(long, true), () => performance.now());
+      const at = (pairs: boolean): Dispatch => this.dispatch(long, pairs);
+      dispatcher = this.watched !== "nothing" ? { run: at(false) } : this.pairsAtOnce || this.hasRegions() ? { run: at(true) }
+        : new DispatchTiers(at(false), at(true), () => performance.now());
       dispatchers[long ? "long" : "short"] = dispatcher;
     }
     return dispatcher;
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(hotHandlers(long, this.hasPairs).shapes, long, pairs, this.watched, this.hasRegions());
+    const module = compiledDispatch(this.inside(long).shapes, long, pairs, this.watched, this.hasRegions());
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 }
 
 interface HotHandlers {
+  /** Handler n + 1 is that of the nth shape: first come those of one instruction, `alone` of them. */
   readonly shapes: readonly HotShape[];
-  /** Handler numbers by shape, and of pairs by both shapes. */
+  readonly alone: number;
+  /** Numbers of handlers of one instruction by the keys of shapes. */
   readonly numbers: Map<number, number>;
-  readonly fused: Map<number, number>;
+  /** Numbers of pairs' handlers by those of both instructions alone, or 0, and of their first instructions alone. */
+  readonly fused: Uint16Array;
+  readonly firsts: Uint16Array;
 }
 
-const CONDITIONAL_JUMP = FORMS.find((form) => form.mnemonic === "Jcc")!;
-
-/** A number for two shapes, one behind the other: shape keys stay below 2^26. Short and near jumps are alike here. */
-function pairKey(first: Shape, second: Shape): number {
-  const form = second.form.mnemonic === "Jcc" ? CONDITIONAL_JUMP : second.form;
-  return shapeKey(first) * 2 ** 26 + shapeKey(form === second.form ? second : { ...second, form });
-}
+/** The forms of conditional jumps: those behind a pair's first instruction are alike. */
+const CONDITIONAL_JUMPS = FORMS.filter((form) => form.mnemonic === "Jcc");
 
 const hotSets: (HotHandlers | undefined)[] = [];
 
-function hotHandlers(long: boolean, pairs: boolean): HotHandlers {
-  const set = (long ? 1 : 0) + (pairs ? 2 : 0);
-  let made = hotSets[set];
-  if (made === undefined) {
-    made = { shapes: pairs ? hotShapes(long) : frequentShapes(long), numbers: new Map(), fused: new Map() };
-    for (const [n, { shape, second }] of made.shapes.entries()) {
-      if (second === undefined) made.numbers.set(shapeKey(shape), n + 1);
-      else made.fused.set(pairKey(shape, second), n + 1);
+function hotHandlers(long: boolean, frequent: boolean): HotHandlers {
+  return (hotSets[(long ? 1 : 0) + (frequent ? 2 : 0)] ??= makeHotHandlers(frequent ? frequentShapes(long) : hotShapes(long)));
+}
+
+function makeHotHandlers(shapes: readonly HotShape[]): HotHandlers {
+  const numbers = new Map<number, number>();
+  const pairs = shapes.filter(({ second }) => second !== undefined);
+  const alone = shapes.length - pairs.length;
+  for (let n = 0; n < alone; n++) numbers.set(shapeKey(shapes[n]!.shape), n + 1);
+  const fused = new Uint16Array((alone + 1) * (alone + 1));
+  const firsts = new Uint16Array(pairs.length);
+  for (const [n, { shape, second }] of pairs.entries()) {
+    const first = numbers.get(shapeKey(shape))!;
+    firsts[n] = first;
+    const forms = second!.form.mnemonic === "Jcc" ? CONDITIONAL_JUMPS : [second!.form];
+    for (const form of forms) {
+      const behind = numbers.get(shapeKey({ ...second!, form }));
+      if (behind !== undefined) fused[first * (alone + 1) + behind] = alone + 1 + n;
     }
-    hotSets[set] = made;
   }
-  return made;
+  return { shapes, alone, numbers, fused, firsts };
 }
 
 const UNDEFINED_FORM = FORMS.find((form) => form.mnemonic === "UD2")!;

@@ -232,3 +232,74 @@ FF /2: m8
 FF /4: q8, r8
 FF /6: m8
 `;
+
+/** The pairs of them, one in a thousand or more, in the notation of the list of hot pairs. */
+export const FREQUENT_PAIRS_32 = `
+01 r4: 8B m4, 31 r4, 89 m4, 39 r4, 89 r4, 01 r4, 8D i4
+29 r4: 89 m4
+2B f4: 70+cc r4:5
+31 r4: 89 m4, 89 r4, 8B m4, 01 r4, C1 /1 r4, C1 /0 r4, 8D m4
+39 m4: 70+cc r4:45
+39 r4: 70+cc r4:2345, 89 r4
+3C r4: 70+cc r4:4
+50+r r4: 50+r r4, 89 r4, 8B m4, 83 /5 r4, E8 r4
+58+r r4: 58+r r4, C3 r4
+80 /7 m4: 70+cc r4:45
+83 /0 r4: 58+r r4, 83 /7 r4, 89 m4, 83 /0 r4, 85 r4
+83 /5 r4: 89 m4, 8B m4, E8 r4, 50+r r4
+83 /7 r4: 70+cc r4:4567
+84 r4: 70+cc r4:45
+85 r4: 70+cc r4:45
+89 i4: 83 /0 r4
+89 m4: 8B m4, 89 m4, 89 r4, 31 r4, 8D m4, 85 r4, 01 r4, C1 /1 r4, B8+r r4, E8 r4
+89 r4: 50+r r4, 8B m4, 89 r4, E8 r4, 58+r r4, C1 /5 r4, 83 /5 r4, C1 /1 r4, 83 /4 r4, 89 m4, 31 r4, 85 r4, 83 /0 r4, 8D m4, B8+r r4, C1 /0 r4
+8B m4: 8B m4, 89 m4, 01 r4, 89 r4, 85 r4, 31 r4, C1 /1 r4, 39 r4, E8 r4, C3 r4, 8D m4, 8D i4, 83 /0 r4, C1 /0 r4, 39 m4, B8+r r4, 2B f4, 8B i4, C9 r4, 03 m4, C7 /0 m4
+8D i4: 8B m4, 89 m4, 31 r4
+8D m4: 50+r r4, 89 m4, 8B m4, 58+r r4, 89 r4, 8D m4
+A1 f4: 89 m4
+B8+r r4: 89 r4, E8 r4
+C1 /0 r4: 01 r4, 8D i4, 31 r4
+C1 /1 r4: 01 r4, 89 m4, 8D i4
+C7 /0 m4: C7 /0 m4, 89 m4
+F6 /0 m4: 70+cc r4:5
+FF /6 m4: 8B m4
+`;
+
+/** The same of 64-bit code. */
+export const FREQUENT_PAIRS_64 = `
+01 r4: 31 r4, 8B m4, 01 r4, C1 /1 r4, 89 r4, 89 m4, C1 /0 r4
+01 r8: 39 r8
+0F 1F i4: 50+r r8, 8B m8
+0F AF r8: 0F AF r8
+0F B6 m4: 83 /0 r8
+2B f8: 70+cc r8:5
+31 r4: 01 r4, C1 /1 r4, 89 r4, 31 r4, C1 /0 r4, 8B m4, 89 r8, 58+r r8
+39 r4: 70+cc r8:235
+39 r8: 70+cc r8:2345
+50+r r8: 50+r r8, 89 r8, 89 r4, 83 /5 r8
+58+r r8: 58+r r8, C3 r8, E9 r8
+80 /7 m4: 70+cc r8:45
+83 /0 r8: 39 r8, 58+r r8, 89 r8
+83 /5 r8: 8B m8
+83 /7 m8: 70+cc r8:4
+83 /7 r4: 70+cc r8:47
+84 r4: 70+cc r8:45
+85 r4: 70+cc r8:45
+85 r8: 70+cc r8:45
+89 m4: 8B m4, 89 m4
+89 m8: 89 m8, C3 r8, 8B m8, 31 r4, 89 r8, E8 r8, 8D m8
+89 r4: 89 r8, 89 r4, 50+r r8, 8B m4, 01 r4, E8 r8, C1 /0 r4
+89 r8: E8 r8, 89 r8, 50+r r8, 58+r r8, 89 r4, 8B m8, 85 r8, 83 /5 r8, 29 r8, 31 r4
+8B f8: 89 m8
+8B m4: 01 r4, 31 r4, C1 /1 r4, 8B m4, 8B m8, 85 r4, C1 /0 r4
+8B m8: 8B m8, 89 r8, 85 r8, 89 m8, 2B f8, 8D m8, 39 r8, E8 r8, A8 r4
+8D m8: 89 m8, 89 r8
+A8 r4: 70+cc r8:5
+B8+r r4: 89 r8
+C1 /0 r4: 01 r4, 31 r4
+C1 /1 r4: 01 r4, 31 r4
+C1 /4 r8: 01 r8
+C7 /0 m8: C7 /0 m8
+F6 /0 m4: 70+cc r8:5
+F6 /0 r4: 70+cc r8:45
+`;

@@ -5,7 +5,7 @@ import { decode, DESCRIPTOR_L, Instruction, OK } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { CPU_MODELS } from "./system/cpu-model.ts";
 import { shapeKey, shapeOf } from "./handler.ts";
-import { hotShapes } from "./hot-shapes.ts";
+import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 
 const RAM = 0x20000;
 const CODE = 0x1000;
@@ -51,9 +51,10 @@ function instructionOf(shape: Shape, into: Instruction): number[] {
   }
 }
 
-function machine(long: boolean) {
-  const made = bareMachine({ ram: RAM, model: CPU_MODELS["x86-64-v2"] });
+function machine(long: boolean, besideTranslator: boolean) {
+  const made = bareMachine({ ram: RAM, model: CPU_MODELS["x86-64-v2"], pairs: !besideTranslator });
   const { cpu, engine, physical } = made;
+  if (besideTranslator) engine.regions = { sample: () => {}, dropped: () => {} };
   /** Runs two instructions from the registers given, in one visit or in two. */
   const run = (code: readonly number[], registers: readonly number[], memory: Uint8Array, flags: number, together: boolean): string => {
     cpu.reset();
@@ -83,23 +84,26 @@ function machine(long: boolean) {
 
 const name = ({ form, operandSize, condition }: Shape): string => `${form.opcode} ${form.mnemonic} ${operandSize} ${condition}`;
 
-test.each([["32-bit", false], ["64-bit", true]] as const)("pairs of %s code", { timeout: 120_000 }, (_name, long) => {
-  const { engine, run } = machine(long);
+test.each([
+  ["32-bit", false, false], ["64-bit", true, false], ["32-bit", false, true], ["64-bit", true, true],
+] as const)("pairs of %s code (64-bit: %s), beside a translator: %s", { timeout: 120_000 }, (_name, long, besideTranslator) => {
+  const { engine, run } = machine(long, besideTranslator);
   const memory = Uint8Array.from({ length: RAM }, (_, at) => (at >= DATA ? below(256) : 0));
   const first = new Instruction();
   const second = new Instruction();
   const wrong: string[] = [];
-  const pairs = hotShapes(long).filter((hot) => hot.second !== undefined);
+  const pairs = (besideTranslator ? frequentShapes : hotShapes)(long).filter((hot) => hot.second !== undefined);
   for (const { shape, second: behind } of pairs) {
     for (let n = 0; n < TRIALS; n++) {
       const code = [...instructionOf(shape, first), ...instructionOf(behind!, second)];
-      if (engine.handlers.fusedHandler(first, second, long, true) === 0) wrong.push(`${name(shape)} | ${name(behind!)} is no pair`);
+      const { handlers } = engine;
+      if (handlers.fused(handlers.handler(first, long, true), handlers.handler(second, long, true), long) === 0) wrong.push(`${name(shape)} | ${name(behind!)} is no pair`);
       // Mostly pointers that are good, so that most trials fault nowhere; in every other trial, often the same.
       const registers = Array.from({ length: 32 }, (_, at) => (below(8) === 0 ? below(2 ** 32) : at % 2 === 0 ? DATA + 8 * below(n % 2 === 0 ? 2 : 64) : 0));
       const flags = below(2 ** 12) & 0x8d5;
       if (run(code, registers, memory, flags, true) !== run(code, registers, memory, flags, false)) wrong.push(`${name(shape)} | ${name(behind!)}: ${Buffer.from(code).toString("hex")}`);
     }
   }
-  expect(pairs.length).toBeGreaterThan(500);
+  expect(pairs.length).toBeGreaterThan(besideTranslator ? 100 : 500);
   expect(wrong).toEqual([]);
 });

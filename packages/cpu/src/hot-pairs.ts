@@ -116,7 +116,6 @@ FF /6 m4: 8B m4, E8 r4
 
 /** The same of 64-bit code. */
 export const HOT_PAIRS_64 = `
-01 i4: FF /0 r8
 01 m4: E9 r8
 01 r4: C1 /5 r4, 89 m2, 89 r4, 89 m4, 21 r4, 31 r4, 89 i2, 01 r4, 8B m4, 0F B6 m4, B8+r r4, C1 /0 r4, 83 /7 r4, D1 /5 r4, 39 r8, 83 /7 r8, C1 /1 r4
 01 r8: 39 r8, 01 r8, 89 r8, C1 /4 r8, 83 /0 r4, C1 /5 r8, 81 /7 r4, 39 r4, 38 i4, 3D r4, D1 /7 r8, 89 m8, FF /4 r8
@@ -124,12 +123,10 @@ export const HOT_PAIRS_64 = `
 03 i8: 0F 90+cc r4:2, 89 r8
 03 m4: 03 i4, C1 /0 r4, 31 r4, 01 r4, 83 /0 r8
 03 m8: 11 r8, 0F B6 m4
-05 r2: 89 i2
 05 r4: 01 r8
 08 r4: J 2
 09 r4: 31 r4, 83 /0 m4
 09 r8: 63 r8, B8+r r8, 39 r8
-0F 40+cc r4:2: 05 r2
 0F 40+cc r4:6: 89 m4
 0F 40+cc r4:7: 8D m4
 0F 40+cc r8:3: 01 r8
@@ -140,7 +137,7 @@ export const HOT_PAIRS_64 = `
 0F AF r4: 39 r4, 89 r4
 0F AF r8: 0F AF r8, 89 r8
 0F B6 i4: 8D m8, 88 i4, 01 r4, 8B m4, 3A i4
-0F B6 m4: 83 /0 r8, 84 r4, 8B m4, 83 /7 r4, 03 i4, C1 /0 r4, 01 i4, 01 r4, 89 r4
+0F B6 m4: 83 /0 r8, 84 r4, 8B m4, 83 /7 r4, 03 i4, C1 /0 r4, 01 r4, 89 r4
 0F B6 r4: 33 i4, 29 r8, 03 m8, F6 /0 m4, 01 r8
 0F B7 i4: C1 /5 r4, 39 m4, 89 r8
 0F B7 m4: 89 r4, B8+r r4

@@ -9,7 +9,7 @@ import type { Shape } from "@doppel/semantics";
 import type { HotShape } from "./dispatch.ts";
 import { type Form, FORMS } from "@doppel/x86";
 import { shapeKey } from "./handler.ts";
-import { FREQUENT_32, FREQUENT_64 } from "./hot-frequent.ts";
+import { FREQUENT_32, FREQUENT_64, FREQUENT_PAIRS_32, FREQUENT_PAIRS_64 } from "./hot-frequent.ts";
 import { HOT_PAIRS_32, HOT_PAIRS_64 } from "./hot-pairs.ts";
 
 /** In code of any size. */
@@ -154,21 +154,26 @@ export function hotShapes(long: boolean): HotShape[] {
     for (const one of forms.flatMap((form) => shapesOf(form, words[0]!, long)))
       for (const condition of jumps) out.push({ shape: one, second: { ...shapesOf(jumpForm, "n", long)[0]!, condition } });
   }
-  for (const line of (long ? HOT_PAIRS_64 : HOT_PAIRS_32).trim().split("\n")) {
-    const [first, seconds] = line.split(/: /) as [string, string];
-    for (const one of tokenShapes(first, long)) for (const token of seconds.split(", ")) for (const second of tokenShapes(token, long)) out.push({ shape: one, second });
-  }
+  out.push(...pairsOf(long ? HOT_PAIRS_64 : HOT_PAIRS_32, long));
   return unique(out);
 }
 
-/** The hot handlers beside a translator: fewer, and no pairs. */
+/** The hot handlers beside a translator, which are fewer. */
 export function frequentShapes(long: boolean): HotShape[] {
   const out: HotShape[] = [];
   for (const line of (long ? FREQUENT_64 : FREQUENT_32).trim().split("\n")) {
     const [opcode, variants] = line.split(": ") as [string, string];
     for (const variant of variants.split(", ")) for (const one of tokenShapes(`${opcode} ${variant}`, long)) out.push({ shape: one, second: undefined });
   }
-  return out;
+  return [...out, ...pairsOf(long ? FREQUENT_PAIRS_64 : FREQUENT_PAIRS_32, long)];
+}
+
+/** The pairs of a list. */
+function* pairsOf(text: string, long: boolean): Generator<HotShape> {
+  for (const line of text.trim().split("\n")) {
+    const [first, seconds] = line.split(/: /) as [string, string];
+    for (const one of tokenShapes(first, long)) for (const token of seconds.split(", ")) for (const second of tokenShapes(token, long)) yield { shape: one, second };
+  }
 }
 
 /** Without what stands in more than one list. */

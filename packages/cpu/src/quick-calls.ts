@@ -10,21 +10,21 @@ import {
 } from "./state-layout.ts";
 import { ECX, EDX, ESP, FLAT_CODE, FLAT_DATA, LONG_CODE, R11, SYSRET_FLAGS } from "./system/architecture.ts";
 
-const LONG_MODE = MODE_PROTECTED | MODE_IA32E | MODE_LONG | MODE_FLAT;
+export const LONG_MODE = MODE_PROTECTED | MODE_IA32E | MODE_LONG | MODE_FLAT;
 const FLAT_LENGTH = 2 ** 32;
 
-function wide(q: QuickWriter, offset: number, push: () => void): void {
+export function wide(q: QuickWriter, offset: number, push: () => void): void {
   q.f.i32(0);
   push();
   q.f.memory(OP.i64_store, STATE + offset);
 }
 
-function pushWide(q: QuickWriter, offset: number): FunctionBuilder {
+export function pushWide(q: QuickWriter, offset: number): FunctionBuilder {
   return q.f.i32(0).memory(OP.i64_load, STATE + offset);
 }
 
 /** Loads CS or SS as these instructions do: flat, whatever it was. @param selector its RPL is replaced by the level */
-function setFixed(q: QuickWriter, segment: number, selector: () => void, attributes: number, level: number): void {
+export function setFixed(q: QuickWriter, segment: number, selector: () => void, attributes: number, level: number): void {
   const { f } = q;
   const at = SEGMENT + segment * SEGMENT_STRIDE;
   q.store(at + SEG_SELECTOR, () => {
@@ -38,12 +38,12 @@ function setFixed(q: QuickWriter, segment: number, selector: () => void, attribu
 }
 
 /** ... and its base, which 64-bit mode hides. */
-function hideBase(q: QuickWriter, segment: number): void {
+export function hideBase(q: QuickWriter, segment: number): void {
   wide(q, HIDDEN_BASES + 8 * segment, () => q.f.i64(0));
 }
 
 /** Leaves unless a 64-bit number is a canonical address. */
-function requireCanonical(q: QuickWriter, push: () => void): void {
+export function requireCanonical(q: QuickWriter, push: () => void): void {
   const { f } = q;
   push();
   f.i64(16).op(OP.i64_shl).i64(16).op(OP.i64_shr_s);

@@ -26,7 +26,9 @@ const IMAGE = 0x28000;
 type Bare = ReturnType<typeof bareMachine>;
 
 /** What is for 64-bit mode. */
-const LONG: readonly string[] = ["syscall", "sysret", "swapgs"];
+const LONG: readonly string[] = ["syscall", "sysret", "swapgs", "iret in 64-bit mode"];
+/** Quick ways, one of them in two modes. */
+const CASES = [...QUICK, "iret in 64-bit mode"] as const;
 
 /** A machine as a seed says: mostly as kernels have it, with some defects. */
 function machine(seed: number, long: boolean): Bare {
@@ -99,6 +101,11 @@ function machine(seed: number, long: boolean): Bare {
   state.setGpr32(2, next());
   state.setGpr32(11, (next() & 0x200ed5) | (seldom() ? next() : 0));
   if (long) {
+    // What IRETQ takes: 64-bit code of either level, the stack of a handler in the kernel is null.
+    for (const [at, access] of [[CODE0, CODE], [CODE3, CODE | 0x60]] as const) put(GDT + (at & ~7), segment(access, 0, 0xfffff, seldom() ? pick([12, 8]) : 10));
+    const canonical = (): readonly number[] => (seldom() ? [next(), 0x8000] : pick([[next(), 0x7ffe], [next(), 0xffff_ffff]]));
+    const innerStack = pick([0, 0, DATA0, DATA0, seldom() ? 3 : DATA0]);
+    put(state.gpr32(4), [...canonical(), seldom() ? next() & 0x3f : outer ? CODE3 : CODE0, next(), flags, next(), ...canonical(), seldom() ? next() & 0x3f : outer ? DATA3 : innerStack, next()]);
     cpu.efer = seldom() ? 0x500 : 0x501;
     cpu.hiddenBases.fill(next() & 0xffff);
     state.setSegmentAttributes(CS, 0x00a09b00 | (cpl << 13));
@@ -114,10 +121,11 @@ function machine(seed: number, long: boolean): Bare {
   return made;
 }
 
-const ARGUMENTS: Record<(typeof QUICK)[number], (next: () => number) => number[]> = {
+const ARGUMENTS: Record<(typeof CASES)[number], (next: () => number) => number[]> = {
   loadSegment: (next) => [[ES, DS, FS, GS, SS][next() % 5]!, [0, 3, DATA3, DATA3, DATA0, PERCPU, OTHERS, OTHERS | 3, CODE3, next() & 0xffff][next() % 10]!],
   softInterrupt: (next) => [next() % 9, next() % 8 === 0 ? 3 : 0, 0x7002, 0],
   iret: (next) => [next() % 16 === 0 ? 2 : 4, 0x7001, 0],
+  "iret in 64-bit mode": (next) => [next() % 16 === 0 ? 4 : 8, 0x7001, 0],
   fxsave: (next) => [IMAGE + (next() % 16 === 0 ? next() & 0xfff : 0), next() % 16 === 0 ? 1 : 0, next() % 2 === 0 ? 4 : 8],
   sysenter: () => [],
   sysexit: (next) => [next() % 16 === 0 ? 8 : 4],
@@ -129,12 +137,13 @@ const ARGUMENTS: Record<(typeof QUICK)[number], (next: () => number) => number[]
   fxrstor: (next) => [IMAGE + (next() % 16 === 0 ? next() & 0xfff : 0), 0, next() % 2 === 0 ? 4 : 8],
 };
 
-test.each(QUICK)("%s", (name) => {
+test.each(CASES)("%s", (what) => {
+  const [name] = what.split(" ") as [(typeof QUICK)[number]];
   let quickly = 0;
   let faults = 0;
   for (let seed = 1; seed <= 200; seed++) {
-    const args = ARGUMENTS[name](random(seed * 7919));
-    const [a, b] = [machine(seed, LONG.includes(name)), machine(seed, LONG.includes(name))];
+    const args = ARGUMENTS[what](random(seed * 7919));
+    const [a, b] = [machine(seed, LONG.includes(what)), machine(seed, LONG.includes(what))];
     let wasSlow = false;
     const slow = new SystemHelpers(a.cpu) as unknown as Helpers;
     const counted = { ...slow, [name]: (...list: number[]) => ((wasSlow = true), slow[name]!(...list)) };
@@ -156,11 +165,12 @@ test.each(QUICK)("%s", (name) => {
   if (name !== "pushFlags") expect(faults).toBeGreaterThan(3);
 });
 
-test.each(["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor"] as const)("%s of an engine leaves the same saved state with the TLB filled, which is quick, and empty", (name) => {
+test.each(["loadSegment", "softInterrupt", "iret", "iret in 64-bit mode", "fxsave", "fxrstor"] as const)("%s of an engine leaves the same saved state with the TLB filled, which is quick, and empty", (what) => {
+  const [name] = what.split(" ") as [(typeof QUICK)[number]];
   let done = 0;
   for (let seed = 1; seed <= 60; seed++) {
-    const args = ARGUMENTS[name](random(seed * 7919));
-    const [full, empty] = [machine(seed, false), machine(seed, false)];
+    const args = ARGUMENTS[what](random(seed * 7919));
+    const [full, empty] = [machine(seed, LONG.includes(what)), machine(seed, LONG.includes(what))];
     empty.cpu.mmu.tlb.flush();
     const status = full.engine.helpers[name]!(...args);
     expect(empty.engine.helpers[name]!(...args)).toBe(status);

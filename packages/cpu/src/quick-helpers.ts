@@ -5,12 +5,14 @@
 import { type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
+import { MODE_LONG } from "./mode.ts";
 import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
 import { writeCli, writePushFlags } from "./quick-flags.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
+import { writeLongReturn } from "./quick-long-return.ts";
 import { writeLoadSegment, writeReturn, writeSoftInterrupt } from "./quick-transfers.ts";
 import { QuickWriter } from "./quick-writer.ts";
-import { STATUS_OK } from "./state-layout.ts";
+import { MODE, STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
 export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags"] as const;
@@ -43,7 +45,13 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
     body(q);
     q.f.i32(Number(isIret)).call(attend).op(OP.drop);
   };
-  write("iret", 3, attentive(writeReturn, true));
+  write("iret", 3, attentive((q) => {
+    q.load(MODE).i32(MODE_LONG).op(OP.i32_and).if();
+    writeLongReturn(q);
+    q.f.else();
+    writeReturn(q);
+    q.f.end();
+  }, true));
   write("sysret", 1, attentive(writeSysret, false));
   const all = { ...helpers, returned: (isIret: number) => (returned(isIret !== 0), STATUS_OK) };
   return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;

@@ -172,13 +172,7 @@ export function writeReturn(q: QuickWriter): void {
   f.else();
   {
     level(selector).i32(3).op(OP.i32_ne);
-    // A data segment that the program may not use would be taken away.
-    for (const segment of [ES, DS, FS, GS]) {
-      const attributes = (): FunctionBuilder => q.load(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES);
-      attributes().i32(UNUSABLE).op(OP.i32_and).op(OP.i32_eqz);
-      attributes().i32(DESCRIPTOR_DPL).op(OP.i32_and).i32(DESCRIPTOR_DPL).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
-    }
-    q.leaveIf();
+    requireOuterData(q);
     f.get(q.requireFlat(code, FLAT_CODE | DESCRIPTOR_DPL)).set(second);
     const stackSelector = f.local("i32");
     f.get(frame).memory(OP.i32_load16_u, 16).set(stackSelector);
@@ -193,6 +187,16 @@ export function writeReturn(q: QuickWriter): void {
   q.setFlat(CS, second, () => f.get(selector));
   setLow(q, RIP, () => f.get(frame).memory(OP.i32_load));
   takeEflags(q, image);
+}
+
+/** Leaves where the condition on the stack holds, or a data segment would be taken away because a program may not use it. */
+export function requireOuterData(q: QuickWriter): void {
+  for (const segment of [ES, DS, FS, GS]) {
+    const attributes = (): FunctionBuilder => q.load(SEGMENT + segment * SEGMENT_STRIDE + SEG_ATTRIBUTES);
+    attributes().i32(UNUSABLE).op(OP.i32_and).op(OP.i32_eqz);
+    attributes().i32(DESCRIPTOR_DPL).op(OP.i32_and).i32(DESCRIPTOR_DPL).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+  }
+  q.leaveIf();
 }
 
 /** Puts the processor into a level: its mode, and what memory it accesses. */

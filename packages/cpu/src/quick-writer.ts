@@ -73,29 +73,41 @@ export class QuickWriter {
 
   /** The same for what the program accesses; the address comes in two locals, of which the upper is zero outside of 64-bit mode. */
   lookAsProgram(low: number, high: number, size: number, tag: number): number {
+    return this.lookWide(() => void this.f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or), size, tag);
+  }
+
+  /** The same for a linear address of 64 bits. */
+  lookWide(push: () => void, size: number, tag = TLB_READ_TAG): number {
     const { f } = this;
     const linear = f.local("i64");
     const entry = f.local("i32");
     const host = f.local("i32");
-    f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or).set(linear);
-    f.get(low).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    push();
+    f.tee(linear).op(OP.i32_wrap_i64).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
     this.load(TLB_VIEW).op(OP.i32_add).set(entry);
     f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_add).i64(4096 - size).op(OP.i64_gt_u);
     this.leaveIf();
-    f.get(low).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    f.get(linear).op(OP.i32_wrap_i64).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
     f.release(entry);
     return host;
   }
 
-  /** The same for the GDT's entry of a selector, which is not null. */
-  lookDescriptor(selector: number): number {
+  /** The same for the GDT's entry of a selector, which is not null. @param wide in 64-bit mode, where its base has 64 bits */
+  lookDescriptor(selector: number, wide = false): number {
     const { f } = this;
     f.get(selector).i32(TABLE_INDICATOR).op(OP.i32_and);
     f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
     f.get(selector).i32(7).op(OP.i32_or);
     this.load(GDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
     this.leaveIf();
+    const index = (): FunctionBuilder => f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and);
+    if (wide) {
+      return this.lookWide(() => {
+        f.i32(0).memory(OP.i64_load, STATE + GDTR_BASE);
+        index().op(OP.i64_extend_i32_u).op(OP.i64_add);
+      }, 8);
+    }
     return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
   }
 

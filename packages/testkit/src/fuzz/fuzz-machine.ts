@@ -130,9 +130,9 @@ export class FuzzMachine {
       });
     }
     const { handlers } = engine;
-    const fusedHandler = handlers.fusedHandler.bind(handlers);
-    handlers.fusedHandler = (first, second, long, flat) => {
-      const number = fusedHandler(first, second, long, flat);
+    const fused = handlers.fused.bind(handlers);
+    handlers.fused = (first, second, long) => {
+      const number = fused(first, second, long);
       if (number > 0) this.pairs.add(long ? -number : number);
       return number;
     };
