@@ -11,6 +11,7 @@ import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeK
 import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 
 const TABLE_STEP = 1024;
+const RECENT = 4096;
 
 /** What handlers are made of. */
 export interface HandlersOptions {
@@ -35,7 +36,11 @@ export class Handlers implements HandlerTable {
   private readonly outline = new Map<number, number>();
   /** Numbers of handlers of their own by the keys of shapes, which differ in less than such handlers do. */
   private readonly general = new Map<number, number>();
+  /** Of the shapes that were asked for last: a key, plus one, and its number. Most instructions are of few shapes. */
+  private readonly recent = new Int32Array(2 * RECENT);
   private readonly freeSlots: number[] = [];
+  /** Of 16- and 32-bit code, and of 64-bit code. */
+  private readonly lists: (HotHandlers | undefined)[] = [];
   private dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private watched: Watching = "nothing";
 
@@ -53,23 +58,36 @@ export class Handlers implements HandlerTable {
 
   set watching(watching: Watching) {
     this.watched = watching;
-    this.general.clear();
+    this.forgetNumbers();
   }
 
   /** Other handlers stand inside the dispatch functions from now on, beside a translator or without: what was numbered has been forgotten. */
   forget(): void {
     this.dispatchers = { nothing: {}, accesses: {}, blocks: {} };
+    this.lists.length = 0;
+    this.forgetNumbers();
+  }
+
+  private forgetNumbers(): void {
     this.general.clear();
+    this.recent.fill(0);
   }
 
   /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
     const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
     const key = shapeKey(shape);
-    const { shapes, numbers } = this.inside(long);
-    const found = numbers.get(key) ?? this.general.get(key);
-    if (found !== undefined) return found;
-    const number = shapes.length + 1 + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
+    const { recent } = this;
+    const at = 2 * (Math.imul(key, 0x9e3779b1) >>> 20);
+    if (recent[at] === key + 1) return recent[at + 1]!;
+    const number = this.inside(long).numbers.get(key) ?? this.general.get(key) ?? this.newHandler(key, shape);
+    recent[at] = key + 1;
+    recent[at + 1] = number;
+    return number;
+  }
+
+  private newHandler(key: number, shape: Shape): number {
+    const number = this.firstOutlined(shape.long) + this.outlineOf({ ...shape, indexed: !shape.ripRelative });
     this.general.set(key, number);
     return number;
   }
@@ -115,7 +133,7 @@ export class Handlers implements HandlerTable {
 
   /** The handlers inside the dispatch functions: beside regions those that are left to interpret most. */
   private inside(long: boolean): HotHandlers {
-    return hotHandlers(long, this.hasRegions() && !this.pairsAtOnce);
+    return (this.lists[long ? 1 : 0] ??= hotHandlers(long, this.hasRegions() && !this.pairsAtOnce));
   }
 
   /** Number of the handler for two instructions together, by those of each alone, or 0 when there is none. */

@@ -2,6 +2,7 @@ export { type Bus } from "./bus.ts";
 export { ACTIVE, HALTED, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SHUTDOWN } from "./activity.ts";
 export { CodeCache } from "./code-cache.ts";
 export { codeKey, hostOfKey, modeOfKey } from "./code-key.ts";
+export { KeyMap } from "./key-map.ts";
 export { Cpu, type CpuOptions, type TableRegister } from "./cpu.ts";
 export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
 export { featuresOf } from "./features.ts";

@@ -8,12 +8,21 @@ export class KeyMap<Value> {
     return this.maps[modeOfKey(key)]?.get(hostOfKey(key));
   }
 
+  has(key: number): boolean {
+    return this.get(key) !== undefined;
+  }
+
   set(key: number, value: Value): void {
     (this.maps[modeOfKey(key)] ??= new Map<number, Value>()).set(hostOfKey(key), value);
   }
 
   delete(key: number): void {
     this.maps[modeOfKey(key)]?.delete(hostOfKey(key));
+  }
+
+  /** Keys there are. */
+  get size(): number {
+    return this.maps.reduce((sum, map) => sum + (map?.size ?? 0), 0);
   }
 
   clear(): void {

@@ -3,7 +3,7 @@
  * executed often enough gets a region. Compiling is synchronous, in batches (engine.md: one module for many
  * functions); V8 makes quick code first and good code in the background.
  */
-import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
+import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { meaningOf } from "./effects.ts";
@@ -89,7 +89,7 @@ interface Installed extends Assuming {
   /** Host addresses of all its instructions, of those that are no called function's, and of the places at which direct jumps leave it. */
   readonly code: Uint32Array;
   readonly body: Uint32Array;
-  /** How often what begins in the body was interpreted before there was this region, by its key: arrivals are counted from there. */
+  /** How often what begins in the body was interpreted before there was this region, by its host address: arrivals are counted from there. */
   readonly before: ReadonlyMap<number, number>;
   readonly exits: Uint32Array;
   readonly rebuilt: number;
@@ -121,10 +121,10 @@ export class Translator implements RegionCompiler {
   private readonly tally: Tally | undefined;
   private readonly helpers: ReturnType<typeof regionHelpers>;
   /** How often a block must have been executed before a next look, by key; the threshold where there is nothing. */
-  private readonly next = new Map<number, number>();
+  private readonly next = new KeyMap<number>();
   /** Regions by their ids, by the keys of their entries, and by the frames that they have code in. */
   private readonly installed = new Map<number, Installed>();
-  private readonly byKey = new Map<number, Installed>();
+  private readonly byKey = new KeyMap<Installed>();
   private readonly byFrame = new Map<number, Set<Installed>>();
   private readonly tailCalls: boolean;
   private readonly capacity: number;
@@ -331,7 +331,7 @@ export class Translator implements RegionCompiler {
       const isExit = installed.exits.includes(place.host);
       if (installed.place.long !== place.long || (!isExit && !installed.body.includes(place.host))) continue;
       if (installed.rebuilt >= MOST_REBUILDS) return this.fresh(place, false);
-      const enough = (installed.before.get(place.key) ?? 0) + this.threshold * REBUILD_AFTER;
+      const enough = (installed.before.get(place.host) ?? 0) + this.threshold * REBUILD_AFTER;
       if (!this.growsAtOnce && this.engine.code.executed(place.key) < enough) {
         this.next.set(place.key, enough);
         return undefined;
@@ -382,7 +382,7 @@ export class Translator implements RegionCompiler {
     const before = new Map<number, number>();
     for (const host of body) {
       const executed = this.engine.code.executed(codeKey(host, mode));
-      if (executed > 0) before.set(codeKey(host, mode), executed);
+      if (executed > 0) before.set(host, executed);
     }
     const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, missed: new Missed(), module };
     this.installed.set(installed.id, installed);
