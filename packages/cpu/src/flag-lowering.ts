@@ -6,10 +6,10 @@
 import { OP, type FunctionBuilder } from "@doppel/wasm";
 import type { FlagUpdate, Size, Value } from "@doppel/semantics";
 import { AUX_PFX_SHIFT, FLAG_AUX, FLAG_RESULT, STATE } from "./state-layout.ts";
-import type { FlagLoad, FlagWords, KeptFlags, Target, ValueSource } from "./target.ts";
+import type { CarryRule, FlagLoad, FlagWords, KeptFlags, Target, ValueSource } from "./target.ts";
 
 /** Comparing the operands tells what an addition or a subtraction left only when no carry went in. */
-function keptRule(update: FlagUpdate & { rule: "add" | "sub" | "inc" | "dec" }): KeptFlags["rule"] {
+function keptRule(update: FlagUpdate & { rule: CarryRule }): KeptFlags["rule"] {
   if (!("carry" in update) || update.carry !== true) return update.rule;
   return update.rule === "sub" ? "sbb" : "adc";
 }
@@ -23,12 +23,15 @@ function stateFlagWords(f: FunctionBuilder): FlagWords {
   };
 }
 
+/** Rules whose CF follows from the operands. */
+const FROM_OPERANDS = new Set<KeptFlags["rule"]>(["add", "bits", "shl", "shr", "sar"]);
+
 /** A rule and a pair of conditions, as `pushStaticCondition` tells them apart. */
 function staticKey({ rule }: KeptFlags, code: number): string {
-  return rule === "sub" || rule === "logic" || ((rule === "add" || rule === "bits") && code >> 1 === 1) ? `${rule}${code >> 1}` : `${code >> 1}`;
+  return rule === "sub" || rule === "logic" || (code >> 1 === 1 && FROM_OPERANDS.has(rule)) ? `${rule}${code >> 1}` : `${code >> 1}`;
 }
 
-const STATIC = new Set(["add1", "bits1", "sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic1", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
+const STATIC = new Set(["add1", "bits1", "shl1", "shr1", "sar1", "sub1", "sub2", "sub3", "sub6", "sub7", "sub4", "logic1", "logic4", "logic6", "4", "logic2", "logic3", "2", "logic7"]);
 
 /** Whether a condition follows from the operands of an update with less work than from the flag words. */
 export function isStaticCondition(kept: KeptFlags, code: number): boolean {
@@ -64,6 +67,7 @@ export function pushStaticCondition(f: FunctionBuilder, kept: KeptFlags, code: n
       kept.a();
       f.i32(31).op(OP.i32_shr_u);
       break;
+    case "shl1": case "shr1": case "sar1": pushShiftCarry(f, kept); break;
     case "sub4": case "logic4": case "logic6": case "4":
       signed(kept.result);
       if (wide) f.i64(0).op(OP.i64_lt_s);
@@ -77,6 +81,30 @@ export function pushStaticCondition(f: FunctionBuilder, kept: KeptFlags, code: n
     default: zero();
   }
   if (code & 1) f.op(OP.i32_eqz);
+}
+
+/** Pushes the last bit that a shift has moved out. */
+function pushShiftCarry(f: FunctionBuilder, { rule, size, a, b }: KeptFlags): void {
+  const wide = size === 8;
+  const number = (n: number): FunctionBuilder => (wide ? f.i64(n) : f.i32(n));
+  if (rule !== "shl") {
+    a();
+    b();
+    number(1).op(wide ? OP.i64_sub : OP.i32_sub);
+    if (rule === "shr") f.op(wide ? OP.i64_shr_u : OP.i32_shr_u);
+    else f.op(wide ? OP.i64_shr_s : OP.i32_shr_s);
+  } else if (size < 4) {
+    a();
+    b();
+    f.op(OP.i32_shl).i32(8 * size).op(OP.i32_shr_u);
+  } else {
+    a();
+    number(8 * size);
+    b();
+    f.op(wide ? OP.i64_sub : OP.i32_sub).op(wide ? OP.i64_shr_u : OP.i32_shr_u);
+  }
+  if (wide) f.op(OP.i32_wrap_i64);
+  f.i32(1).op(OP.i32_and);
 }
 
 /** Conditions of Jcc that are one flag. */
@@ -318,6 +346,36 @@ export class FlagLowering {
         f.op(OP.i32_xor).i32(AUX_PFX_SHIFT).op(OP.i32_shl).op(OP.i32_or);
         this.words.end("aux");
         image.done();
+        return;
+      }
+      case "shl": case "shr": case "sar": {
+        const [a, b, result] = [this.values.shared(update.a), this.values.shared(update.b), this.values.shared(update.result)];
+        const kept: KeptFlags = { rule: update.rule, size: update.size, result: result.push, a: a.push, b: b.push };
+        const top = (below: number): void => {
+          result.push();
+          if (update.size === 8) f.i64(63 - below).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+          else f.i32(8 * update.size - 1 - below).op(OP.i32_shr_u);
+          f.i32(1).op(OP.i32_and);
+        };
+        this.storeResult(update.size, result.push);
+        this.words.begin();
+        pushShiftCarry(f, kept);
+        f.i32(31).op(OP.i32_shl);
+        // CF xor OF: an overflow is a change of sign to the left, and a sign that was there to the right.
+        if (update.rule === "shl") top(0);
+        else {
+          pushShiftCarry(f, kept);
+          if (update.rule === "shr") {
+            top(0);
+            top(1);
+            f.op(OP.i32_xor).op(OP.i32_xor);
+          }
+        }
+        f.i32(30).op(OP.i32_shl).op(OP.i32_or);
+        this.words.end("aux");
+        this.keep(kept);
+        if (this.retain) return;
+        for (const operand of [a, b, result]) operand.done();
         return;
       }
       default: {

@@ -9,7 +9,7 @@ import { type Form, type Instruction, PREFIX_REP, PREFIX_REPNE } from "@doppel/x
 import { factsOf, isGeneral } from "./form-facts.ts";
 import { FunctionSet } from "./ir-functions.ts";
 import { Lowering } from "./lowering.ts";
-import { loadOf, storeOf, type Target } from "./target.ts";
+import { type CarryRule, loadOf, storeOf, type Target } from "./target.ts";
 import {
   R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
@@ -106,7 +106,7 @@ export class GeneratedModule implements HandlerModule {
   }
 
   /** Index of a function that gives the auxiliary flag word; see `FunctionSet`. */
-  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
+  carries(rule: CarryRule, size: Size): number {
     return this.functions.carries(rule, size);
   }
 

@@ -5,7 +5,7 @@
 import { type FunctionBuilder, ModuleBuilder, OP, type Signature } from "@doppel/wasm";
 import { type Block, Builder, type IrFunction, type Size, type Value } from "@doppel/semantics";
 import { Lowering } from "./lowering.ts";
-import type { FlagWords, Target } from "./target.ts";
+import type { CarryRule, FlagWords, Target } from "./target.ts";
 
 /** WebAssembly signature of an IR function. */
 export function signatureOf(callee: IrFunction): Signature {
@@ -51,7 +51,7 @@ export class FunctionSet {
   }
 
   /** Index of a function of (a, b, result, old auxiliary word) that gives the auxiliary flag word. */
-  carries(rule: "add" | "sub" | "inc" | "dec", size: Size): number {
+  carries(rule: CarryRule, size: Size): number {
     const key = `${rule} ${size}`;
     let index = this.carriers.get(key);
     if (index === undefined) {

@@ -34,12 +34,15 @@ export interface FlagWords {
   end(word: "result" | "aux"): void;
 }
 
+/** Rules whose carries follow from two operands and the result. */
+export type CarryRule = "add" | "sub" | "inc" | "dec" | "shl" | "shr" | "sar";
+
 /**
  * Operands of a flag update, as functions that push them. Where a carry went in, an addition is "adc" and a subtraction "sbb". Of "bits", `a` is
  * the auxiliary word.
  */
 export interface KeptFlags {
-  readonly rule: "add" | "adc" | "sub" | "sbb" | "inc" | "dec" | "logic" | "bits";
+  readonly rule: CarryRule | "adc" | "sbb" | "logic" | "bits";
   readonly size: Size;
   readonly result: () => void;
   readonly a: () => void;

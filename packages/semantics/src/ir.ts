@@ -57,6 +57,8 @@ export type FlagUpdate =
   | { readonly rule: "add" | "sub"; readonly carry?: boolean; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
   /** The same, but CF stays as it was (INC, DEC). */
   | { readonly rule: "inc" | "dec"; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
+  /** Carry and overflow from a shifted by b, which is 1 or more; AF = 0. Of "sar", a is extended with its sign. */
+  | { readonly rule: "shl" | "shr" | "sar"; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
   /** CF = OF = AF = 0. */
   | { readonly rule: "logic"; readonly size: Size; readonly result: Value }
   /** ZF, SF, PF from result; CF, OF, AF (0 or 1) as given. */

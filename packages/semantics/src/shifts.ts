@@ -28,9 +28,9 @@ function bit(i: InstructionBuilder, value: Value, n: number): Value {
   return i.wrap(i.and(i.shrU(value, n), 1));
 }
 
-function finish(i: InstructionBuilder, { size, count }: Shift, result: Value, cf: Value, of: Value): void {
+function finish(i: InstructionBuilder, rule: "shl" | "shr" | "sar", { size, count, by }: Shift, value: Value, result: Value): void {
   i.write(0, result);
-  i.setFlags({ rule: "result", size, result, cf, of, af: i.i32(0) }, whenCounted(i, count));
+  i.setFlags({ rule, size, a: value, b: by, result }, whenCounted(i, count));
 }
 
 /** A count that is the constant 1 needs no condition. */
@@ -40,23 +40,18 @@ function whenCounted(i: InstructionBuilder, count: Value): Value | undefined {
 
 const shl: Definition = (i) => {
   const s = operands(i, 1);
-  const shifted = i.shl(s.value, s.by);
-  const cf = s.size >= 4 ? i.wrap(i.and(i.shrU(s.value, i.sub(i.like(s.value, s.bits), s.by)), 1)) : bit(i, shifted, s.bits);
-  finish(i, s, shifted, cf, i.xor(cf, bit(i, shifted, s.bits - 1)));
+  finish(i, "shl", s, s.value, i.shl(s.value, s.by));
 };
 
 const shr: Definition = (i) => {
   const s = operands(i, 1);
-  const shifted = i.shrU(s.value, s.by);
-  const cf = i.wrap(i.and(i.shrU(s.value, i.sub(s.by, 1)), 1));
-  finish(i, s, shifted, cf, i.xor(bit(i, shifted, s.bits - 1), bit(i, shifted, s.bits - 2)));
+  finish(i, "shr", s, s.value, i.shrU(s.value, s.by));
 };
 
 const sar: Definition = (i) => {
   const s = operands(i, 1);
   const value = i.signExtend(s.value, s.size);
-  const shifted = i.shrS(value, s.by);
-  finish(i, s, shifted, i.wrap(i.and(i.shrS(value, i.sub(s.by, 1)), 1)), i.i32(0));
+  finish(i, "sar", s, value, i.shrS(value, s.by));
 };
 
 function rotateFlags(i: InstructionBuilder, s: Shift, result: Value, cf: Value, of: Value): void {
@@ -128,7 +123,8 @@ const doubleShift = (left: boolean): Definition => (i) => {
     result = i.select(s.count, moved, s.value);
     cf = i.wrap(i.and(i.shrU(s.value, left ? rest : i.sub(s.by, 1)), 1));
   }
-  finish(i, s, result, cf, i.xor(bit(i, result, s.bits - 1), bit(i, s.value, s.bits - 1)));
+  i.write(0, result);
+  i.setFlags({ rule: "result", size: s.size, result, cf, of: i.xor(bit(i, result, s.bits - 1), bit(i, s.value, s.bits - 1)), af: i.i32(0) }, whenCounted(i, s.count));
 };
 
 export const SHIFTS: Record<string, Definition> = {

@@ -25,7 +25,7 @@ const IN_WORDS = 0;
 const IN_MEMORY = -1;
 const SIZES: readonly Size[] = [1, 2, 4, 8];
 /** Those that set all flags come before those that keep CF, which is in the auxiliary word then. */
-const RULES = ["logic", "add", "sub", "bits", "inc", "dec"] as const;
+const RULES = ["logic", "add", "sub", "bits", "shl", "shr", "sar", "inc", "dec"] as const;
 type Rule = (typeof RULES)[number];
 const KEEPS_CARRY = 1 + SIZES.length * RULES.indexOf("inc");
 
