@@ -19,8 +19,9 @@ export function load(): number {
   return Math.round(loadavg()[0]! * 100) / 100;
 }
 
-/** What pins a process to one processor, to stand before its command; empty where the host cannot. */
-export function pinTo(cpu: number): string[] {
-  const { status } = spawnSync("taskset", ["-c", `${cpu}`, "true"], { stdio: "ignore" });
-  return status === 0 ? ["taskset", "-c", `${cpu}`] : [];
+/** What pins a process to processors, to stand before its command; empty where the host cannot. */
+export function pinTo(cpus: readonly number[]): string[] {
+  const [command, ...args] = ["taskset", "-c", cpus.join(",")] as const;
+  const { status } = spawnSync(command, [...args, "true"], { stdio: "ignore" });
+  return status === 0 ? [command, ...args] : [];
 }

@@ -51,7 +51,8 @@ async function main(): Promise<number> {
     else say(`bench: ${engine.name} ${found.lacks}; there are no ratios with it.`);
   }
 
-  const prefix = options.pin ? pinTo(options.cpu ?? availableParallelism() - 1) : [];
+  const processors = options.cpus ?? [availableParallelism() - 1];
+  const prefix = options.pin ? pinTo(processors) : [];
   const before = load();
   const raw = await measure({
     guest, engines: usable.map(({ engine }) => engine), runs: options.runs, prefix, progress: say, signal: interrupted.signal,
@@ -61,7 +62,7 @@ async function main(): Promise<number> {
   const report: Report = {
     date: new Date().toISOString().slice(0, 10), command: ["npx pnpm@12.21.0 bench", ...args].join(" ").replaceAll(`${process.cwd()}/`, ""),
     guest: { name: guest.name, versions: guest.versions, memory: guest.memory },
-    host: describeHost(), load: [before, load()], pinned: prefix.length > 0,
+    host: describeHost(), load: [before, load()], pinned: prefix.length > 0 ? processors.length : 0,
     engines: Object.fromEntries(usable.map(({ engine, version }) => [engine.name, version])), lines,
     standings: standings(raw, lines), failures: failures(raw), raw,
   };

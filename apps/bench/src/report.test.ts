@@ -12,7 +12,7 @@ function reportOf(seconds: Record<string, readonly number[]>): Report {
   const lines = summarise(raw);
   return {
     date: "2026-01-01", command: "bench", guest: { name: "guest", versions: { linux: "6.1" }, memory: 256 },
-    host: { processor: "a <fast> one", cores: 2, memory: "8 GiB", system: "linux" }, load: [0, 0], pinned: true,
+    host: { processor: "a <fast> one", cores: 2, memory: "8 GiB", system: "linux" }, load: [0, 0], pinned: 1,
     engines: Object.fromEntries(Object.keys(seconds).map((name) => [name, `${name} 1.0`])), lines, standings: standings(raw, lines), failures: [], raw,
   };
 }

@@ -14,8 +14,8 @@ export interface Report {
   readonly host: Host;
   /** Load average of one minute before and after. */
   readonly load: readonly [before: number, after: number];
-  /** Whether each machine was held on one processor. */
-  readonly pinned: boolean;
+  /** To how many processors each machine was pinned; 0 when it was not. */
+  readonly pinned: number;
   readonly engines: Readonly<Record<string, string>>;
   readonly lines: readonly Line[];
   readonly standings: readonly Standing[];
@@ -58,6 +58,10 @@ export function standingsTable(standings: readonly Standing[]): string {
   ].join("\n");
 }
 
+function pinning(processors: number): string {
+  return processors === 0 ? "not pinned" : processors === 1 ? "each machine pinned to one processor" : `each machine pinned to the same ${processors} processors`;
+}
+
 /** The whole report for people; `picture` is the name of the chart's file, if there is one. */
 export function markdown(report: Report, workloads: readonly Workload[], picture?: string): string {
   const { host, guest } = report;
@@ -73,7 +77,7 @@ machine is faster. Times are the host's, between marks on the guest's serial lin
 
 - Guest: ${guest.name}, ${guest.memory} MiB of RAM${Object.entries(guest.versions).map(([name, version]) => `, ${name} ${version}`).join("")}
 ${Object.entries(report.engines).map(([name, version]) => `- ${name}: ${version}`).join("\n")}
-- Host: ${host.processor}, ${host.cores} cores, ${host.memory}, ${host.system}; ${report.pinned ? "each machine pinned to one processor" : "not pinned"}; load average ${report.load[0]} before, ${report.load[1]} after
+- Host: ${host.processor}, ${host.cores} cores, ${host.memory}, ${host.system}; ${pinning(report.pinned)}; load average ${report.load[0]} before, ${report.load[1]} after
 - Date: ${report.date}
 ${report.failures.map((failure) => `- ${failure}\n`).join("")}
 ${picture === undefined ? "" : `![Bars: how fast each machine does each piece of work, relative to ${engines.at(-1)}](${picture})\n\n`}${table(engines, report.lines, workloads)}

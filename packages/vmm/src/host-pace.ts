@@ -4,10 +4,12 @@ import type { Pace } from "./run-loop.ts";
 /** Node's and not the browsers': a turn behind what input and output have to say. */
 const { setImmediate } = globalThis as { readonly setImmediate?: (turn: () => void) => void };
 
+type Port = InstanceType<typeof MessageChannel>["port2"];
+
 /** A pace on the host's timers and turns. */
 export class HostPace implements Pace {
   private wakeUp: (() => void) | undefined;
-  private turns: MessagePort | undefined;
+  private turns: Port | undefined;
   private turn: (() => void) | undefined;
 
   /** A turn at once: timers would round up to a millisecond and more. For its first message Node would load a web client. */
@@ -19,7 +21,7 @@ export class HostPace implements Pace {
     });
   }
 
-  private channel(): MessagePort {
+  private channel(): Port {
     const { port1, port2 } = new MessageChannel();
     port1.addEventListener("message", () => this.turn?.());
     port1.start();
