@@ -90,7 +90,7 @@ class Samples {
     this.vm = vm;
     const { engine } = vm.machine;
     if (engine.regions !== undefined) {
-      // What a translator is told of: each 8191st instruction of those that are interpreted beside it.
+      // What a translator is told of: each 16381st instruction of those that are interpreted beside it.
       const { regions } = engine;
       const told = regions.sample.bind(regions);
       regions.sample = (host) => {

@@ -33,7 +33,7 @@ const RETIRED = 0;
 const FAULTED = 1;
 const STOPPED = 2;
 /** Interpreted instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
-const SAMPLE = 8191;
+const SAMPLE = 16_381;
 /** No linear address. */
 const NOWHERE = NaN;
 

@@ -19,7 +19,7 @@ const PAGE_SIZE = 4096;
 const THRESHOLD = 8_000;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 6;
-const PATIENCE = 64;
+const PATIENCE = 32;
 /** Instructions in all regions at most: some 10 MiB of machine code for each 100,000. Beyond, the modules go that were used longest ago. */
 const MOST_TRANSLATED = 300_000;
 /** Places that are remembered. */

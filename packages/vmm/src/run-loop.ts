@@ -31,7 +31,7 @@ const SLOWEST = 1000;
 /** Milliseconds that a clock can measure. */
 const MEASURABLE_MS = 0.05;
 const SHORTEST_SLICE = 500;
-/** Unless a timer is nearer, slow code runs as long as this: the translator looks every 8,191 instructions of a slice at what runs. */
+/** Unless a timer is nearer, slow code runs as long as this: the translator looks every 16,381 instructions at what runs. */
 const SAMPLED_SLICE = 10_000;
 const LONGEST_SLICE = 20_000_000;
 /** Instructions of a deterministic slice: bounds the time between two turns of the host, not the result. */
