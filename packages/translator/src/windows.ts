@@ -58,6 +58,8 @@ export interface BlockWindows {
 interface Known {
   readonly fixed?: Origin;
   readonly sum?: { readonly base: Distance | undefined; readonly index: Distance; readonly scale: number };
+  /** No window may open for it in front of the first access, nor shall one in front of the others: what was missed there would be missed here. */
+  isRefused?: boolean;
 }
 
 /** A value that lies at a distance from something, or a number where that is nothing. */
@@ -137,6 +139,7 @@ class Walk {
   private readonly structure: Structure;
   private readonly allowed: WindowRule;
   private readonly pages = new Map<string, Known>();
+  private readonly refused: Known[] = [];
   /** Of the instruction in hand: registers in front of it, and now, where one that moves to an unknown place is nothing. */
   private before: readonly (Distance | undefined)[] = [];
   private registers: (Distance | undefined)[] = [];
@@ -239,12 +242,17 @@ class Walk {
     const distance = this.distance(statement.address.offset);
     if (distance?.from === undefined || statement.address.checked) return;
     const { from, bytes } = distance;
-    if (from.fixed !== undefined && bytes + size > PAGE_SIZE) return;
+    if (from.isRefused || (from.fixed !== undefined && bytes + size > PAGE_SIZE)) return;
     const access = { block: this.block.id, instruction: this.index, statement, bytes, size };
     for (let one = this.open; one !== undefined; one = one.before) if (one.window.from === from && this.joins(one.window, access, write)) return;
     const { at } = this.block.instructions[this.index]!;
     const place = this.originOf(from);
-    if (place === undefined || !this.allowed(at, isFrame(place.origin))) return;
+    if (place === undefined) return;
+    if (!this.allowed(at, isFrame(place.origin))) {
+      from.isRefused = true;
+      this.refused.push(from);
+      return;
+    }
     const window: Growing = { from, ...place, block: this.block.id, at: this.index, low: bytes, high: bytes + size, write, accesses: [access] };
     this.windows.push(window);
     this.open = { window, before: this.open };
@@ -330,12 +338,12 @@ class Walk {
     }
     const i = this.registers[index];
     if (i === undefined || (base >= 0 && b === undefined)) return undefined;
-    for (let one = this.open; one !== undefined; one = one.before) {
-      const { from } = one.window;
-      if (from.sum?.scale !== scale || from.sum.base?.from !== b?.from || from.sum.index.from !== i.from) continue;
-      return { from, bytes: displacement + (b?.bytes ?? 0) - (from.sum.base?.bytes ?? 0) + (i.bytes - from.sum.index.bytes) * 2 ** scale };
-    }
-    return { from: { sum: { base: b, index: i, scale } }, bytes: displacement };
+    const isSame = ({ sum }: Known): boolean => sum !== undefined && sum.scale === scale && sum.base?.from === b?.from && sum.index.from === i.from;
+    let from = this.refused.find(isSame);
+    for (let one = this.open; one !== undefined && from === undefined; one = one.before) if (isSame(one.window.from)) from = one.window.from;
+    if (from === undefined) return { from: { sum: { base: b, index: i, scale } }, bytes: displacement };
+    const { base: first, index: second } = from.sum!;
+    return { from, bytes: displacement + (b?.bytes ?? 0) - (first?.bytes ?? 0) + (i.bytes - second.bytes) * 2 ** scale };
   }
 
   private page(fixed: Origin): Known {
