@@ -117,7 +117,8 @@ export class CodeCache implements WriteObserver {
    * anew, so code that is written again and again would make every look-up of it longer.
    */
   private readonly blocks = new KeyMap<CachedBlock | undefined>();
-  private readonly code = new Map<Frame, FrameCode>();
+  /** By frame; the same. */
+  private readonly code = new Map<Frame, FrameCode | undefined>();
   /** That of the frame dropped last, empty: code that is written again and again needs none anew. */
   private spare: FrameCode | undefined;
   private readonly index = new RecordIndex();
@@ -525,7 +526,7 @@ export class CodeCache implements WriteObserver {
       this.blocks.set(blocks.key(block), undefined);
     }
     for (const region of code.regions) this.dropRegion(region);
-    this.code.delete(frame);
+    this.code.set(frame, undefined);
     blocks.clear();
     code.regions.clear();
     code.bytes.fill(0);
@@ -544,7 +545,7 @@ export class CodeCache implements WriteObserver {
     this.stops = offsets;
     if (fresh.length > 0) {
       // A region would run through.
-      for (const [frame, code] of [...this.code]) if (code.regions.size > 0 || this.reaches(code, new Set(fresh))) this.drop(frame, code);
+      for (const [frame, code] of [...this.code]) if (code !== undefined && (code.regions.size > 0 || this.reaches(code, new Set(fresh)))) this.drop(frame, code);
     }
     this.onDropped();
   }
@@ -593,6 +594,7 @@ export class CodeCache implements WriteObserver {
   /** Drops all records, so that their part of the memory is free again. What regions were made from is watched on. */
   private recycle(): void {
     for (const [frame, code] of [...this.code]) {
+      if (code === undefined) continue;
       code.blocks.clear();
       // A region that went with another of its frames was left here.
       for (const region of code.regions) if (!this.regions.has(region)) code.regions.delete(region);
@@ -615,7 +617,7 @@ export class CodeCache implements WriteObserver {
 
   /** Drops everything: memory was replaced. */
   clear(): void {
-    for (const frame of this.code.keys()) this.frames.unwatch(frame, this.observer);
+    for (const [frame, code] of this.code) if (code !== undefined) this.frames.unwatch(frame, this.observer);
     for (const region of this.regions) this.dropRegion(region);
     this.code.clear();
     this.forgetBlocks();
