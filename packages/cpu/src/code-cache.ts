@@ -117,7 +117,7 @@ export class CodeCache implements WriteObserver {
    * anew, so code that is written again and again would make every look-up of it longer.
    */
   private readonly blocks = new KeyMap<CachedBlock | undefined>();
-  /** By frame; the same. */
+  /** By frame; here, too, undefined where there is none any more. */
   private readonly code = new Map<Frame, FrameCode | undefined>();
   /** That of the frame dropped last, empty: code that is written again and again needs none anew. */
   private spare: FrameCode | undefined;
