@@ -461,6 +461,8 @@ export class CodeCache implements WriteObserver {
     this.view.setInt32(record + ENTRY_NUMBER, entry.number, true);
     this.view.setInt32(record + R_LINK, alone, true);
     this.view.setUint8(record + R_LENGTH, REGION_MARK);
+    // A direct jump that is under way may stand here: its record leads to the instruction alone now, and not to where that goes.
+    if (this.view.getInt32(STATE + CONTROL_FROM, true) === record) this.view.setInt32(STATE + CONTROL_FROM, 0, true);
   }
 
   /** Whether a record was made of the byte at a host address: code there was reached. */

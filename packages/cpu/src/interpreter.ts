@@ -202,8 +202,6 @@ export class Interpreter implements Engine {
    */
   install(id: number, keys: readonly number[], long: boolean, region: CallableFunction, spans: readonly Span[]): void {
     this.code.install({ id, keys, handler: this.handlers.add(region, long), long }, spans);
-    // A direct jump that is under way may stand at an entry: its record leads to the instruction alone now, and not to where that goes.
-    this.words[(STATE + CONTROL_FROM) >> 2] = 0;
   }
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */
