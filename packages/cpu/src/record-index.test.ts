@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { bareMachine } from "@doppel/testkit";
+import { ModuleBuilder, OP } from "@doppel/wasm";
 import { assemble } from "@doppel/x86";
+import { CONTROL_DELTA, CONTROL_REGION } from "./dispatch.ts";
+import { ALONE } from "./handler.ts";
+import { BUDGET, STATE } from "./state-layout.ts";
 
 /** A machine whose records are copied: with a compiler of regions there are no pairs. */
 function machineAt(rip: number, ...parts: readonly [origin: number, source: string][]): ReturnType<typeof bareMachine> {
@@ -37,4 +41,40 @@ test("a block that ends with its page copies nothing of the next one, whose addr
   cpu.state.rip = 0x1ffe;
   engine.run(10);
   expect([cpu.state.gpr32(0), cpu.state.gpr32(2)].map((n) => n & 0xffff)).toEqual([2, 0x2003]);
+});
+
+/** A region that has every instruction executed without it, and fails when it is asked a hundred times. */
+function refusingRegion(memory: WebAssembly.Memory): CallableFunction {
+  const module = new ModuleBuilder();
+  module.importMemory("doppel", "memory", 1);
+  module.importFunction("test", "count", { parameters: [], results: [] });
+  const { builder: f } = module.function({ parameters: ["i32", "i32"], results: ["i32"] }, "region");
+  f.call(0);
+  f.i32(0).get(0).memory(OP.i32_store, STATE + CONTROL_REGION).i32(0).get(1).memory(OP.i32_store, STATE + CONTROL_DELTA);
+  f.i32(0).i32(0).memory(OP.i32_load, STATE + BUDGET).i32(1).op(OP.i32_add).memory(OP.i32_store, STATE + BUDGET).i32(ALONE);
+  let left = 100;
+  const count = (): void => {
+    if (--left === 0) throw new Error("asked a hundred times");
+  };
+  return new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { doppel: { memory }, test: { count } }).exports["region"] as CallableFunction;
+}
+
+test("a jump to itself is under way when its record, in the middle of a block, becomes a region's", () => {
+  const { cpu, engine, physical } = bareMachine({ pairs: false });
+  physical.load(0x1000, assemble("mov eax, 1\nself: jmp self", { origin: 0x1000, bits: 32 }));
+  engine.regions = { sample: () => {}, dropped: () => {} };
+  for (let segment = 0; segment < 6; segment++) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === 1 ? 0x00cf9b00 : 0x00cf9300);
+  }
+  cpu.cr0 = 0x11;
+  cpu.deriveSegments();
+  cpu.state.rip = 0x1000;
+  expect(engine.run(2)).toEqual({ reason: "budget" });
+  const host = cpu.linear.fetch(0x1005);
+  engine.install(1, [engine.code.keyOf(host)], false, refusingRegion(physical.frames.arena.memory), [{ host, length: 2 }]);
+  cpu.state.rip = 0x1000;
+  expect(engine.run(10)).toEqual({ reason: "budget" });
+  expect([engine.retired, cpu.state.rip]).toEqual([12, 0x1005]);
 });
