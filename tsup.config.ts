@@ -11,14 +11,14 @@ const forBrowsers: NonNullable<Options["esbuildPlugins"]>[number] = {
     build.onResolve({ filter: /\.css\?inline$/ }, ({ path, resolveDir }) =>
       ({ path, namespace: "text", pluginData: createRequire(`${resolveDir}/`).resolve(path.replace(/\?inline$/, "")) as string }));
     build.onLoad({ filter: /./, namespace: "text" }, async ({ pluginData }) => ({ contents: await readFile(pluginData as string, "utf8"), loader: "text" }));
-    build.onLoad({ filter: /start-worker\.ts$/ }, async ({ path }) => ({ contents: (await readFile(path, "utf8")).replace("./worker.ts", "./worker.js"), loader: "ts" }));
+    build.onLoad({ filter: /start-(worker|compiler)\.ts$/ }, async ({ path }) => ({ contents: (await readFile(path, "utf8")).replace(/"(\.\/\w+)\.ts", import\.meta\.url/, '"$1.js", import.meta.url'), loader: "ts" }));
   },
 };
 
 export default defineConfig({
   entry: {
     index: "src/index.ts",
-    ...(existsSync("src/node/index.ts") ? { "node/index": "src/node/index.ts" } : {}),
+    ...(existsSync("src/node/index.ts") ? { "node/index": "src/node/index.ts", "node/compiler": "src/node/compiler.ts" } : {}),
     ...(existsSync("src/browser/index.ts") ? { "browser/index": "src/browser/index.ts", "browser/worker": "src/browser/worker.ts" } : {}),
   },
   // Only the umbrella package has entry points that know Node and browsers.

@@ -48,5 +48,8 @@ export interface Vm {
 /** Makes a machine. */
 export type CreateVm = (options: VmOptions) => Promise<Vm>;
 
-/** The machine of the `doppel` package; loaded late, so that help and completion stay quick. */
-export const createVm: CreateVm = async (options) => (await import("doppel")).createVm(options);
+/** The machine of the `doppel` package, whose hot code another thread compiles; loaded late, so that help and completion stay quick. */
+export const createVm: CreateVm = async (options) => {
+  const compiler = options.engine === "interpreter" ? undefined : (await import("doppel/node")).compilerThread();
+  return (await import("doppel")).createVm({ ...options, compiler });
+};

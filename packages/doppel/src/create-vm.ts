@@ -6,7 +6,7 @@ import { disassemble } from "@doppel/x86";
 import { GdbStub } from "@doppel/debug";
 import { embeddedGuest } from "@doppel/guests";
 import type { TextScreen } from "@doppel/devices";
-import type { TranslationUnit } from "@doppel/translator";
+import type { ModuleCompiler, TranslationUnit } from "@doppel/translator";
 import {
   type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Hotspots, PLAIN_CPU, type Stats, type Stop, savedOptions, VirtualMachine,
 } from "@doppel/vmm";
@@ -28,6 +28,8 @@ export interface VmOptions extends BootSource {
   readonly engine?: EngineName;
   /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
+  /** Compiles hot code beside this thread, which does it by itself when absent: `compilerThread()` of `doppel/node`. A machine in a worker has no use for it. */
+  readonly compiler?: ModuleCompiler | undefined;
   /** The translator's fragments count from the beginning what happens in them, as after {@link AnyVm.countCode}; they are slower and larger for it. */
   readonly explain?: boolean;
   /** What watches the machine from the beginning; for one in a worker, only URLs of modules. */
@@ -124,7 +126,7 @@ export class Vm implements AnyVm, Disposable {
     const features = { ...hostFeatures(), ...options.features };
     this.machine = new VirtualMachine({
       features, memory, cpu: saved?.cpu ?? options.cpu ?? (features.simd ? DEFAULT_CPU : PLAIN_CPU), cpus: saved?.cpus ?? options.cpus ?? 1, engine: options.engine ?? DEFAULT_ENGINE,
-      explain: options.explain ?? false, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }),
+      explain: options.explain ?? false, compiler: options.compiler, ...(options.hotThreshold === undefined ? {} : { hotThreshold: options.hotThreshold }),
       serial: this.serial, deterministic: saved?.deterministic ?? options.deterministic ?? false,
       debugExit: saved?.debugExit ?? options.debugExit ?? false, noReboot: options.noReboot ?? false,
       ...(kernel === undefined ? {} : { kernel }), ...(bios === undefined ? {} : { bios }), ...(vgaBios === undefined ? {} : { vgaBios }),

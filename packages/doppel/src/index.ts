@@ -14,7 +14,7 @@ export { FirmwareError } from "@doppel/firmware";
 export { MemoryError } from "@doppel/memory";
 export { DoppelError, PersistError } from "@doppel/persist";
 export {
-  chainDot, EXPLAIN_PARTS, ExplainError, type ExplainedBlock, type ExplainedInstruction, type ExplainPart, type RegionSummary, type TranslationUnit, unitText, type WayOut,
+  chainDot, type CompileRequest, EXPLAIN_PARTS, ExplainError, type ExplainedBlock, type ExplainedInstruction, type ExplainPart, type ModuleCompiler, type RegionSummary, type TranslationUnit, unitText, type WayOut,
 } from "@doppel/translator";
 export {
   type BlockEvent, type BootSource, type CpuName, DEFAULT_CPU, DEFAULT_ENGINE, type EngineName, type Hooks, type Hotspots, type IoEvent, type LinuxEntry, MachineError, type MemoryEvent, type Moment,

@@ -65,7 +65,9 @@ export class Assumptions {
 
   /** Which windows a region may have. */
   windowRule(region: Region, { frames }: Assumed): WindowRule {
-    return (at, isFrame) => (frames || !isFrame) && !this.windowless.has(hostAt(region, at));
+    const without = new Set<number>();
+    if (this.windowless.size > 0) for (const { instructions } of region.blocks.values()) for (const { at } of instructions) if (this.windowless.has(hostAt(region, at))) without.add(at);
+    return { frames, without };
   }
 
   /** Takes note of another TLB view than assumed; whether the region is to be made anew. */

@@ -163,7 +163,7 @@ test("every function of a module of regions has a text", () => {
   const { u8, memory } = physical.frames.arena;
   const base = physical.hostAddress(1);
   const region = formRegion({ bytes: u8, long: true, view: 0, hasFeature: () => true, pageAt: (distance) => (distance === 0 ? base : undefined), isKnown: () => true, isRare: () => false, isFunction: () => false, comesBack: true }, 0)!;
-  const module = regionModule([region], { first: () => 0 }).module.encode(true);
+  const module = regionModule([{ region }], { first: [0, 0] }).module.encode(true);
   const texts = functionTexts(module);
   expect(texts.length).toBeGreaterThan(5);
   expect(texts.filter(({ name }) => /^\d+$/.test(name))).toEqual([]);

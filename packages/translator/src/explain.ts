@@ -264,7 +264,7 @@ export class Explainer {
   }
 
   private wasmOf(region: Region): string {
-    const { module } = regionModule([region], { first: (long) => this.translator.engine.handlers.firstOutlined(long) });
+    const { module } = regionModule([{ region }], { first: this.translator.firstOutlined });
     return functionTexts(module.encode(true), { comment }).find(({ name }) => name === exportName(0))?.text ?? "";
   }
 }

@@ -1,5 +1,6 @@
 export { type CodeSource, formRegion, type Region, type RegionBlock } from "./region.ts";
 export { regionModule } from "./region-code.ts";
+export { compileRequest, type CompileRequest, type ModuleCompiler } from "./region-message.ts";
 export { Translator, type TranslatorCounters, type TranslatorOptions } from "./translator.ts";
 export { ExplainError } from "./explain-error.ts";
 export { Explainer, type ExplainedBlock, type ExplainedInstruction, type RegionSummary, type TranslationUnit, type WayOut } from "./explain.ts";

@@ -11,37 +11,42 @@ import type { WindowRule } from "./windows.ts";
 /** Name under which a module exports its nth region. */
 export const exportName = (n: number): string => `region${n}`;
 
+/** A region that is to be written. */
+export interface Order {
+  readonly region: Region;
+  /** The number by which it tells that what it assumes is not so: windows, the TLB view; without one it assumes nothing. */
+  readonly name?: number | undefined;
+  /** Which windows it may have: not those that were missed too often. */
+  readonly windows?: WindowRule;
+}
+
 /** How a module of regions is made. */
 export interface RegionModuleOptions {
   /**
    * For code of 32 bits and of 64 bits, the handler number of the table's first entry, where regions are to go on to each other by
    * tail calls; the module imports the table then.
    */
-  readonly first?: (long: boolean) => number;
-  readonly tally?: Tally;
-  /** The number by which the nth region tells that what it assumes is not so: windows, the TLB view; without one it assumes nothing. */
-  readonly nameOf?: (n: number) => number | undefined;
-  /** Which windows the nth region may have: not those that were missed too often. */
-  readonly windowRule?: (n: number) => WindowRule;
+  readonly first?: readonly [number, number] | undefined;
+  readonly tally?: Tally | undefined;
 }
 
 /** A module with one function for each region. */
-export function regionModule(regions: readonly Region[], options: RegionModuleOptions = {}): GeneratedModule {
+export function regionModule(orders: readonly Order[], options: RegionModuleOptions = {}): GeneratedModule {
   const generated = new GeneratedModule();
   if (options.first !== undefined) generated.module.importTable("doppel", "table", 0);
-  for (const [n, region] of regions.entries()) writeRegion(generated, region, n, options);
+  for (const [n, order] of orders.entries()) writeRegion(generated, order, n, options);
   return generated;
 }
 
-function writeRegion(generated: GeneratedModule, region: Region, n: number, { first, tally, nameOf, windowRule }: RegionModuleOptions): void {
+function writeRegion(generated: GeneratedModule, { region, name, windows }: Order, n: number, { first, tally }: RegionModuleOptions): void {
   const signature = { parameters: ["i32", region.long ? "i64" : "i32"], results: ["i32"] } as const;
   const { builder } = generated.module.function(signature, exportName(n));
   builder.localNames.set(0, "record").set(1, "delta");
-  const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first(region.long) };
+  const chain = first === undefined ? undefined : { type: generated.module.type(signature), first: first[Number(region.long)]! };
   const structure = structureOf(region);
   const checks = budgetChecks(region, structure);
-  const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name: nameOf?.(n) });
-  const target = new RegionTarget(frame, generated, checks, structure, windowRule?.(n));
+  const frame = new RegionFrame(builder, generated, { region, needs: checks.needs, chaining: chain, tally, name });
+  const target = new RegionTarget(frame, generated, checks, structure, windows);
   frame.enter();
   new BlockWriter(structure, frame, target).tree(ROOT);
   frame.exit();

@@ -59,7 +59,7 @@ export class RegionTarget implements Target {
   private onJump: ((target: () => void) => void) | undefined;
   private readonly windows: WindowLocals | undefined;
 
-  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks, structure: Structure, allowed?: WindowRule) {
+  constructor(frame: RegionFrame, generated: GeneratedModule, checks: BudgetChecks, structure: Structure, rule?: WindowRule) {
     const { f, long, region, registers, missed } = frame;
     this.f = f;
     this.frame = frame;
@@ -68,7 +68,7 @@ export class RegionTarget implements Target {
     this.checks = checks;
     this.facts = new RegisterFacts(f);
     this.most = Math.max(...checks.needs.values());
-    if (missed !== undefined) this.windows = new WindowLocals({ f, long, view: region.view, register: (n) => registers.get(n)!, pushAddress: (at) => frame.pushAddress(at) }, windowsOf(region, structure, allowed));
+    if (missed !== undefined) this.windows = new WindowLocals({ f, long, view: region.view, register: (n) => registers.get(n)!, pushAddress: (at) => frame.pushAddress(at) }, windowsOf(region, structure, rule));
     this.modeBefore = f.local("i32", "modeBefore");
     this.codeBefore = f.local("i32", "codeBefore");
   }

@@ -80,8 +80,13 @@ export function formRegion(source: CodeSource, entry: number, others: readonly n
   const entries = [...own!.entries].map((at) => blocks.get(own!.numbers.get(at)!)!);
   const reached = ordered(entries, blocks);
   const pages = new Map([...decoder.pages].filter(([distance]) => [...reached.values()].some(({ start }) => pageOf(start) === distance)));
-  const known = knownPages(entries, reached, [...pages.keys()]);
-  return { entries, long: source.long, view: source.view, blocks: reached, pages, knowsPage: (from, at) => pageOf(at) === pageOf(from.start) || known(from.id, pageOf(at)) };
+  return withPages({ entries, long: source.long, view: source.view, blocks: reached, pages });
+}
+
+/** A region, with what its ways say of pages. */
+export function withPages(region: Omit<Region, "knowsPage">): Region {
+  const known = knownPages(region.entries, region.blocks, [...region.pages.keys()]);
+  return { ...region, knowsPage: (from, at) => pageOf(at) === pageOf(from.start) || known(from.id, pageOf(at)) };
 }
 
 function edge(to: Call, at: number): Edge {
@@ -152,6 +157,7 @@ export function edgesOf(end: BlockEnd): readonly Edge[] {
   return end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
 }
 
-function successors(end: BlockEnd): number[] {
+/** Numbers of the blocks that follow a block by its end. */
+export function successors(end: BlockEnd): number[] {
   return edgesOf(end).map(({ block }) => block).filter((id) => id >= 0);
 }

@@ -1,22 +1,25 @@
 /**
  * Finds hot code and has it compiled: an interpreter counts how often it executes what, and says now and then where it is; a block that it
- * executed often enough gets a region. Compiling is synchronous, in batches (engine.md: one module for many
- * functions); V8 makes quick code first and good code in the background.
+ * executed often enough gets a region. Regions are compiled in batches (engine.md: one module for many
+ * functions), on another thread where the host has one to give; V8 makes quick code first and good code in the background.
  */
 import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { meaningOf } from "./effects.ts";
-import { exportName, regionModule } from "./region-code.ts";
+import { exportName, type Order, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-frame.ts";
+import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from "./region-message.ts";
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
 const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 8_000;
+/** Modules that another thread has to compile at most: more would only wait there, and be formed too early. */
+const MOST_UNDER_WAY = 4;
 /** Regions of a module at most, and samples that a first one waits for others. */
 const BATCH = 6;
 const PATIENCE = 32;
@@ -51,6 +54,8 @@ export interface TranslatorOptions {
   readonly counts?: RegionCounts | undefined;
   /** Whether regions go on to each other by tail calls, which the host must have; true when absent. Without, each returns to the dispatch function. */
   readonly tailCalls?: boolean;
+  /** Compiles regions beside this thread; they come into use when the host next has a turn. Not used while regions count. */
+  readonly compiler?: ModuleCompiler | undefined;
 }
 
 /** Counters, for statistics. */
@@ -98,6 +103,7 @@ interface Installed extends Assuming {
 
 /** A region that is about to be compiled. */
 interface Draft {
+  readonly id: number;
   readonly place: Place;
   readonly region: Region;
   /** Host addresses of the instructions that are its own: not of functions that it calls. */
@@ -130,6 +136,10 @@ export class Translator implements RegionCompiler {
   private readonly capacity: number;
   private readonly longest: number | undefined;
   private readonly growsAtOnce: boolean;
+  /** Compiles elsewhere, until it fails. */
+  private elsewhere: ModuleCompiler | undefined;
+  /** What is being compiled there. */
+  private readonly underWay = new Set<readonly Draft[]>();
   /** Instructions in all regions. */
   private translated = 0;
   private readonly pending: Place[] = [];
@@ -148,6 +158,7 @@ export class Translator implements RegionCompiler {
     this.assumptions = new Assumptions(this.cpu);
     this.memory = options.memory;
     this.bytes = new Uint8Array(options.memory.buffer);
+    this.elsewhere = options.threshold === 0 ? undefined : options.compiler;
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest;
@@ -193,6 +204,12 @@ export class Translator implements RegionCompiler {
   /** Whether a region was formed from there: what jumps to it from elsewhere goes on to it. */
   isFunction(host: number): boolean {
     return this.byKey.get(this.engine.code.keyOf(host))?.place.host === host;
+  }
+
+  /** Numbers of the handlers that stand first in the table, of 32-bit and of 64-bit code. */
+  get firstOutlined(): readonly [number, number] {
+    const { handlers } = this.engine;
+    return [handlers.firstOutlined(false), handlers.firstOutlined(true)];
   }
 
   /** The kind of code that the processor runs, or undefined where there are no regions for it: 16-bit code, odd segments. */
@@ -287,28 +304,67 @@ export class Translator implements RegionCompiler {
   }
 
   private compile(): void {
+    const tally = this.tally ?? this.counts?.tally;
+    const elsewhere = tally === undefined && this.elsewhere?.isReady === true ? this.elsewhere : undefined;
+    if (elsewhere !== undefined && this.underWay.size >= MOST_UNDER_WAY) return;
     const drafts = this.relieved();
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
       const isThere = this.hostOf(place.linear, place.view) === place.host;
-      // What is part of another draft of this batch may become an entry of that region later.
-      const draft = isThere && !drafts.some(({ body }) => body.includes(place.host)) ? this.draft(place) : undefined;
+      // What is part of another draft may become an entry of that region later.
+      const draft = isThere && ![drafts, ...this.underWay].some((batch) => batch.some(({ body }) => body.includes(place.host))) ? this.draft(place) : undefined;
       if (draft !== undefined) drafts.push(draft);
     }
     this.executions.clear();
     this.waited = 0;
     if (drafts.length === 0) return;
-    const tally = this.tally ?? this.counts?.tally;
-    const generated = regionModule(drafts.map(({ region }) => region), {
-      ...(this.tailCalls ? { first: (long) => this.engine.handlers.firstOutlined(long) } : {}), ...(tally === undefined ? {} : { tally }),
-      nameOf: (n) => (drafts[n]!.assumes.view ? this.ids + n : undefined), windowRule: (n) => this.assumptions.windowRule(drafts[n]!.region, drafts[n]!.assumes),
+    const orders = drafts.map(({ id, region, assumes }): Order => ({ region, name: assumes.view ? id : undefined, windows: this.assumptions.windowRule(region, assumes) }));
+    const first = this.tailCalls ? this.firstOutlined : undefined;
+    if (elsewhere !== undefined) this.send(elsewhere, drafts, requestOf(this.bytes, orders, first));
+    else this.use(drafts, new WebAssembly.Module(regionModule(orders, { first, tally }).module.encode()), () => true);
+  }
+
+  /** Has drafts compiled elsewhere. */
+  private send(elsewhere: ModuleCompiler, drafts: readonly Draft[], request: CompileRequest): void {
+    this.underWay.add(drafts);
+    const { counts } = this;
+    const arrive = (module: WebAssembly.Module | undefined): void => {
+      this.underWay.delete(drafts);
+      const isWanted = module !== undefined && counts === this.counts && this.engine.code.takesRegions;
+      let page = 0;
+      const fits = drafts.map(({ region }) => {
+        const firstPage = page;
+        page += region.pages.size;
+        return isWanted && isUnchanged(this.bytes, region, request, firstPage);
+      });
+      // The others may come up again.
+      for (const [n, { place }] of drafts.entries()) if (!fits[n]) this.next.delete(place.key);
+      if (fits.includes(true)) this.use(drafts, module!, (n) => fits[n]!);
+    };
+    void elsewhere.compile(request).then(arrive, () => {
+      this.elsewhere = undefined;
+      arrive(undefined);
     });
-    const { exports } = instantiate(new WebAssembly.Module(generated.module.encode()), this.memory, this.helpers, { table: this.engine.handlers.table });
+  }
+
+  /** Puts what was compiled into use. */
+  private use(drafts: readonly Draft[], module: WebAssembly.Module, isWanted: (n: number) => boolean): void {
+    const { exports } = instantiate(module, this.memory, this.helpers, { table: this.engine.handlers.table });
     const compiled: Compiled = { regions: new Set(), used: ++this.counters.modules };
-    const replaced = new Set(drafts.flatMap(({ replaces }) => replaces.map(({ id }) => id)));
-    for (const [n, draft] of drafts.entries()) this.install(draft, compiled, exports[exportName(n)] as CallableFunction);
+    const replaced = new Set<number>();
+    for (const [n, draft] of drafts.entries()) {
+      if (!isWanted(n)) continue;
+      this.install(draft, compiled, exports[exportName(n)] as CallableFunction);
+      for (const { id } of draft.replaces) replaced.add(id);
+    }
     if (replaced.size > 0) this.engine.code.dropRegions((id) => replaced.has(id));
     if (this.translated > this.capacity) this.evict(compiled);
+  }
+
+  /** Whether what takes a region's place is being compiled. */
+  private isReplaced(region: Installed): boolean {
+    for (const drafts of this.underWay) for (const { replaces } of drafts) if (replaces.includes(region)) return true;
+    return false;
   }
 
   /** Regions that are to be made anew without what they missed, as far as their pages are at hand. */
@@ -317,10 +373,14 @@ export class Translator implements RegionCompiler {
     for (const id of this.strained) {
       const installed = this.installed.get(id);
       const { place, others, rebuilt } = installed ?? {};
+      if (installed !== undefined && this.isReplaced(installed)) {
+        this.strained.delete(id);
+        continue;
+      }
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] });
+      if (region !== undefined) drafts.push({ id: this.ids++, place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] });
     }
     return drafts;
   }
@@ -330,6 +390,10 @@ export class Translator implements RegionCompiler {
     for (const installed of this.byFrame.get(Math.floor(place.host / PAGE_SIZE)) ?? []) {
       const isExit = installed.exits.includes(place.host);
       if (installed.place.long !== place.long || (!isExit && !installed.body.includes(place.host))) continue;
+      if (this.isReplaced(installed)) {
+        this.next.delete(place.key);
+        return undefined;
+      }
       if (installed.rebuilt >= MOST_REBUILDS) return this.fresh(place, false);
       const enough = (installed.before.get(place.host) ?? 0) + this.threshold * REBUILD_AFTER;
       if (!this.growsAtOnce && this.engine.code.executed(place.key) < enough) {
@@ -353,7 +417,7 @@ export class Translator implements RegionCompiler {
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     const body = region && codeOf(region, true);
     if (body?.includes(place.host) !== true) return undefined;
-    return { place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] };
+    return { id: this.ids++, place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] };
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -365,17 +429,17 @@ export class Translator implements RegionCompiler {
     const found = new Set<Installed>();
     if (absorbs) {
       for (const frame of new Set([...region.pages.values()].map((host) => Math.floor(host / PAGE_SIZE)))) {
-        for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host)) found.add(one);
+        for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host) && !this.isReplaced(one)) found.add(one);
       }
     }
-    if (found.size === 0) return { place, region, body, others: [], rebuilt: 0, assumes: assumedBehind([]), replaces: [] };
+    if (found.size === 0) return { id: this.ids++, place, region, body, others: [], rebuilt: 0, assumes: assumedBehind([]), replaces: [] };
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, hostOfKey(key)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: assumedBehind(replaces), replaces };
+    return { id: this.ids++, place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: assumedBehind(replaces), replaces };
   }
 
-  private install({ place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
+  private install({ id, place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = modeOfKey(place.key);
     const keys = region.entries.map(({ start }) => codeKey(hostAt(region, start), mode));
     const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
@@ -384,7 +448,7 @@ export class Translator implements RegionCompiler {
       const executed = this.engine.code.executed(codeKey(host, mode));
       if (executed > 0) before.set(host, executed);
     }
-    const installed: Installed = { id: this.ids++, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, missed: new Missed(), module };
+    const installed: Installed = { id, place, keys, others, pages: region.pages, code: codeOf(region, false), body, before, exits: exitsOf(region), instructions, rebuilt, assumes, missed: new Missed(), module };
     this.installed.set(installed.id, installed);
     this.counts?.install(installed.id, region, place.linear);
     for (const key of keys) this.byKey.set(key, installed);

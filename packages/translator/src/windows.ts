@@ -101,18 +101,25 @@ interface State {
   readonly open: Open | undefined;
 }
 
-/** Whether a window may open in front of the instruction at a place; `isFrame` where its address is made of the stack or frame pointer. */
-export type WindowRule = (at: number, isFrame: boolean) => boolean;
+/** Which windows a region may have. */
+export interface WindowRule {
+  /** Those whose address is made of the stack or frame pointer. */
+  readonly frames: boolean;
+  /** Places of instructions in front of which none opens. */
+  readonly without: ReadonlySet<number>;
+}
+
+export const ALL_WINDOWS: WindowRule = { frames: true, without: new Set() };
 
 /** Finds the windows of a region, by the numbers of their blocks. */
-export function windowsOf(region: Region, structure: Structure, allowed: WindowRule = () => true): Map<number, BlockWindows> {
+export function windowsOf(region: Region, structure: Structure, rule: WindowRule = ALL_WINDOWS): Map<number, BlockWindows> {
   const out = new Map<number, { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> }>();
   const of = (block: number): { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> } => {
     let found = out.get(block);
     if (found === undefined) out.set(block, (found = { opens: [], accesses: new Map() }));
     return found;
   };
-  for (const { origin, shift, block, at, low, high, write, accesses } of new Walk(region, structure, allowed).windows) {
+  for (const { origin, shift, block, at, low, high, write, accesses } of new Walk(region, structure, rule).windows) {
     // One access alone looks itself up.
     if (accesses.length < 2) continue;
     const window = { origin, at, low: low - shift, length: high - low, write };
@@ -137,7 +144,7 @@ class Walk {
   private readonly native: Size;
   private readonly region: Region;
   private readonly structure: Structure;
-  private readonly allowed: WindowRule;
+  private readonly rule: WindowRule;
   private readonly pages = new Map<string, Known>();
   private readonly refused: Known[] = [];
   /** Of the instruction in hand: registers in front of it, and now, where one that moves to an unknown place is nothing. */
@@ -149,10 +156,10 @@ class Walk {
   private block!: RegionBlock;
   private index = 0;
 
-  constructor(region: Region, structure: Structure, allowed: WindowRule) {
+  constructor(region: Region, structure: Structure, rule: WindowRule) {
     this.region = region;
     this.structure = structure;
-    this.allowed = allowed;
+    this.rule = rule;
     this.native = region.long ? 8 : 4;
     const states = new Map<number, State>([[ROOT, { registers: this.nothing(), open: undefined }]]);
     for (const id of structure.order) {
@@ -248,7 +255,7 @@ class Walk {
     const { at } = this.block.instructions[this.index]!;
     const place = this.originOf(from);
     if (place === undefined) return;
-    if (!this.allowed(at, isFrame(place.origin))) {
+    if (this.rule.without.has(at) || (!this.rule.frames && isFrame(place.origin))) {
       from.isRefused = true;
       this.refused.push(from);
       return;

@@ -14,7 +14,7 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
-import { Explainer, RegionCounts, type RegionSummary, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
+import { Explainer, RegionCounts, type RegionSummary, type TranslationUnit, type ModuleCompiler, Translator, type TranslatorCounters } from "@doppel/translator";
 import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
@@ -58,6 +58,8 @@ export interface MachineOptions extends BootSource {
   readonly engine?: EngineName;
   /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
+  /** Compiles hot code beside the machine's thread, which does it by itself when absent. */
+  readonly compiler?: ModuleCompiler | undefined;
   /** The translator's fragments count what happens in them from the beginning, as after `countCode(true)`. */
   readonly explain?: boolean;
   /** What of the host's WebAssembly may be used; what it has, when absent. */
@@ -185,7 +187,7 @@ export class VirtualMachine {
       selected: (index) => this.chipset.selectCpu(index),
     });
     this.translators = translates ? this.processors.processors.map(({ engine }) => new Translator({
-      engine, memory: arena.memory, tailCalls: features.tailCalls, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }),
+      engine, memory: arena.memory, tailCalls: features.tailCalls, compiler: options.compiler, ...(options.hotThreshold === undefined ? {} : { threshold: options.hotThreshold }),
     })) : [];
     if (options.explain === true) this.countCode(true);
     if (counted !== undefined) late.time = counted;

@@ -7,6 +7,7 @@ export type { InitramfsOptions } from "./initramfs.ts";
 export type { Progress } from "./apt.ts";
 export { extractFromDeb } from "./debian-package.ts";
 export { tuneV8 } from "./v8-flags.ts";
+export { compilerThread } from "./compiler-thread.ts";
 export { cacheFolder } from "./cache.ts";
 export { getProgram } from "./programs.ts";
 export { EMBEDDED, findRecipe, getGuest, isCached, recipes } from "./guests.ts";

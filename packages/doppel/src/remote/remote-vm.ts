@@ -81,7 +81,8 @@ export class RemoteVm implements AnyVm {
     if (value !== undefined) throw new OptionError("OPTION_PLUGIN", `the plugin ${value.name} is a value, which cannot go to the machine's thread; give the URL of a module whose default export it is`);
     const vm = new RemoteVm(endpoint, end);
     lost?.catch((error: Error) => vm.fail(error));
-    await vm.call("create", options);
+    // Where the machine is, it compiles by itself.
+    await vm.call("create", { ...options, compiler: undefined });
     return vm;
   }
 
