@@ -9,7 +9,7 @@
 import { displacementOf } from "@doppel/cpu";
 import type { Place, Size, Statement, Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
-import { placeOffset, registerAt } from "./effects.ts";
+import { type Meaning, placeOffset, registerAt } from "./effects.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { ROOT, type Structure } from "./structure.ts";
 
@@ -97,6 +97,7 @@ interface Open {
 }
 
 interface State {
+  /** Undefined where nothing has asked what a register has. */
   readonly registers: readonly (Distance | undefined)[];
   readonly open: Open | undefined;
 }
@@ -136,7 +137,22 @@ export function windowsOf(region: Region, structure: Structure, rule: WindowRule
 
 const isFrame = (origin: Origin): boolean => origin.kind === "registers" && (origin.base === RSP || origin.base === RBP);
 
-const fresh = (): Distance => ({ from: {}, bytes: 0 });
+/** Operations whose results may lie at a distance from what a register has. */
+const MOVES = new Set(["place", "effectiveAddress", "i32_add", "i64_add", "i32_sub", "i64_sub"]);
+
+/** Whether an instruction of this meaning accesses memory or moves a register by a distance: nothing else is of interest here. */
+const matters = new WeakMap<Meaning, boolean>();
+function isOfInterest(meaning: Meaning): boolean {
+  let known = matters.get(meaning);
+  if (known === undefined) {
+    const { statements } = meaning.statements;
+    known = meaning.calls || statements.some((s) => s.kind === "load" || s.kind === "probe" || s.kind === "store" || (s.kind === "setPlace" && MOVES.has(s.value.op)));
+    matters.set(meaning, known);
+  }
+  return known;
+}
+
+const NOTHING: State = { registers: Array.from({ length: REGISTERS }), open: undefined };
 
 /** Goes through the blocks of a region, each behind the one that dominates it. */
 class Walk {
@@ -147,9 +163,10 @@ class Walk {
   private readonly rule: WindowRule;
   private readonly pages = new Map<string, Known>();
   private readonly refused: Known[] = [];
-  /** Of the instruction in hand: registers in front of it, and now, where one that moves to an unknown place is nothing. */
-  private before: readonly (Distance | undefined)[] = [];
+  /** Registers in front of the instruction in hand, and now, undefined where nothing has asked for one; those that it has written so far, as bits. */
+  private before: (Distance | undefined)[] = [];
   private registers: (Distance | undefined)[] = [];
+  private written = 0;
   private open: Open | undefined;
   private readonly values = new Map<Value, Distance | undefined>();
   private instruction!: Instruction;
@@ -161,27 +178,42 @@ class Walk {
     this.structure = structure;
     this.rule = rule;
     this.native = region.long ? 8 : 4;
-    const states = new Map<number, State>([[ROOT, { registers: this.nothing(), open: undefined }]]);
+    const states = new Map<number, State>([[ROOT, NOTHING]]);
     for (const id of structure.order) {
       if (id === ROOT) continue;
       this.block = region.blocks.get(id)!;
       this.begin(this.enters(states.get(structure.dominator(id))!));
-      for (const [index, { instruction, meaning }] of this.block.instructions.entries()) {
+      for (const [index, { instruction, meaning, registers }] of this.block.instructions.entries()) {
+        if (!isOfInterest(meaning)) {
+          this.forget(registers.writes);
+          continue;
+        }
         this.instruction = instruction;
         this.index = index;
         this.before = this.registers.slice();
+        this.written = 0;
         this.values.clear();
         for (const statement of meaning.statements.statements) this.statement(statement);
         // A helper may change what the TLB has, and registers.
-        if (meaning.calls) this.begin({ registers: this.nothing(), open: undefined });
-        else for (let n = 0; n < REGISTERS; n++) this.registers[n] ??= fresh();
+        if (meaning.calls) this.begin(NOTHING);
       }
       states.set(id, { registers: this.registers, open: this.open });
     }
   }
 
-  private nothing(): Distance[] {
-    return Array.from({ length: REGISTERS }, fresh);
+  /** Registers have something else now. */
+  private forget(writes: number): void {
+    for (let left = writes & (2 ** REGISTERS - 1); left !== 0; left &= left - 1) this.registers[31 - Math.clz32(left & -left)] = undefined;
+  }
+
+  /** What a register has. */
+  private register(n: number): Distance {
+    const known = this.registers[n];
+    if (known !== undefined) return known;
+    const fresh: Distance = { from: {}, bytes: 0 };
+    this.registers[n] = fresh;
+    if (((this.written >>> n) & 1) === 0) this.before[n] = fresh;
+    return fresh;
   }
 
   private begin({ registers, open }: State): void {
@@ -193,10 +225,10 @@ class Walk {
   private enters(state: State): State {
     const { structure, block: { id } } = this;
     const over = structure.dominator(id);
-    if (over === ROOT || structure.isSentTo(id)) return { registers: this.nothing(), open: undefined };
+    if (over === ROOT || structure.isSentTo(id)) return NOTHING;
     if (!structure.mergeNodes.has(id) && !structure.loopHeaders.has(id)) return state;
     // What it sends on has not passed its instructions.
-    if (structure.onwards(over).length > 0) return { registers: this.nothing(), open: undefined };
+    if (structure.onwards(over).length > 0) return NOTHING;
     let writes = 0;
     const between = new Set<number>();
     const ways = [...structure.before(id)];
@@ -204,12 +236,12 @@ class Walk {
       if (one === over || between.has(one)) continue;
       between.add(one);
       for (const { meaning, registers } of this.region.blocks.get(one)!.instructions) {
-        if (meaning.calls) return { registers: this.nothing(), open: undefined };
+        if (meaning.calls) return NOTHING;
         writes |= registers.writes;
       }
       ways.push(...structure.before(one));
     }
-    return { registers: state.registers.map((distance, n) => ((writes >>> n) & 1 ? fresh() : distance)), open: state.open };
+    return { registers: state.registers.map((distance, n) => ((writes >>> n) & 1 ? undefined : distance)), open: state.open };
   }
 
   private statement(s: Statement): void {
@@ -242,7 +274,9 @@ class Walk {
 
   private wrote(place: Place, size: Size, distance: Distance | undefined): void {
     const register = registerAt(placeOffset(place, this.instruction));
-    if (register >= 0 && register < REGISTERS) this.registers[register] = size === this.native && distance?.from !== undefined ? distance : undefined;
+    if (register < 0 || register >= REGISTERS) return;
+    this.registers[register] = size === this.native && distance?.from !== undefined ? distance : undefined;
+    this.written |= 1 << register;
   }
 
   private access(statement: Statement & { address: { offset: Value; checked: boolean } }, size: Size, write: boolean): void {
@@ -316,7 +350,8 @@ class Walk {
       }
       case "place": {
         const { place, size } = data as { place: Place; size: Size };
-        return size === this.native ? this.registers[registerAt(placeOffset(place, this.instruction))] : undefined;
+        const register = registerAt(placeOffset(place, this.instruction));
+        return size === this.native && register >= 0 && register < REGISTERS ? this.register(register) : undefined;
       }
       case "effectiveAddress": return this.effectiveAddress();
       case "i32_add": case "i64_add": case "i32_sub": case "i64_sub": {
@@ -337,14 +372,13 @@ class Walk {
       const page = Math.floor(place / PAGE_SIZE);
       return { from: this.page({ kind: "code", page }), bytes: place - page * PAGE_SIZE };
     }
-    const b = this.registers[base];
+    const b = base < 0 ? undefined : this.register(base);
     if (index < 0) {
-      if (base >= 0) return b && { from: b.from, bytes: b.bytes + displacement };
+      if (b !== undefined) return { from: b.from, bytes: b.bytes + displacement };
       const bytes = displacement & (PAGE_SIZE - 1);
       return { from: this.page({ kind: "constant", address: displacement - bytes }), bytes };
     }
-    const i = this.registers[index];
-    if (i === undefined || (base >= 0 && b === undefined)) return undefined;
+    const i = this.register(index);
     const isSame = ({ sum }: Known): boolean => sum !== undefined && sum.scale === scale && sum.base?.from === b?.from && sum.index.from === i.from;
     let from = this.refused.find(isSame);
     for (let one = this.open; one !== undefined && from === undefined; one = one.before) if (isSame(one.window.from)) from = one.window.from;
@@ -353,8 +387,8 @@ class Walk {
     return { from, bytes: displacement + (b?.bytes ?? 0) - (first?.bytes ?? 0) + (i.bytes - second.bytes) * 2 ** scale };
   }
 
-  private page(fixed: Origin): Known {
-    const key = JSON.stringify(fixed);
+  private page(fixed: Exclude<Origin, { kind: "registers" }>): Known {
+    const key = fixed.kind === "constant" ? `at ${fixed.address}` : `page ${fixed.page}`;
     let known = this.pages.get(key);
     if (known === undefined) this.pages.set(key, (known = { fixed }));
     return known;
