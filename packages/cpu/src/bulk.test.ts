@@ -60,3 +60,26 @@ test("REP MOVS between pages with one place in the TLB takes a page at once", ()
   made.physical.readBytes(0x20000, copy);
   expect(copy).toEqual(Uint8Array.from({ length: 4096 }, (_, n) => n));
 });
+
+test("downwards as well: REP STOS and REP MOVS, also onto what lies ahead of them", () => {
+  const stored = machine("rep stosq\nhlt");
+  stored.cpu.state.systemFlags |= 0x400;
+  stored.cpu.state.setGpr64(0, 0x11223344, 0x55667788);
+  stored.cpu.state.setGpr64(7, 0x10ff8, -0x8000);
+  expect(calls(stored, "bulkStos")).toBeLessThan(6);
+  expect([0xfff8, 0x10000, 0x10004, 0x10ff8, 0x10ffc, 0x11000].map((at) => stored.physical.read32(at))).toEqual([0, 0x11223344, 0x55667788, 0x11223344, 0x55667788, 0]);
+  // To eight bytes above, as one moves bytes up; to eight bytes below, where each element is what was written just before.
+  const before = Uint8Array.from({ length: 4096 }, (_, n) => (n * 7) >> 3);
+  for (const by of [8, -8]) {
+    const moved = machine("rep movsq\nhlt");
+    moved.cpu.state.systemFlags |= 0x400;
+    moved.physical.load(0x10000, before);
+    moved.cpu.state.setGpr64(6, 0x10ff8, -0x8000);
+    moved.cpu.state.setGpr64(7, 0x10ff8 + by, -0x8000);
+    expect(calls(moved, "bulkMovs")).toBeLessThan(8);
+    const after = new Uint8Array(4096);
+    moved.physical.readBytes(0x10000 + by, after);
+    expect(after).toEqual(by > 0 ? before : Uint8Array.from({ length: 4096 }, (_, n) => before[0xff8 + (n & 7)]!));
+    expect([moved.cpu.state.gpr32(6), moved.cpu.state.gpr32(7)]).toEqual([0xfff8, 0xfff8 + by]);
+  }
+});

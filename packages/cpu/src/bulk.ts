@@ -15,17 +15,14 @@ const RSI = 6;
 const RDI = 7;
 const DF = 0x400;
 
-/** Bytes from a linear address to the end of its page. */
-function toPageEnd(linear: number): number {
-  return 4096 - (linear & 0xfff);
-}
+const PAGE_SIZE = 4096;
 
 /** One operand of a string instruction: where it points, and where that is when the TLB knows. */
 interface Operand {
   readonly linear: number;
   /** -1 when the TLB has no entry for the access. */
   readonly host: number;
-  /** Bytes that may be accessed from here on. */
+  /** Bytes that may be accessed from here on, upwards or downwards. */
   readonly room: number;
 }
 
@@ -41,7 +38,8 @@ function setPointer(cpu: Cpu, register: number, value: number): void {
   else cpu.state.setGpr64(register, value | 0, cpu.state.gprHigh(register));
 }
 
-function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolean): Operand {
+/** @param step bytes from one element to the next */
+function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolean, step: number): Operand {
   const { state } = cpu;
   const offset = pointer(cpu, register);
   const segment = (segmentPlace - SEGMENT) / SEGMENT_STRIDE;
@@ -50,12 +48,16 @@ function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolea
   const linear = cpu.wrap(state.segmentBase(segment) + offset);
   const view = cpu.mmu.viewOf(state.cpl === 3);
   const host = cpu.mmu.tlb.lookup(view, linear, write ? TLB_WRITE_TAG : TLB_READ_TAG);
-  return { linear, host, room: Math.min(toPageEnd(linear), cpu.longMode ? Infinity : length - offset) };
+  const inPage = linear & (PAGE_SIZE - 1);
+  if (step > 0) return { linear, host, room: Math.min(PAGE_SIZE - inPage, length - offset) };
+  // The first element ends highest.
+  const fits = inPage - step <= PAGE_SIZE && offset - step <= length;
+  return { linear, host, room: fits ? Math.min(inPage, cpu.longMode ? Infinity : offset) - step : 0 };
 }
 
 /** Iterations to do now: not the last one, not more than the budget, within both rooms; 0 for none. */
 function iterations(cpu: Cpu, arena: Arena, size: number, addressSize: number, room: number): number {
-  if (addressSize !== (cpu.longMode ? 8 : 4) || (cpu.state.systemFlags & DF) !== 0) return 0;
+  if (addressSize !== (cpu.longMode ? 8 : 4)) return 0;
   const count = pointer(cpu, RCX) - 1;
   // A count beyond what a number holds exactly is not taken apart here.
   if (count < 0 || count > Number.MAX_SAFE_INTEGER) return 0;
@@ -65,6 +67,11 @@ function iterations(cpu: Cpu, arena: Arena, size: number, addressSize: number, r
 function retire(cpu: Cpu, arena: Arena, n: number): void {
   arena.view.setInt32(STATE + BUDGET, arena.view.getInt32(STATE + BUDGET, true) - n, true);
   setPointer(cpu, RCX, pointer(cpu, RCX) - n);
+}
+
+/** Bytes from one element to the next. */
+function stepOf(cpu: Cpu, size: number): number {
+  return (cpu.state.systemFlags & DF) === 0 ? size : -size;
 }
 
 function advance(cpu: Cpu, register: number, bytes: number): void {
@@ -86,43 +93,51 @@ function inTurns(cpu: Cpu, from: Operand, to: Operand): readonly [number, number
   return mmu.translate(to.linear, WRITE, user) && mmu.host >= 0 ? [source, mmu.host] : undefined;
 }
 
-/** Does iterations of REP MOVS in 32- or 64-bit addressing, upwards. */
+/** Does iterations of REP MOVS in 32- or 64-bit addressing. */
 export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: number, segmentPlace: number): number {
   if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
-  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true);
-  const from = operand(cpu, RSI, segmentPlace, false);
+  const step = stepOf(cpu, size);
+  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
+  const from = operand(cpu, RSI, segmentPlace, false, step);
   const n = iterations(cpu, arena, size, addressSize, Math.min(to.room, from.room));
   const bytes = n * size;
   if (n <= 0) return STATUS_OK;
   const hosts = to.host >= 0 && from.host >= 0 ? ([from.host, to.host] as const) : inTurns(cpu, from, to);
   if (hosts === undefined) return STATUS_OK;
-  const [source, target] = hosts;
+  // The lowest element of each.
+  const [source, target] = hosts.map((host) => (step > 0 ? host : host - bytes + size)) as [number, number];
   const memory = arena.u8;
-  if (target > source && target < source + bytes) {
-    // An overlap upwards repeats what was just written: byte order matters, so copy element by element.
-    for (let at = 0; at < bytes; at += size) memory.copyWithin(target + at, source + at, source + at + size);
+  const ahead = step > 0 ? target - source : source - target;
+  if (ahead > 0 && ahead < bytes) {
+    // An overlap ahead repeats what was just written: order matters, so copy element by element.
+    for (let done = 0; done < bytes; done += size) {
+      const at = step > 0 ? done : bytes - size - done;
+      memory.copyWithin(target + at, source + at, source + at + size);
+    }
   } else memory.copyWithin(target, source, source + bytes);
   retire(cpu, arena, n);
-  advance(cpu, RSI, bytes);
-  advance(cpu, RDI, bytes);
+  advance(cpu, RSI, n * step);
+  advance(cpu, RDI, n * step);
   return STATUS_OK;
 }
 
-/** Does iterations of REP STOS in 32- or 64-bit addressing, upwards. */
+/** Does iterations of REP STOS in 32- or 64-bit addressing. */
 export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: number): number {
   if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
-  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true);
+  const step = stepOf(cpu, size);
+  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
   const n = iterations(cpu, arena, size, addressSize, to.room);
   if (to.host < 0 || n <= 0) return STATUS_OK;
   const value = [cpu.state.gpr32(RAX), cpu.state.gprHigh(RAX)];
   const memory = arena.u8;
   const bytes = n * size;
-  if (size === 1) memory.fill(value[0]!, to.host, to.host + bytes);
+  const target = step > 0 ? to.host : to.host - bytes + size;
+  if (size === 1) memory.fill(value[0]!, target, target + bytes);
   else {
-    for (let at = 0; at < size; at++) memory[to.host + at] = value[at >> 2]! >>> (8 * (at & 3));
-    for (let done = size; done < bytes; done *= 2) memory.copyWithin(to.host + done, to.host, to.host + Math.min(done, bytes - done));
+    for (let at = 0; at < size; at++) memory[target + at] = value[at >> 2]! >>> (8 * (at & 3));
+    for (let done = size; done < bytes; done *= 2) memory.copyWithin(target + done, target, target + Math.min(done, bytes - done));
   }
   retire(cpu, arena, n);
-  advance(cpu, RDI, bytes);
+  advance(cpu, RDI, n * step);
   return STATUS_OK;
 }

@@ -14,8 +14,8 @@ export const findSignature = (long: boolean): Signature => ({ parameters: [long 
 /** Name of the function that does iterations of REP MOVS or REP STOS, in code of 32 or of 64 bits. */
 export const bulkName = (operation: "movs" | "stos", long: boolean): string => `${operation}${long ? 64 : 32}`;
 /**
- * It takes the linear address of the destination, that of the source or the value, the most iterations (1 to 2^31 - 1) and bytes of each, and gives how
- * many it did: 0 where a page is not in the TLB or ends here, or what is read was written just before.
+ * It takes the linear address of the destination, that of the source or the value, the most iterations (1 to 2^31 - 1) and the bytes from one to the next,
+ * below zero where they go downwards, and gives how many it did: 0 where a page is not in the TLB or ends here, or what is read was written just before.
  */
 export const bulkSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32", long ? "i64" : "i32", "i32", "i32"], results: ["i32"] });
 
@@ -45,9 +45,12 @@ export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...ar
 
 function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long: boolean): void {
   const { builder: f } = generated.module.function(bulkSignature(long), bulkName(operation, long));
-  const [to, from, most, size] = [0, 1, 2, 3] as const;
+  const [to, from, most, step] = [0, 1, 2, 3] as const;
   const off = f.local(long ? "i64" : "i32");
-  const [target, source, bytes, at] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const [target, source, bytes, at, size] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  const isDown = (): FunctionBuilder => f.get(step).i32(0).op(OP.i32_lt_s);
+  f.get(step).i32(0).get(step).op(OP.i32_sub);
+  isDown().op(OP.i32_eqz).op(OP.select).set(size);
   const narrow = (local: number): FunctionBuilder => {
     f.get(local);
     return long ? f.op(OP.i32_wrap_i64) : f;
@@ -63,15 +66,28 @@ function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long:
     else f.i32(PAGE_SIZE).op(OP.i32_ge_u);
     f.if(undefined, false);
     f.i32(0).op(OP.return).end();
-    f.i32(PAGE_SIZE);
-    narrow(off).op(OP.i32_sub).get(size).op(OP.i32_div_u).tee(at).get(most).get(at).get(most).op(OP.i32_lt_u).op(OP.select).set(most);
+    isDown().if("i32");
+    {
+      // The first element ends highest.
+      narrow(off).i32(PAGE_SIZE).get(size).op(OP.i32_sub).op(OP.i32_gt_u).if(undefined, false);
+      f.i32(0).op(OP.return).end();
+      narrow(off).get(size).op(OP.i32_div_u).i32(1).op(OP.i32_add);
+    }
+    f.else().i32(PAGE_SIZE);
+    narrow(off).op(OP.i32_sub).get(size).op(OP.i32_div_u).end();
+    f.tee(at).get(most).get(at).get(most).op(OP.i32_lt_u).op(OP.select).set(most);
     narrow(off).get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
   };
   operand(to, TLB_WRITE_TAG, target);
   if (operation === "movs") operand(from, TLB_READ_TAG, source);
   f.get(most).get(size).op(OP.i32_mul).set(bytes);
+  isDown().if();
+  for (const host of operation === "movs" ? [target, source] : [target]) f.get(host).get(bytes).op(OP.i32_sub).get(size).op(OP.i32_add).set(host);
+  f.end();
   if (operation === "movs") {
-    f.get(target).get(source).op(OP.i32_sub).i32(1).op(OP.i32_sub).get(bytes).i32(1).op(OP.i32_sub).op(OP.i32_lt_u).if(undefined, false);
+    // Up, it must not be behind the source by less; down, the source behind it.
+    f.get(target).get(source).op(OP.i32_sub).get(source).get(target).op(OP.i32_sub);
+    isDown().op(OP.i32_eqz).op(OP.select).i32(1).op(OP.i32_sub).get(bytes).i32(1).op(OP.i32_sub).op(OP.i32_lt_u).if(undefined, false);
     f.i32(0).op(OP.return).end();
     f.get(target).get(source).get(bytes).memoryCopy();
   } else {

@@ -20,17 +20,18 @@ export interface StringTarget {
   callee(name: string, signature: Signature): number;
 }
 
-/** Does iterations upwards, each of which retires; the last one, and what is special, is left to the instruction itself. */
+/** Does iterations, each of which retires; the last one, and what is special, is left to the instruction itself. */
 export function writeIterations({ f, long, budget, most, register, callee }: StringTarget, { operation, size }: Statement & { kind: "bulk" }): void {
   const count = register(RCX);
   const iterations = f.local("i32");
+  const step = f.local("i32");
   const native = (narrow: number, wide: number): FunctionBuilder => f.op(long ? wide : narrow);
   const constant = (n: number): FunctionBuilder => (long ? f.i64(n) : f.i32(n));
   f.get(count);
   constant(1);
   native(OP.i32_gt_u, OP.i64_gt_u);
-  f.get(budget).i32(most).op(OP.i32_gt_s).op(OP.i32_and);
-  f.i32(0).memory(OP.i32_load, STATE + EFLAGS_REST).i32(EFLAGS_DF).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_and).if();
+  f.get(budget).i32(most).op(OP.i32_gt_s).op(OP.i32_and).if();
+  f.i32(-size).i32(size).i32(0).memory(OP.i32_load, STATE + EFLAGS_REST).i32(EFLAGS_DF).op(OP.i32_and).op(OP.select).set(step);
   f.get(budget).i32(most).op(OP.i32_sub).set(iterations);
   f.get(count);
   constant(1);
@@ -42,18 +43,18 @@ export function writeIterations({ f, long, budget, most, register, callee }: Str
   if (long) f.op(OP.i32_wrap_i64);
   f.i32(1).op(OP.i32_sub).set(iterations).end();
   f.get(register(RDI)).get(register(operation === "movs" ? RSI : RAX));
-  f.get(iterations).i32(size).call(callee(bulkName(operation, long), bulkSignature(long))).set(iterations);
+  f.get(iterations).get(step).call(callee(bulkName(operation, long), bulkSignature(long))).set(iterations);
   f.get(budget).get(iterations).op(OP.i32_sub).set(budget);
-  const advance = (n: number, by: number): void => {
+  const advance = (n: number, by: () => FunctionBuilder): void => {
     f.get(register(n)).get(iterations);
-    if (long) f.op(OP.i64_extend_i32_u);
-    constant(by);
-    native(OP.i32_mul, OP.i64_mul);
+    by().op(OP.i32_mul);
+    if (long) f.op(OP.i64_extend_i32_s);
     native(OP.i32_add, OP.i64_add).set(register(n));
   };
-  advance(RCX, -1);
-  advance(RDI, size);
-  if (operation === "movs") advance(RSI, size);
+  advance(RCX, () => f.i32(-1));
+  advance(RDI, () => f.get(step));
+  if (operation === "movs") advance(RSI, () => f.get(step));
   f.end();
   f.release(iterations);
+  f.release(step);
 }
