@@ -17,7 +17,7 @@ import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
 const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
-const THRESHOLD = 8_000;
+const THRESHOLD = 12_000;
 /** Modules that another thread has to compile at most: more would only wait there, and be formed too early. */
 const MOST_UNDER_WAY = 4;
 /** Regions of a module at most, and samples that a first one waits for others. */
@@ -44,7 +44,7 @@ export interface TranslatorOptions {
   readonly threshold?: number;
   /** Has a block in a region become a further entry of it as soon as it is decoded, for tests with a threshold of 0. */
   readonly growsAtOnce?: boolean;
-  /** Instructions of a region at most; 600 when absent. */
+  /** Instructions of a region at most; 1,200 when absent. */
   readonly longest?: number;
   /** Instructions in all regions at most; 300,000 when absent. */
   readonly capacity?: number;
@@ -106,6 +106,7 @@ interface Draft {
   readonly id: number;
   readonly place: Place;
   readonly region: Region;
+  readonly instructions: number;
   /** Host addresses of the instructions that are its own: not of functions that it calls. */
   readonly body: Uint32Array;
   readonly others: readonly number[];
@@ -380,7 +381,7 @@ export class Translator implements RegionCompiler {
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
       const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
-      if (region !== undefined) drafts.push({ id: this.ids++, place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] });
+      if (region !== undefined) drafts.push(this.drafted({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] }));
     }
     return drafts;
   }
@@ -417,7 +418,7 @@ export class Translator implements RegionCompiler {
     const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
     const body = region && codeOf(region, true);
     if (body?.includes(place.host) !== true) return undefined;
-    return { id: this.ids++, place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] };
+    return this.drafted({ place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] });
   }
 
   /** A new region. What began in the middle of the same function becomes part of it. */
@@ -432,17 +433,20 @@ export class Translator implements RegionCompiler {
         for (const one of this.byFrame.get(frame) ?? []) if (one.place.long === place.long && one.rebuilt < MOST_REBUILDS && body.includes(one.place.host) && !this.isReplaced(one)) found.add(one);
       }
     }
-    if (found.size === 0) return { id: this.ids++, place, region, body, others: [], rebuilt: 0, assumes: assumedBehind([]), replaces: [] };
+    if (found.size === 0) return this.drafted({ place, region, body, others: [], rebuilt: 0, assumes: assumedBehind([]), replaces: [] });
     const replaces = [...found];
     const others = replaces.flatMap(({ keys }) => keys.map((key) => placeOf(region.pages, hostOfKey(key)))).filter((at) => !Number.isNaN(at));
     const whole = formRegion(source, place.host % PAGE_SIZE, others, this.longest)!;
-    return { id: this.ids++, place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: assumedBehind(replaces), replaces };
+    return this.drafted({ place, region: whole, body: codeOf(whole, true), others, rebuilt: Math.max(...replaces.map(({ rebuilt }) => rebuilt)) + 1, assumes: assumedBehind(replaces), replaces });
   }
 
-  private install({ id, place, region, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
+  private drafted(draft: Omit<Draft, "id" | "instructions">): Draft {
+    return { ...draft, id: this.ids++, instructions: [...draft.region.blocks.values()].reduce((total, { count }) => total + count, 0) };
+  }
+
+  private install({ id, place, region, instructions, body, others, rebuilt, assumes }: Draft, module: Compiled, code: CallableFunction): void {
     const mode = modeOfKey(place.key);
     const keys = region.entries.map(({ start }) => codeKey(hostAt(region, start), mode));
-    const instructions = [...region.blocks.values()].reduce((total, { count }) => total + count, 0);
     const before = new Map<number, number>();
     for (const host of body) {
       const executed = this.engine.code.executed(codeKey(host, mode));
