@@ -19,7 +19,7 @@ import { CODE, CODE_BYTES, DATA, DATA_END, DIRECTORY, HANDLERS, NEXT, NEXT_ENTRI
 
 const RECORDS = 1 << 22;
 /** Instructions of a region at most, by turns: programs are short, and what follows them is none of them. */
-const REGIONS = [20, 60, 600];
+const REGIONS = [20, 60, 1200];
 /** One machine of so many has regions that return to the dispatch function, as they do where there are no tail calls. */
 const WITHOUT_TAIL_CALLS = 4;
 /** Bytes for counters of blocks in regions, eight each. */
