@@ -14,7 +14,7 @@ import { enterState } from "./entry.ts";
 import { MachineError } from "./errors.ts";
 import { GuestBus } from "./guest-bus.ts";
 import { HostPace } from "./host-pace.ts";
-import { Explainer, RegionCounts, type RegionSummary, type TranslationUnit, type ModuleCompiler, Translator, type TranslatorCounters } from "@doppel/translator";
+import { Explainer, type ModuleCompiler, RegionCounts, type RegionSummary, type TranslationUnit, Translator, type TranslatorCounters } from "@doppel/translator";
 import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";

@@ -42,6 +42,7 @@ class CompilerThread implements ModuleCompiler {
 
   async compile(request: CompileRequest): Promise<WebAssembly.Module> {
     return new Promise((resolve, reject) => {
+      if (!this.isReady) return reject(new Error("the thread that compiles takes no requests"));
       const id = this.ids++;
       this.waiting.set(id, { resolve, reject });
       this.worker.postMessage({ id, request });
