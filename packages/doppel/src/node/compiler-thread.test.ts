@@ -14,7 +14,7 @@ const SCRIPT = `
     const vm = await createVm({ guest: "embedded", memory: 16 << 20, deterministic: true, hotThreshold: 50, ...options });
     const run = vm.run();
     await vm.console.waitFor("doppel> ");
-    vm.console.type("sum 3000000\\n");
+    vm.console.type("sum 20000000\\n");
     await vm.console.waitFor("doppel> ");
     vm.console.type("poweroff\\n");
     const { kind } = await run;
