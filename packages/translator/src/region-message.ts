@@ -20,7 +20,7 @@ export interface CompileRequest {
   readonly words: Int32Array;
   /** The pages that the regions' code lies in, one behind the other. */
   readonly code: Uint8Array;
-  /** As {@link RegionModuleOptions.first}, for code of 32 and of 64 bits; undefined where regions do not go on to each other by tail calls. */
+  /** For code of 32 and of 64 bits, the handler number of the table's first entry; undefined where regions do not go on to each other by tail calls. */
   readonly first: readonly [number, number] | undefined;
 }
 
