@@ -14,7 +14,6 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const DF = 0x400;
-
 const PAGE_SIZE = 4096;
 
 /** One operand of a string instruction: where it points, and where that is when the TLB knows. */
@@ -85,7 +84,7 @@ function advance(cpu: Cpu, register: number, bytes: number): void {
 function inTurns(cpu: Cpu, from: Operand, to: Operand): readonly [number, number] | undefined {
   const { mmu } = cpu;
   const user = cpu.state.cpl === 3;
-  const apart = Math.floor(from.linear / 4096) - Math.floor(to.linear / 4096);
+  const apart = Math.floor(from.linear / PAGE_SIZE) - Math.floor(to.linear / PAGE_SIZE);
   if (apart === 0 || apart % TLB_ENTRIES !== 0 || mmu.viewOf(user) === VIEW_CHECKED || cpu.dataBreakpoints) return undefined;
   if (cpu.longMode && !(isCanonical(from.linear) && isCanonical(to.linear))) return undefined;
   if (!mmu.translate(from.linear, READ, user) || mmu.host < 0) return undefined;
@@ -95,7 +94,7 @@ function inTurns(cpu: Cpu, from: Operand, to: Operand): readonly [number, number
 
 /** Does iterations of REP MOVS in 32- or 64-bit addressing. */
 export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: number, segmentPlace: number): number {
-  if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
+  if (iterations(cpu, arena, size, addressSize, PAGE_SIZE) < 4) return STATUS_OK;
   const step = stepOf(cpu, size);
   const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
   const from = operand(cpu, RSI, segmentPlace, false, step);
@@ -123,7 +122,7 @@ export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: numb
 
 /** Does iterations of REP STOS in 32- or 64-bit addressing. */
 export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: number): number {
-  if (iterations(cpu, arena, size, addressSize, 4096) < 4) return STATUS_OK;
+  if (iterations(cpu, arena, size, addressSize, PAGE_SIZE) < 4) return STATUS_OK;
   const step = stepOf(cpu, size);
   const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
   const n = iterations(cpu, arena, size, addressSize, to.room);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bareMachine } from "@doppel/testkit";
+import { bareMachine, enterFlatMode } from "@doppel/testkit";
 import { ModuleBuilder, OP } from "@doppel/wasm";
 import { assemble } from "@doppel/x86";
 import { CONTROL_DELTA, CONTROL_REGION } from "./dispatch.ts";
@@ -63,13 +63,7 @@ test("a jump to itself is under way when its record, in the middle of a block, b
   const { cpu, engine, physical } = bareMachine({ pairs: false });
   physical.load(0x1000, assemble("mov eax, 1\nself: jmp self", { origin: 0x1000, bits: 32 }));
   engine.regions = { sample: () => {}, dropped: () => {} };
-  for (let segment = 0; segment < 6; segment++) {
-    cpu.state.setSegmentBase(segment, 0);
-    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
-    cpu.state.setSegmentAttributes(segment, segment === 1 ? 0x00cf9b00 : 0x00cf9300);
-  }
-  cpu.cr0 = 0x11;
-  cpu.deriveSegments();
+  enterFlatMode(cpu, 32);
   cpu.state.rip = 0x1000;
   expect(engine.run(2)).toEqual({ reason: "budget" });
   const host = cpu.linear.fetch(0x1005);

@@ -26,7 +26,7 @@ export interface VmOptions extends BootSource {
   readonly guest?: "embedded";
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. */
   readonly engine?: EngineName;
-  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  /** Executions of a block of code before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
   /** Compiles hot code beside this thread, which does it by itself when absent: `compilerThread()` of `doppel/node`. A machine in a worker has no use for it. */
   readonly compiler?: ModuleCompiler | undefined;

@@ -2,10 +2,11 @@
  * The least machine that runs code: a CPU, an interpreter and RAM, with a bus that records port writes. Tests put bytes into
  * memory, set registers, and run an exact number of instructions.
  */
-import { type Bus, Cpu, type CpuModel, Interpreter, type InterpreterOptions } from "@doppel/cpu";
+import { type Bus, Cpu, type CpuModel, Interpreter, type InterpreterOptions, layout } from "@doppel/cpu";
 import { Arena, Frames, PAGE_SIZE, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
 import { Translator } from "@doppel/translator";
+import { CR0_ET, CR0_PE, DESCRIPTOR_L, EFER_LMA, EFER_LME } from "@doppel/x86";
 
 /** What a bare machine is made of. */
 export interface BareMachineOptions {
@@ -58,4 +59,17 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   });
   const translator = options.translate === undefined ? undefined : new Translator({ engine, memory: arena.memory, threshold: options.translate });
   return { cpu, engine, physical, translator, written };
+}
+
+/** Puts a processor into protected mode at level 0, or into 64-bit mode, with flat segments and without paging: state that no instruction could have made, for short programs. */
+export function enterFlatMode(cpu: Cpu, bits: 32 | 64): void {
+  const long = bits === 64;
+  for (let segment = 0; segment < 6; segment++) {
+    cpu.state.setSegmentBase(segment, 0);
+    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
+    cpu.state.setSegmentAttributes(segment, segment === layout.CS ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
+  }
+  cpu.cr0 = CR0_PE | CR0_ET;
+  if (long) cpu.efer = EFER_LME | EFER_LMA;
+  cpu.deriveSegments();
 }

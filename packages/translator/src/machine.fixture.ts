@@ -1,7 +1,7 @@
 /** For tests: a machine in flat protected mode or in 64-bit mode with a program in it, with the translator or without. */
 import { CPU_MODELS } from "@doppel/cpu";
-import { bareMachine } from "@doppel/testkit";
-import { assemble, CR4_OSFXSR, CR4_OSXMMEXCPT, DESCRIPTOR_L } from "@doppel/x86";
+import { bareMachine, enterFlatMode } from "@doppel/testkit";
+import { assemble, CR4_OSFXSR, CR4_OSXMMEXCPT } from "@doppel/x86";
 import { Translator } from "./index.ts";
 
 export const CODE = 0x1000;
@@ -14,16 +14,8 @@ export type Bits = 32 | 64;
 export function machine(source: string, bits: Bits, translate: boolean, pairs = true) {
   const made = bareMachine({ model: CPU_MODELS.max, pairs });
   const { cpu, engine, physical } = made;
-  const long = bits === 64;
-  for (let segment = 0; segment < 6; segment++) {
-    cpu.state.setSegmentBase(segment, 0);
-    cpu.state.setSegmentLimit(segment, 0xffff_ffff);
-    cpu.state.setSegmentAttributes(segment, segment === 1 ? (long ? 0x008f9b00 | DESCRIPTOR_L : 0x00cf9b00) : 0x00cf9300);
-  }
-  cpu.cr0 = 0x11;
   cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
-  if (long) cpu.efer = 0x500;
-  cpu.deriveSegments();
+  enterFlatMode(cpu, bits);
   cpu.state.rip = CODE;
   cpu.state.setGpr64(4, STACK, 0);
   physical.load(CODE, assemble(source, { bits, origin: CODE }));

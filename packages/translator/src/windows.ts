@@ -140,14 +140,15 @@ const isFrame = (origin: Origin): boolean => origin.kind === "registers" && (ori
 /** Operations whose results may lie at a distance from what a register has. */
 const MOVES = new Set(["place", "effectiveAddress", "i32_add", "i64_add", "i32_sub", "i64_sub"]);
 
-/** Whether an instruction of this meaning accesses memory or moves a register by a distance: nothing else is of interest here. */
-const matters = new WeakMap<Meaning, boolean>();
+const interest = new WeakMap<Meaning, boolean>();
+
+/** Whether instructions of a meaning access memory or move a register by a distance: nothing else is of interest here. */
 function isOfInterest(meaning: Meaning): boolean {
-  let known = matters.get(meaning);
+  let known = interest.get(meaning);
   if (known === undefined) {
     const { statements } = meaning.statements;
     known = meaning.calls || statements.some((s) => s.kind === "load" || s.kind === "probe" || s.kind === "store" || (s.kind === "setPlace" && MOVES.has(s.value.op)));
-    matters.set(meaning, known);
+    interest.set(meaning, known);
   }
   return known;
 }

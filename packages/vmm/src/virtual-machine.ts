@@ -56,7 +56,7 @@ export interface MachineOptions extends BootSource {
   readonly cpu?: CpuName;
   /** How instructions are executed; {@link DEFAULT_ENGINE} when absent. What a guest sees is the same, to the last bit in deterministic time. */
   readonly engine?: EngineName;
-  /** Looks that find code running before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
+  /** Executions of a block of code before it is translated: 0 translates every block as soon as it is decoded. For tests; the translator's own number when absent. */
   readonly hotThreshold?: number;
   /** Compiles hot code beside the machine's thread, which does it by itself when absent. */
   readonly compiler?: ModuleCompiler | undefined;
