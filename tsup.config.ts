@@ -15,6 +15,20 @@ const forBrowsers: NonNullable<Options["esbuildPlugins"]>[number] = {
   },
 };
 
+/** What is made once, when a package is built: the value of `make` in `NAME.maker.ts` becomes `MADE` of `NAME.made.ts`. */
+const madeAtBuild: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "made-at-build",
+  setup(build) {
+    build.onLoad({ filter: /\.made\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await build.esbuild.build({
+        entryPoints: [path.replace(/made\.ts$/, "maker.ts")], bundle: true, write: false, format: "esm", platform: "neutral", conditions: ["@doppel/source"],
+      });
+      const { make } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString("base64")}`) as { make: () => unknown };
+      return { contents: `export const MADE = ${JSON.stringify(make())};`, loader: "js" };
+    });
+  },
+};
+
 export default defineConfig({
   entry: {
     index: "src/index.ts",
@@ -23,7 +37,7 @@ export default defineConfig({
   },
   // Only the umbrella package has entry points that know Node and browsers.
   ...(existsSync("tsconfig.build.json") ? { tsconfig: "tsconfig.build.json" } : {}),
-  esbuildPlugins: [forBrowsers],
+  esbuildPlugins: [forBrowsers, madeAtBuild],
   format: "esm",
   target: "es2023",
   platform: "neutral",

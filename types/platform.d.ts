@@ -15,6 +15,9 @@ declare class TextDecoder {
   decode(input?: ArrayBufferView<ArrayBufferLike> | ArrayBufferLike, options?: { stream?: boolean }): string;
 }
 
+declare function atob(data: string): string;
+declare function btoa(data: string): string;
+
 /** Milliseconds since the process or page started, monotonic; `timeOrigin` is that start in Unix time. */
 declare const performance: { now(): number; readonly timeOrigin: number };
 

@@ -435,7 +435,9 @@ export function outlineModule(shape: Shape, watching: Watching = "nothing"): Web
   const key = outlineKey(shape, watching);
   let module = outlined.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(writeOutline(shape, watching).module.encode());
+    const generated = new GeneratedModule(watching);
+    writeOutline(shape, generated, "handler");
+    module = new WebAssembly.Module(generated.module.encode());
     outlined.set(key, module);
   }
   return module;
@@ -446,10 +448,15 @@ export function outlineKey(shape: Shape, watching: Watching): number {
   return shapeKey(shape) + 2 ** 26 * WATCHING.indexOf(watching);
 }
 
-function writeOutline(shape: Shape, watching: Watching): GeneratedModule {
-  const generated = new GeneratedModule(watching);
-  const { builder: f } = generated.module.function({ parameters: ["i32", shape.long ? "i64" : "i32"], results: ["i32"] }, "handler");
+/** Several handlers in one module, each exported under its key. */
+export function outlinesModule(shapes: Iterable<Shape>): GeneratedModule {
+  const generated = new GeneratedModule();
+  for (const shape of shapes) writeOutline(shape, generated, String(outlineKey(shape, "nothing")));
+  return generated;
+}
+
+function writeOutline(shape: Shape, generated: GeneratedModule, name: string): void {
+  const { builder: f } = generated.module.function({ parameters: ["i32", shape.long ? "i64" : "i32"], results: ["i32"] }, name);
   write(shape, new OutlineTarget(f, shape, generated, 0, 1), generated);
   f.i32(NEXT);
-  return generated;
 }

@@ -9,6 +9,8 @@ import { compiledDispatch, type HotShape } from "./dispatch.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
 import { frequentShapes, hotShapes } from "./hot-shapes.ts";
+import { stocked } from "./stock.ts";
+import type { Stock } from "./stock.maker.ts";
 
 const TABLE_STEP = 1024;
 const RECENT = 4096;
@@ -22,6 +24,8 @@ export interface HandlersOptions {
   readonly pairsAtOnce: boolean;
   /** Whether a translator takes hot code away. */
   readonly hasRegions: () => boolean;
+  /** Handlers that need not be made; those of the package's build when absent. For tests. */
+  readonly stock?: Stock;
 }
 
 /** The handlers of one interpreter. */
@@ -32,6 +36,9 @@ export class Handlers implements HandlerTable {
   private readonly helpers: Helpers;
   private readonly pairsAtOnce: boolean;
   private readonly hasRegions: () => boolean;
+  private readonly stock: Stock | undefined;
+  /** The handlers in stock by their keys, of 16- and 32-bit code and of 64-bit code. */
+  private readonly inStock: (WebAssembly.Exports | undefined)[] = [];
   private outlined = 0;
   private readonly outline = new Map<number, number>();
   /** Numbers of handlers of their own by the keys of shapes, which differ in less than such handlers do. */
@@ -44,11 +51,12 @@ export class Handlers implements HandlerTable {
   private dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private watched: Watching = "nothing";
 
-  constructor({ memory, helpers, pairsAtOnce, hasRegions }: HandlersOptions) {
+  constructor({ memory, helpers, pairsAtOnce, hasRegions, stock }: HandlersOptions) {
     this.memory = memory;
     this.helpers = helpers;
     this.pairsAtOnce = pairsAtOnce;
     this.hasRegions = hasRegions;
+    this.stock = stock;
   }
 
   /** What code is generated for. */
@@ -98,11 +106,19 @@ export class Handlers implements HandlerTable {
     let slot = this.outline.get(key);
     if (slot === undefined) {
       slot = this.newSlot();
-      const instance = instantiate(outlineModule(general, this.watched), this.memory, this.helpers);
-      this.table.set(slot, instance.exports["handler"] as () => void);
+      const handler = this.stockOf(general.long)[key] ?? instantiate(outlineModule(general, this.watched), this.memory, this.helpers).exports["handler"];
+      this.table.set(slot, handler as () => void);
       this.outline.set(key, slot);
     }
     return slot;
+  }
+
+  private stockOf(long: boolean): WebAssembly.Exports {
+    const at = long ? 1 : 0;
+    const known = this.inStock[at];
+    if (known !== undefined) return known;
+    const module = stocked("handlers", long, this.stock);
+    return (this.inStock[at] = module === undefined ? {} : instantiate(module, this.memory, this.helpers).exports);
   }
 
   /** Number of the handler behind those that stand inside the dispatch function: table entries count from there. */
@@ -167,7 +183,8 @@ export class Handlers implements HandlerTable {
   }
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
-    const module = compiledDispatch(this.inside(long).shapes, long, pairs, this.watched, this.hasRegions());
+    const usual = this.watched === "nothing" && this.hasRegions() && !this.pairsAtOnce;
+    const module = (usual ? stocked("dispatch", long, this.stock) : undefined) ?? compiledDispatch(this.inside(long).shapes, long, pairs, this.watched, this.hasRegions());
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 }

@@ -11,6 +11,7 @@ import { type Form, FORMS } from "@doppel/x86";
 import { shapeKey } from "./handler.ts";
 import { FREQUENT_32, FREQUENT_64, FREQUENT_PAIRS_32, FREQUENT_PAIRS_64 } from "./hot-frequent.ts";
 import { HOT_PAIRS_32, HOT_PAIRS_64 } from "./hot-pairs.ts";
+import { USUAL_32, USUAL_64 } from "./usual-shapes.ts";
 
 /** In code of any size. */
 const HOT = `
@@ -134,13 +135,15 @@ for (const form of FORMS) {
   else there.push(form);
 }
 
-/** Shapes by their token in a list: `8B m8`, `0F 90+cc r4:25` for two conditions, or `J 12` for the conditional jumps of two pairs of conditions. */
+const REPEATS: Record<string, Shape["rep"]> = { "": "", p: "rep", n: "repne" };
+
+/** Shapes by their token in a list: `8B m8`, `A4 m4p` with REP, `0F 90+cc r4:25` for two conditions, or `J 12` for the conditional jumps of two pairs of conditions. */
 function* tokenShapes(token: string, long: boolean): Generator<Shape> {
-  const [, opcode, kind, size, list] = /^(.*) ([rmiqf])([248])(?::(.+))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
+  const [, opcode, kind, size, rep, list] = /^(.*) ([rmiqf])([248])([pn]?)(?::(.+))?$/.exec(token.replace(/^J.*$/, `70+cc r${long ? 8 : 4}`))!;
   const conditions = token.startsWith("J") ? [...token.slice(2)].flatMap((pair) => [2 * Number(pair), 2 * Number(pair) + 1]) : [...(list ?? "0")].map((digit) => parseInt(digit, 16));
   for (const form of byOpcode.get(opcode!) ?? []) {
-    if ((long ? form.invalid64 : form.only64) || form.feature === "LM") continue;
-    for (const code of conditions) yield shape(form, kind!, Number(size) as OperandSize, code, long, kind === "f");
+    if ((long ? form.invalid64 : form.only64) || form.feature === "LM" || (kind === "r" ? form.memoryOnly : form.registerOnly)) continue;
+    for (const code of conditions) yield { ...shape(form, kind!, Number(size) as OperandSize, code, long, kind === "f"), rep: REPEATS[rep!]! };
   }
 }
 
@@ -166,6 +169,23 @@ export function frequentShapes(long: boolean): HotShape[] {
     for (const variant of variants.split(", ")) for (const one of tokenShapes(`${opcode} ${variant}`, long)) out.push({ shape: one, second: undefined });
   }
   return [...out, ...pairsOf(long ? FREQUENT_PAIRS_64 : FREQUENT_PAIRS_32, long)];
+}
+
+/** Handlers that usual systems ask for and that do not stand inside; their operands may have an index. */
+export function usualShapes(long: boolean): Shape[] {
+  const out = new Map<number, Shape>();
+  for (const line of (long ? USUAL_64 : USUAL_32).trim().split("\n")) {
+    const [opcodes, variants] = line.split(/: (.*)/) as [string, string];
+    for (const opcode of opcodes.split("; ")) {
+      for (const variant of variants.split(", ")) {
+        for (const one of tokenShapes(`${opcode} ${variant}`, long)) {
+          const general = { ...one, indexed: !one.ripRelative };
+          out.set(shapeKey(general), general);
+        }
+      }
+    }
+  }
+  return [...out.values()];
 }
 
 /** The pairs of a list. */

@@ -71,14 +71,26 @@ function coversCell(form: Form, cell: number): boolean {
   return form.digit < 0 || form.digit === reg;
 }
 
+function coversAll(form: Form): boolean {
+  return !form.registerOnly && !form.memoryOnly && form.digit < 0 && form.fixedModrm < 0;
+}
+
 const blocks: number[] = [];
 const blockStarts = new Map<string, number>();
+/** By the ids of the candidates: most opcodes mean the same with every prefix and in both modes. */
+const known = new Map<string, number>();
 
-function entryOf(candidates: Form[]): number {
-  candidates.sort((a, b) => specificity(b) - specificity(a));
+function entryOf(candidates: readonly Form[]): number {
   if (candidates.length === 0) return NO_FORM;
+  const key = candidates.map((form) => form.id).join();
+  let entry = known.get(key);
+  if (entry === undefined) known.set(key, (entry = newEntry(candidates.toSorted((a, b) => specificity(b) - specificity(a)))));
+  return entry;
+}
+
+function newEntry(candidates: readonly Form[]): number {
   const first = candidates[0]!;
-  if (!first.hasModrm) return first.id;
+  if (!first.hasModrm || (candidates.length === 1 && coversAll(first))) return first.id;
   const block: number[] = [];
   for (let cell = 0; cell < 72; cell++) {
     const hits = candidates.filter((form) => coversCell(form, cell));
@@ -98,20 +110,22 @@ function entryOf(candidates: Form[]): number {
   return ~start;
 }
 
+/** Forms by map and opcode. */
+const rowsOf: Form[][] = Array.from({ length: MAPS * 256 }, () => []);
+for (const form of FORMS) {
+  const count = form.range === "r" ? 8 : form.range === "cc" ? 16 : 1;
+  for (let n = 0; n < count; n++) rowsOf[form.map * 256 + form.opcodeByte + n]!.push(form);
+}
 for (let long = 0; long < 2; long++) {
-  for (let map = 0; map < MAPS; map++) {
-    const inMap = FORMS.filter((form) => form.map === map && !(long ? form.invalid64 : form.only64));
-    for (let opcode = 0; opcode < 256; opcode++) {
-      const rows = inMap.filter((form) => {
-        const count = form.range === "r" ? 8 : form.range === "cc" ? 16 : 1;
-        return opcode >= form.opcodeByte && opcode < form.opcodeByte + count;
-      });
-      const index = (long * MAPS + map) * 256 + opcode;
-      if (rows.some((form) => form.hasModrm)) MODRM[index] = rows.some((form) => form.ignoresMod) ? 2 : 1;
-      if (new Set(rows.map((form) => form.hasModrm)).size > 1) throw new Error(`opcode table: ${rows[0]!.opcode} has and has not ModRM`);
-      for (let slot = 0; slot < 4; slot++) {
-        ENTRIES[index * 4 + slot] = entryOf(rows.filter((form) => !form.rexW && SLOTS[form.mandatoryPrefix]!.includes(slot)));
-      }
+  for (const [opcode, all] of rowsOf.entries()) {
+    const rows = all.filter((form) => !(long ? form.invalid64 : form.only64));
+    if (rows.length === 0) continue;
+    const index = long * MAPS * 256 + opcode;
+    const { hasModrm } = rows[0]!;
+    if (rows.some((form) => form.hasModrm !== hasModrm)) throw new Error(`opcode table: ${rows[0]!.opcode} has and has not ModRM`);
+    if (hasModrm) MODRM[index] = rows.some((form) => form.ignoresMod) ? 2 : 1;
+    for (let slot = 0; slot < 4; slot++) {
+      ENTRIES[index * 4 + slot] = entryOf(rows.filter((form) => !form.rexW && SLOTS[form.mandatoryPrefix]!.includes(slot)));
     }
   }
 }
