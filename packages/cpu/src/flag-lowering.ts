@@ -150,7 +150,7 @@ export class FlagLowering {
     const result = shared(update.result);
     t.keepFlags({
       rule: "a" in update ? keptRule(update) : update.rule, size: update.size, result,
-      a: "a" in update ? shared(update.a) : result, b: "a" in update ? shared(update.b) : result,
+      a: "a" in update ? shared(update.a) : result, b: "a" in update ? shared(update.b) : result, update,
     });
     return true;
   }

@@ -16,7 +16,7 @@ export function stocked(what: keyof Stock, long: boolean, stock: Stock | undefin
   return module;
 }
 
-function fromBase64(text: string): Uint8Array {
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);
   for (let n = 0; n < bytes.length; n++) bytes[n] = characters.charCodeAt(n);

@@ -3,7 +3,7 @@
  * interpreter has two targets (arms of the dispatch function, functions of their own); a translator has another.
  */
 import { OP, type FunctionBuilder } from "@doppel/wasm";
-import type { IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/semantics";
+import type { FlagUpdate, IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/semantics";
 
 /** Name of a WebAssembly instruction. */
 export type Op = keyof typeof OP;
@@ -47,6 +47,8 @@ export interface KeptFlags {
   readonly result: () => void;
   readonly a: () => void;
   readonly b: () => void;
+  /** The update that it was. */
+  readonly update?: FlagUpdate;
 }
 
 /** What a tier supplies: its registers, record fields and exits. */

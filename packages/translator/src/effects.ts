@@ -21,6 +21,8 @@ export interface Meaning {
   /** It needs the flag words themselves: it reads a flag, keeps others than CF or those that a rotate keeps, or sets them on some of its ways only. */
   readonly needsFlagWords: boolean;
   readonly setsFlags: boolean;
+  /** All six, each time that it sets any, whatever they were before. */
+  readonly setsAllFlags: boolean;
   /** It sets flags when this is not zero, as shifts do; else each time. */
   readonly counted: Value | undefined;
   /** It calls a TypeScript helper each time. */
@@ -47,6 +49,9 @@ const CALLED = new Set([
 ]);
 /** Those that read or write the arithmetic flags. */
 const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "syscall", "sysret"]);
+
+/** Updates of all six flags. */
+const SETS_ALL = new Set(["add", "sub", "shl", "shr", "sar", "logic", "result", "image"]);
 
 /** Whether a region calls a helper. */
 export const isCalled = (helper: string): boolean => CALLED.has(helper);
@@ -107,7 +112,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, counted: undefined as Value | undefined };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, setsAllFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, counted: undefined as Value | undefined };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -150,6 +155,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
         if (found.setsFlags || !always || s.update.rule === "carry") found.needsFlagWords = true;
         found.counted = s.when;
         found.setsFlags = true;
+        found.setsAllFlags = always && SETS_ALL.has(s.update.rule);
         for (const part of Object.values(s.update) as unknown[]) if (isValue(part)) value(part);
         return true;
       case "if": return statements(s.then, false) && (s.otherwise === undefined || statements(s.otherwise, false));

@@ -1,10 +1,11 @@
 /**
  * Flags that a region has not made words of: which instruction set them, by a number, and its operands. While code is written straight on, the
- * operands are in locals and the number is known; where ways meet they stand in memory, so that no loop carries them in registers. A region
- * goes on to another with them there, too. Only who leaves for the interpreter makes the two words.
+ * operands are in locals and the number is known; where ways meet they stand in memory, so that no loop carries them in registers, or which
+ * registers tell of them does (`told-flags.ts`). A region goes on to another with them there, too. Only who leaves for the interpreter makes the two words.
  */
 import { type GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
 import type { Size } from "@doppel/semantics";
+import { pushTold, type ToldFlags } from "./told-flags.ts";
 import { type FunctionBuilder, OP, type Signature, type ValueType } from "@doppel/wasm";
 
 const { STATE, STATE_SIZE, FLAG_RESULT, FLAG_AUX } = layout;
@@ -19,6 +20,8 @@ const TURNED = 64;
 const OVER_SHIFT = 8;
 const UNDER = 0xff;
 const CARRY_BITS = 0xc000_0000 | 0;
+/** From here on numbers say which registers tell of the flags: they mean something inside of one region only. */
+const TOLD = 1 << 16;
 /** The flags stand in the words. */
 const IN_WORDS = 0;
 /** What `exit` is told when number and operands are in memory already. */
@@ -53,7 +56,7 @@ type Carry = "auxiliary" | "memory" | "local";
  * What is known, at some place in the code, of the flags: their words are right, an instruction's operands are in locals, or all is in memory; "turned", but for
  * CF and OF, which a local has.
  */
-export type FlagState = "words" | "memory" | "turned" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean; readonly carry: Carry };
+export type FlagState = "words" | "memory" | "turned" | { readonly number: number; readonly kept: KeptFlags; readonly turned: boolean; readonly carry: Carry; readonly told: ToldFlags | undefined };
 
 /** The flags of one region. */
 export class KeptFlagLocals {
@@ -65,12 +68,17 @@ export class KeptFlagLocals {
   private readonly number: number;
   private readonly carries: number;
   private readonly carry: number;
+  /** Pushes a part of a register. */
+  private readonly pushRegister: (offset: number, size: Size) => void;
+  /** What registers tell of at places where ways meet, by what it is. */
+  private readonly told = new Map<string, { readonly number: number; readonly flags: ToldFlags; readonly real: number }>();
   /** Result, a and b, of up to 32 bits, and of 64. */
   private readonly operands: readonly number[];
   private readonly wide: readonly number[];
 
-  constructor(f: FunctionBuilder, generated: GeneratedModule, long: boolean) {
+  constructor(f: FunctionBuilder, generated: GeneratedModule, long: boolean, pushRegister: (offset: number, size: Size) => void) {
     this.f = f;
+    this.pushRegister = pushRegister;
     this.generated = generated;
     this.long = long;
     this.number = f.local("i32", "flags");
@@ -80,8 +88,8 @@ export class KeptFlagLocals {
     this.wide = long ? [f.local("i64", "result64"), f.local("i64", "a64"), f.local("i64", "b64")] : [];
   }
 
-  /** Takes an update; INC and DEC keep CF. */
-  keep(kept: KeptFlags): void {
+  /** Takes an update; INC and DEC keep CF. @param told what registers tell of it behind the instruction */
+  keep(kept: KeptFlags, told?: ToldFlags): void {
     const { f } = this;
     const { rule, size } = kept;
     const carry = rule === "inc" || rule === "dec" ? this.keepCarry() : "auxiliary";
@@ -98,7 +106,7 @@ export class KeptFlagLocals {
       if (size === 8) f.op(OP.i32_wrap_i64);
     };
     const number = numberFor(rule === "logic" || rule === "bits" ? rule : plainRule(rule), size);
-    this.state = { number, kept: { rule, size, result: operand(0), a: rule === "bits" ? auxiliary : operand(1), b: operand(2) }, turned: false, carry };
+    this.state = { number, kept: { rule, size, result: operand(0), a: rule === "bits" ? auxiliary : operand(1), b: operand(2) }, turned: false, carry, told };
   }
 
   /** Takes an update of CF and OF alone. */
@@ -201,9 +209,22 @@ export class KeptFlagLocals {
     this.state = "words";
   }
 
-  /** Ways meet behind this: what is known goes to memory. */
-  meet(): void {
+  /** Registers have changed. */
+  changed(registers: number): void {
+    const { state } = this;
+    if (typeof state === "object" && state.told !== undefined && (state.told.registers & registers) !== 0) this.state = { ...state, told: undefined };
+  }
+
+  /**
+   * Ways meet behind this: what is known goes to memory.
+   * @param changed registers that change there before all flags are set anew, which nothing asks for until then; undefined where that is not so
+   */
+  meet(changed?: number): void {
     const { f, state } = this;
+    if (changed !== undefined && typeof state === "object" && !state.turned && state.told !== undefined && (state.told.registers & changed) === 0) {
+      f.i32(0).i32(this.numberOf(state.told, state.number)).memory(OP.i32_store, NUMBER);
+      return;
+    }
     if (state === "turned") this.turnMemory();
     if (state === "memory" || state === "turned" || this.storeOver()) return;
     if (state !== "words") {
@@ -214,6 +235,14 @@ export class KeptFlagLocals {
       this.storeCarries();
     }
     f.i32(0).i32(state === "words" ? IN_WORDS : turnedNumber(state)).memory(OP.i32_store, NUMBER);
+  }
+
+  private numberOf(flags: ToldFlags, real: number): number {
+    const { told } = this;
+    const key = JSON.stringify(flags, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
+    let known = told.get(key);
+    if (known === undefined) told.set(key, (known = { number: TOLD + told.size, flags, real }));
+    return known.number;
   }
 
   private storeCarries(): void {
@@ -255,6 +284,34 @@ export class KeptFlagLocals {
     f.tee(this.number).i32(IN_MEMORY).op(OP.i32_ne).if();
     f.i32(0).get(this.number).memory(OP.i32_store, NUMBER);
     for (const [n, local] of operands.toReversed().entries()) f.i32(0).get(local).memory(long ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
+    if (this.told.size > 0) {
+      f.else();
+      this.askRegisters();
+    }
+    f.end();
+  }
+
+  /** Has memory say what registers tell of, if that is what stands there. */
+  private askRegisters(): void {
+    const { f } = this;
+    const told = [...this.told.values()];
+    const end = f.block();
+    const arms = told.map(() => f.block()).reverse();
+    f.i32(0).memory(OP.i32_load, NUMBER).i32(TOLD).op(OP.i32_sub).brTable(arms, end);
+    for (const { flags, real } of told) {
+      f.end();
+      const wide = flags.size === 8;
+      for (let n = 0; n < operandsOf(flags.rule); n++) {
+        f.i32(0);
+        pushTold(flags, n, {
+          register: this.pushRegister,
+          number: (value) => void (wide ? f.i64(value) : f.i32(Number(value))),
+          operate: (operation) => void f.op(OP[`${wide ? "i64" : "i32"}_${operation}`]),
+        });
+        f.memory(wide ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
+      }
+      f.i32(0).i32(real).memory(OP.i32_store, NUMBER).br(end);
+    }
     f.end();
   }
 

@@ -95,12 +95,12 @@ class BlockWriter {
     this.target = target;
   }
 
-  /** A block and everything that it dominates; `ROOT` is all. */
-  tree(id: number): void {
+  /** A block and everything that it dominates; `ROOT` is all. @param arrives control that comes from above is not on its way to another block */
+  tree(id: number, arrives = false): void {
     const { f } = this.target;
     const isLoop = this.structure.loopHeaders.has(id);
     if (isLoop) {
-      this.target.meet();
+      this.target.meet(arrives ? id : undefined);
       this.loops.set(id, f.loop());
       this.target.flagState = "memory";
     }
@@ -149,7 +149,7 @@ class BlockWriter {
     if (onwards.length === 0) return;
     frame.ifUnderWay(() => {
       for (const { to, hop } of onwards) {
-        frame.ifUnderWayTo(to, hop === to, () => this.jump(id, hop));
+        frame.ifUnderWayTo(to, hop === to, () => this.jump(id, hop, false));
         target.flagState = "memory";
       }
     });
@@ -186,15 +186,16 @@ class BlockWriter {
   private follow(from: number, to: number): void {
     const hop = this.structure.firstHop(from, to);
     if (hop !== to) this.frame.setOut(to);
-    this.jump(from, hop);
+    this.jump(from, hop, hop === to);
   }
 
-  private jump(from: number, to: number): void {
+  /** @param arrives control is not on its way to another block */
+  private jump(from: number, to: number, arrives: boolean): void {
     const { structure, target } = this;
     const isBack = structure.place.get(to)! <= structure.place.get(from)!;
     const label = isBack ? this.loops.get(to) : structure.mergeNodes.has(to) ? this.merges.get(to) : undefined;
-    if (label === undefined) return this.tree(to);
-    target.meet();
+    if (label === undefined) return this.tree(to, arrives);
+    target.meet(arrives ? to : undefined);
     target.f.br(label);
   }
 }

@@ -12,7 +12,7 @@ import {
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
 import { type IrType, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
-import { FIRST_VECTOR } from "./effects.ts";
+import { FIRST_VECTOR, registerAt } from "./effects.ts";
 import { KeptFlagLocals } from "./kept-flags.ts";
 import { findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
 import type { Edge, Region, RegionBlock } from "./region.ts";
@@ -21,6 +21,8 @@ const { STATE, GPR, XMM, XMM_STRIDE, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SA
 const RECORD = 0;
 const DELTA = 1;
 const PAGE_SIZE = 4096;
+/** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
+export const HIGH_BYTE = 1;
 
 /** How regions go on to each other: the type of their functions in the module, and the number of the handler that is the table's first entry. */
 export interface Chain {
@@ -111,7 +113,7 @@ export class RegionFrame {
       const { offset, size, type } = this.home(n);
       this.registers.set(n, f.local(type, stateName(offset, size)));
     }
-    this.flags = new KeptFlagLocals(f, generated, region.long);
+    this.flags = new KeptFlagLocals(f, generated, region.long, (offset, size) => this.pushPart(offset, size));
     this.budgetBefore = f.local("i32", "budgetBefore");
     this.entered = f.local("i32", "entered");
     this.underWay = f.local("i32", "underWay");
@@ -122,6 +124,16 @@ export class RegionFrame {
   private home(register: number): { offset: number; size: Size; type: IrType } {
     if (register >= FIRST_VECTOR) return { offset: XMM + XMM_STRIDE * (register - FIRST_VECTOR), size: 16, type: "v128" };
     return { offset: GPR + 8 * register, size: this.long ? 8 : 4, type: this.long ? "i64" : "i32" };
+  }
+
+  /** Pushes a general register, or a part of it, by its offset in the state: up to four bytes as i32. */
+  pushPart(offset: number, size: Size): void {
+    const { f } = this;
+    f.get(this.registers.get(registerAt(offset))!);
+    if (size === 8) return;
+    if (this.long) f.op(OP.i32_wrap_i64);
+    if (offset & HIGH_BYTE) f.i32(8).op(OP.i32_shr_u);
+    if (size < 4) f.i32(size === 1 ? 0xff : 0xffff).op(OP.i32_and);
   }
 
   /** Loads registers from the state. */

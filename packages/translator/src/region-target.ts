@@ -13,18 +13,17 @@ import type { Instruction } from "@doppel/x86";
 import { FIRST_VECTOR, isCalled, type Meaning, placeOffset, registerAt } from "./effects.ts";
 import type { FlagState } from "./kept-flags.ts";
 import type { BudgetChecks } from "./region-code.ts";
-import type { RegionFrame } from "./region-frame.ts";
+import { HIGH_BYTE, type RegionFrame } from "./region-frame.ts";
 import { writeIterations } from "./region-strings.ts";
 import type { Structure } from "./structure.ts";
 import { WindowLocals } from "./window-locals.ts";
 import { type WindowRule, windowsOf } from "./windows.ts";
 import type { RegionBlock, RegionInstruction } from "./region.ts";
 import { RegisterFacts } from "./register-facts.ts";
+import { toldFlags } from "./told-flags.ts";
 import { readVectorLocal, writeVectorLocal } from "./vector-locals.ts";
 
 const { STATE, FS, RIP, MODE, BUDGET, SAMPLE_BEYOND, TLB_VIEW, SEGMENT, SEGMENT_STRIDE } = layout;
-/** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
-const HIGH_BYTE = 1;
 
 /** Lowers the instructions of one region. */
 export class RegionTarget implements Target {
@@ -43,6 +42,7 @@ export class RegionTarget implements Target {
   private readonly most: number;
   /** The beginning of a repeated instruction. */
   private repeat: Label | undefined;
+  private one!: RegionInstruction;
   private instruction!: Instruction;
   private meaning!: Meaning;
   /** Mode and code generation in front of a helper. */
@@ -106,7 +106,9 @@ export class RegionTarget implements Target {
    * Lowers one instruction.
    * @param onJump how it goes on; it is given what pushes where the instruction wants to go. Without it, a jump leaves the region.
    */
-  lower({ instruction, meaning, at }: RegionInstruction, onJump?: (target: () => void) => void): void {
+  lower(one: RegionInstruction, onJump?: (target: () => void) => void): void {
+    const { instruction, meaning, at } = one;
+    this.one = one;
     this.instruction = instruction;
     this.meaning = meaning;
     this.at = at;
@@ -127,6 +129,7 @@ export class RegionTarget implements Target {
     this.windows?.next();
     // What was not kept went to the words.
     if (meaning.setsFlags && counted !== 0 && !this.hasKept) this.frame.flags.state = "words";
+    if (!this.hasKept) this.frame.flags.changed(meaning.calls || meaning.repeats ? -1 : one.registers.writes);
     this.facts.instructionEnds();
     if (meaning.changesSteady) this.forgetSteady();
     if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
@@ -142,9 +145,21 @@ export class RegionTarget implements Target {
     this.frame.flags.state = state;
   }
 
-  /** Ways meet behind this. */
-  meet(): void {
-    this.frame.flags.meet();
+  /** Ways meet behind this, at the beginning of a block where that is known. */
+  meet(block?: number): void {
+    this.frame.flags.meet(block === undefined ? undefined : this.changedIn(block));
+  }
+
+  /** Registers that a block changes before it sets all flags anew, if nothing asks for them until then. */
+  private changedIn(id: number): number | undefined {
+    let changed = 0;
+    for (const { instruction, meaning, registers } of this.frame.region.blocks.get(id)!.instructions) {
+      if (meaning.needsFlagWords || meaning.conditions.length > 0 || meaning.calls || meaning.repeats) return undefined;
+      const counted = !meaning.setsFlags ? 0 : meaning.counted === undefined ? 1 : this.constant(meaning.counted, instruction);
+      if (counted !== 0) return counted !== undefined && meaning.setsAllFlags ? changed : undefined;
+      changed |= registers.writes;
+    }
+    return undefined;
   }
 
   /** Pushes the condition that ends a block. */
@@ -161,16 +176,16 @@ export class RegionTarget implements Target {
   }
   keepFlags(kept: KeptFlags): void {
     this.hasKept = true;
-    this.frame.flags.keep(kept);
+    this.frame.flags.keep(kept, toldFlags(kept, this.one, (value) => this.constant(value)));
   }
   keepCarries(push: () => void): void {
     this.hasKept = true;
     this.frame.flags.keepCarries(push);
   }
-  constant({ op, args, data }: Value): number | undefined {
+  constant({ op, args, data }: Value, instruction = this.instruction): number | undefined {
     if (op === "const") return typeof data === "number" ? data : undefined;
-    if (op === "field") return data === "immediate" ? this.instruction.immediate : undefined;
-    const [a, b] = args.length === 2 ? [this.constant(args[0]!), this.constant(args[1]!)] : [];
+    if (op === "field") return data === "immediate" ? instruction.immediate : undefined;
+    const [a, b] = args.length === 2 ? [this.constant(args[0]!, instruction), this.constant(args[1]!, instruction)] : [];
     if (a === undefined || b === undefined) return undefined;
     return op === "i32_and" ? a & b : op === "i32_ne" ? Number(a !== b) : undefined;
   }
@@ -321,7 +336,7 @@ export class RegionTarget implements Target {
   }
 
   readPlace(place: Place, size: Size, type: IrType): void {
-    const { f, long } = this;
+    const { f } = this;
     const offset = placeOffset(place, this.instruction);
     const register = registerAt(offset);
     if (register < 0) {
@@ -329,11 +344,7 @@ export class RegionTarget implements Target {
       return;
     }
     if (register >= FIRST_VECTOR) return readVectorLocal(f, this.frame.registers.get(register)!, offset, size, type);
-    f.get(this.frame.registers.get(register)!);
-    if (size === 8) return;
-    if (long) f.op(OP.i32_wrap_i64);
-    if (offset & HIGH_BYTE) f.i32(8).op(OP.i32_shr_u);
-    if (size < 4) f.i32(size === 1 ? 0xff : 0xffff).op(OP.i32_and);
+    this.frame.pushPart(offset, size);
   }
   writePlace(place: Place, size: Size, type: IrType, value: () => void): void {
     const { f, long } = this;
