@@ -72,7 +72,8 @@ export class JumpCache {
     const at = this.first(low);
     const there = words[at]!;
     if (words[at + (E_CODE >> 2)] === code && (there !== low || words[at + (E_MODE >> 2)] !== mode) && this.first(there) === at) {
-      words.copyWithin(this.second(there), at, at + (1 << (ENTRY_SHIFT - 2)));
+      const second = this.second(there);
+      for (let n = 0; n < 1 << (ENTRY_SHIFT - 2); n++) words[second + n] = words[at + n]!;
     }
     words[at] = low;
     words[at + 1] = Math.floor(linear / 0x1_0000_0000);

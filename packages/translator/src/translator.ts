@@ -16,6 +16,8 @@ import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
 const PAGE_SIZE = 4096;
+/** Records have 16 bits for a handler's number. */
+const HANDLERS = 1 << 16;
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 12_000;
 /** Modules that another thread has to compile at most: more would only wait there, and be formed too early. */
@@ -173,13 +175,12 @@ export class Translator implements RegionCompiler {
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
-    const barriers = [new Map<number, boolean>(), new Map<number, boolean>()];
+    // By handlers' numbers: 0 where it is not known, 1 where not, 2 where it is one.
+    const [short, wide] = [new Uint8Array(HANDLERS), new Uint8Array(HANDLERS)];
     this.engine.code.isBarrier = (handler, instruction, long, flat) => {
       if (!flat && !long) return false;
-      const known = barriers[Number(long)]!;
-      let is = known.get(handler);
-      if (is === undefined) known.set(handler, (is = meaningOf(shapeOf(instruction, long, true)) === undefined));
-      return is;
+      const known = long ? wide : short;
+      return (known[handler] ||= meaningOf(shapeOf(instruction, long, true)) === undefined ? 2 : 1) === 2;
     };
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
