@@ -10,8 +10,8 @@ export const DATA = 0x4000;
 
 export type Bits = 32 | 64;
 
-/** Makes it; every block that is decoded becomes a region at once. @param pairs fused pairs from the first instruction on */
-export function machine(source: string, bits: Bits, translate: boolean, pairs = true) {
+/** Makes it; every block that is decoded becomes a region at once. @param pairs fused pairs from the first instruction on @param grows blocks in a region become entries of it */
+export function machine(source: string, bits: Bits, translate: boolean, pairs = true, grows = true) {
   const made = bareMachine({ model: CPU_MODELS.max, pairs });
   const { cpu, engine, physical } = made;
   cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -19,7 +19,7 @@ export function machine(source: string, bits: Bits, translate: boolean, pairs = 
   cpu.state.rip = CODE;
   cpu.state.setGpr64(4, STACK, 0);
   physical.load(CODE, assemble(source, { bits, origin: CODE }));
-  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0, growsAtOnce: true, longest: 64 }) : undefined;
+  const translator = translate ? new Translator({ engine, memory: physical.frames.arena.memory, threshold: 0, growsAtOnce: grows, longest: 64 }) : undefined;
   return { ...made, translator };
 }
 

@@ -202,7 +202,11 @@ export class RegionTarget implements Target {
     this.frame.leaveAt(this.at, this.left, `fault ${this.instruction.form.mnemonic}`, undefined, () => this.f.i32(FAULT_HERE));
   }
   jump(target: () => void): void {
-    if (this.onJump !== undefined) return this.onJump(target);
+    if (this.onJump !== undefined) {
+      // A call or a return has moved the stack pointer.
+      this.frame.flags.changed(this.one.registers.writes);
+      return this.onJump(target);
+    }
     const unused = this.left - 1;
     // LOOP and JCXZ in the middle of a block.
     if (unused > 0) this.f.get(this.frame.budget).i32(unused).op(OP.i32_add).set(this.frame.budget);
