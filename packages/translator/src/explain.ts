@@ -235,7 +235,7 @@ export class Explainer {
     const add = (what: string, at: number, to?: number): void => void ways.set(`${what} ${at}`, { what, at, ...(to === undefined ? {} : { to }) });
     for (const { end, instructions } of region.blocks.values()) {
       if (end.kind === "leave") add(`leave ${end.why}`, end.at, end.at);
-      for (const edge of end.kind === "branch" ? [end.to, end.otherwise] : end.kind === "goto" ? [end.to] : []) if (edge.block < 0) add("edge", edge.at, edge.at);
+      for (const edge of "otherwise" in end ? [end.to, end.otherwise] : end.kind === "goto" ? [end.to] : []) if (edge.block < 0) add("edge", edge.at, edge.at);
       const last = instructions.at(-1);
       if (end.kind !== "gone" || last === undefined) continue;
       const { form: { mnemonic, operands }, immediate, length, operandSize } = last.instruction;

@@ -131,14 +131,15 @@ class BlockWriter {
     this.sendOn(block.id);
     target.begin(block);
     const { end } = block;
-    const last = end.kind === "call" || end.kind === "return" ? block.instructions.at(-1) : undefined;
+    const last = end.kind === "call" || end.kind === "return" || end.kind === "loop" ? block.instructions.at(-1) : undefined;
     for (const one of block.instructions) {
-      target.lower(one, one !== last ? undefined : end.kind === "call" ? () => this.go(block, end.to) : (to) => this.goBack(block, (end as { to: Edge }).to, to));
+      target.lower(one, one !== last ? undefined : end.kind === "return" ? (to) => this.goBack(block, end.to, to) : () => this.go(block, (end as { to: Edge }).to));
     }
     if (end.kind === "branch") {
       target.blockCondition(end.condition);
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
-    } else if (end.kind === "goto") this.go(block, end.to);
+    } else if (end.kind === "loop") this.go(block, end.otherwise);
+    else if (end.kind === "goto") this.go(block, end.to);
     else if (end.kind === "leave") frame.leaveAt(end.at, 0, `leave ${end.why}`);
   }
 

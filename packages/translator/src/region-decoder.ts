@@ -42,8 +42,8 @@ export interface CodeSource {
 /** An instruction, and how control goes on behind it. */
 export interface Decoded extends RegionInstruction {
   readonly next: number;
-  /** "away" comes back behind it, "gone" does not. */
-  readonly flow: "on" | "jump" | "branch" | "call" | "return" | "away" | "gone";
+  /** "loop" is a branch that does more than jump; "away" comes back behind it, "gone" does not. */
+  readonly flow: "on" | "jump" | "branch" | "loop" | "call" | "return" | "away" | "gone";
   /** Of a direct jump or call. */
   readonly target: number;
 }
@@ -56,6 +56,7 @@ function flowOf({ mnemonic }: Instruction["form"], direct: boolean): Decoded["fl
     case "JMP": return direct ? "jump" : "gone";
     case "CALL": return direct ? "call" : "away";
     case "Jcc": return direct ? "branch" : "on";
+    case "LOOP": case "LOOPE": case "LOOPNE": case "JCXZ": return direct ? "loop" : "on";
     case "RET": return "return";
     default: return "on";
   }

@@ -168,12 +168,13 @@ export class Explorer {
         if (one.flow === "call") call.open.push(one);
         if (call.depth > 0 && (one.flow === "away" || one.flow === "gone")) return false;
         if (one.flow === "away") this.resumed.push(one.next);
-        if (one.flow === "jump" || one.flow === "branch") {
+        const forks = one.flow === "branch" || one.flow === "loop";
+        if (one.flow === "jump" || forks) {
           call.leaders.add(one.target);
-          if (one.flow === "branch" || call.depth > 0 || !this.leadsAway(one)) open.push(one.target);
+          if (forks || call.depth > 0 || !this.leadsAway(one)) open.push(one.target);
         }
-        if (one.flow === "branch" || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
-        if (one.flow !== "on" && one.flow !== "branch") break;
+        if (forks || pageOf(one.next) !== pageOf(at)) call.leaders.add(one.next);
+        if (one.flow !== "on" && !forks) break;
         at = one.next;
       }
     }
@@ -184,7 +185,7 @@ export class Explorer {
 /** What leaves in the middle of a loop, as for a page that the TLB does not have, comes back with its next round. */
 function enterLoops({ code, leaders, entries }: Call): void {
   for (const one of code.values()) {
-    if ((one.flow === "branch" || one.flow === "jump") && one.target <= one.at && code.has(one.target) && leaders.has(one.target) && entries.size < MOST_ENTRIES) entries.add(one.target);
+    if ((one.flow === "branch" || one.flow === "loop" || one.flow === "jump") && one.target <= one.at && code.has(one.target) && leaders.has(one.target) && entries.size < MOST_ENTRIES) entries.add(one.target);
   }
 }
 

@@ -13,7 +13,7 @@ import { ALL_WINDOWS } from "./windows.ts";
 const PAGE_SIZE = 4096;
 /** In place of a jump's place, where there is none: no region reaches so far. */
 const NONE = 0x7fff_ffff;
-const ENDS = ["goto", "branch", "leave", "call", "return", "gone"] as const;
+const ENDS = ["goto", "branch", "loop", "leave", "call", "return", "gone"] as const;
 
 /** Regions that are to be one module: plain data. */
 export interface CompileRequest {
@@ -73,7 +73,8 @@ function pushBlock(words: number[], { id, start, count, length, own, end, instru
   if (end.kind === "leave") words.push(end.at);
   if ("to" in end) words.push(end.to.at, end.to.block);
   if (end.kind === "goto") words.push(end.jump ?? NONE);
-  if (end.kind === "branch") words.push(end.otherwise.at, end.otherwise.block, end.jump, end.condition);
+  if ("otherwise" in end) words.push(end.otherwise.at, end.otherwise.block);
+  if (end.kind === "branch") words.push(end.jump, end.condition);
   words.push(instructions.length);
   for (const { at, instruction } of instructions) words.push(at, instruction.form.id);
 }
@@ -91,6 +92,7 @@ export function ordersOf({ words, code }: CompileRequest): Order[] {
       case "leave": return { kind, at: next(), why: "" };
       case "gone": return { kind };
       case "call": case "return": return { kind, to: edge() };
+      case "loop": return { kind, to: edge(), otherwise: edge() };
       case "goto": {
         const [to, jump] = [edge(), next()];
         return jump === NONE ? { kind, to } : { kind, to, jump };

@@ -205,10 +205,14 @@ export class RegionTarget implements Target {
     if (this.onJump !== undefined) {
       // A call or a return has moved the stack pointer.
       this.frame.flags.changed(this.one.registers.writes);
-      return this.onJump(target);
+      const { flagState, one, instruction, meaning, at, left, hasKept } = this;
+      this.onJump(target);
+      // LOOP may also go on behind it.
+      Object.assign(this, { flagState, one, instruction, meaning, at, left, hasKept });
+      return;
     }
     const unused = this.left - 1;
-    // LOOP and JCXZ in the middle of a block.
+    // LOOP and JCXZ of a word.
     if (unused > 0) this.f.get(this.frame.budget).i32(unused).op(OP.i32_add).set(this.frame.budget);
     this.frame.leaveTo(target, `jump ${this.instruction.form.mnemonic}`, this.at);
   }

@@ -26,6 +26,8 @@ export type BlockEnd =
   /** With the jump that stands there, if one does. */
   | { readonly kind: "goto"; readonly to: Edge; readonly jump?: number }
   | { readonly kind: "branch"; readonly condition: number; readonly to: Edge; readonly otherwise: Edge; readonly jump: number }
+  /** Its last instruction jumps or not: LOOP, JCXZ. */
+  | { readonly kind: "loop"; readonly to: Edge; readonly otherwise: Edge }
   /** In front of an instruction that is not for regions. */
   | { readonly kind: "leave"; readonly at: number; readonly why: string }
   /** Its last instruction is a call of a function in the region. */
@@ -107,6 +109,7 @@ function blockAt(decoder: Decoder, call: Call, start: number, id: number): Regio
       return block(one.target === one.next ? { kind: "goto", to, jump: at } : { kind: "branch", condition: one.instruction.condition, to, otherwise, jump: at }, length, 1);
     }
     instructions.push(one);
+    if (one.flow === "loop") return block({ kind: "loop", to: edge(call, one.target), otherwise: edge(call, one.next) }, length);
     if (one.flow === "call") {
       const callee = call.callees.get(one.next);
       return block(callee === undefined ? { kind: "gone" } : { kind: "call", to: edge(callee, one.target) }, length);
@@ -154,7 +157,7 @@ function knownPages(entries: readonly RegionBlock[], blocks: ReadonlyMap<number,
 
 /** The ways on from a block by its end, out of the region as well. */
 export function edgesOf(end: BlockEnd): readonly Edge[] {
-  return end.kind === "branch" ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
+  return "otherwise" in end ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
 }
 
 /** Numbers of the blocks that follow a block by its end. */

@@ -17,6 +17,13 @@ const PROGRAMS: Record<string, { bits: Bits; source: string }> = {
       + "add rsi, 8\nsub ecx, 1\nja l\ntest r8b, 3\njz p\ncmovs edi, eax\njmp q\np: bswap edi\nq: dec r8d\njnz o\nhlt",
   },
   "a jump into the middle of a loop": { bits: 32, source: "mov ecx, 500\ntest ecx, 1\njz m\nl: add eax, 3\nm: xor eax, ecx\nadd ebx, eax\nloop l\nhlt" },
+  "LOOP, LOOPE, LOOPNE and JCXZ, one in the other": {
+    bits: 32, source: `mov edi, 60\no: mov ecx, 7\nl: add eax, ecx\nmov [${DATA}+ecx*4], eax\nloop l\nmov ecx, 9\nm: inc eax\ntest eax, 3\nloopne m\njecxz s\nadd ebx, ecx\nmov ecx, 6\nn: add esi, ecx\n`
+      + `cmp cl, 3\nadc edx, 0\ncmp eax, eax\nloope n\ns: sbb edx, ecx\nmov ecx, edi\np: call f\nadd ebp, [${DATA}+8]\nloop p\ndec edi\njnz o\nhlt\nf: xor ebp, ecx\njecxz g\ninc ebp\ng: ret`,
+  },
+  "LOOP by RCX and by ECX": {
+    bits: 64, source: `mov ebx, 90\no: mov rcx, 0x100000003\nl: add rax, rcx\na32 loop l\nmov rcx, 5\nm: sub rdx, [${DATA}]\nsub [${DATA}], rax\nloop m\njrcxz q\ninc rsi\nq: jecxz r\ndec rsi\nr: dec ebx\njnz o\nhlt`,
+  },
   "strings, and instructions that only the interpreter has": {
     bits: 32, source: `mov ebp, 300\no: mov edi, ${DATA}\nmov ecx, 70\nmov eax, ebp\nrep stosb\nmov esi, ${DATA}\nlodsd\nadd edx, eax\ncpuid\npushfd\npop ebx\nand ebx, 0x8d5\nadd edx, ebx\ndec ebp\njnz o\nhlt`,
   },
