@@ -13,11 +13,12 @@ const MAX_INSTRUCTIONS = 40_000_000;
 /**
  * What the ROM prints; it has to end with HLT, on a whole line.
  * @param translate threshold of a translator, which must find something to do then; without it everything is interpreted
+ * @param pairs fused pairs from the first instruction on; false is what machines do
  */
-export function runHere(rom: Uint8Array, model?: CpuModel, translate?: number): string {
+export function runHere(rom: Uint8Array, model?: CpuModel, translate?: number, pairs = true): string {
   let text = "";
   const machine = bareMachine({
-    ...(model !== undefined && { model }), ...(translate !== undefined && { translate }),
+    pairs, ...(model !== undefined && { model }), ...(translate !== undefined && { translate }),
     bus: {
       readPort: () => 0xff,
       writePort: (port, _size, value) => void (port === 0xe9 && (text += String.fromCharCode(value))),
