@@ -10,7 +10,6 @@ import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
 import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
 import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 import { stocked } from "./stock.ts";
-import type { Stock } from "./stock.maker.ts";
 
 const TABLE_STEP = 1024;
 const RECENT = 4096;
@@ -24,8 +23,6 @@ export interface HandlersOptions {
   readonly pairsAtOnce: boolean;
   /** Whether a translator takes hot code away. */
   readonly hasRegions: () => boolean;
-  /** Handlers that need not be made; those of the package's build when absent. For tests. */
-  readonly stock?: Stock;
 }
 
 /** The handlers of one interpreter. */
@@ -36,7 +33,6 @@ export class Handlers implements HandlerTable {
   private readonly helpers: Helpers;
   private readonly pairsAtOnce: boolean;
   private readonly hasRegions: () => boolean;
-  private readonly stock: Stock | undefined;
   /** The handlers in stock by their keys, of 16- and 32-bit code and of 64-bit code. */
   private readonly inStock: (WebAssembly.Exports | undefined)[] = [];
   private outlined = 0;
@@ -51,12 +47,11 @@ export class Handlers implements HandlerTable {
   private dispatchers: Record<Watching, { short?: Pick<DispatchTiers, "run">; long?: Pick<DispatchTiers, "run"> }> = { nothing: {}, accesses: {}, blocks: {} };
   private watched: Watching = "nothing";
 
-  constructor({ memory, helpers, pairsAtOnce, hasRegions, stock }: HandlersOptions) {
+  constructor({ memory, helpers, pairsAtOnce, hasRegions }: HandlersOptions) {
     this.memory = memory;
     this.helpers = helpers;
     this.pairsAtOnce = pairsAtOnce;
     this.hasRegions = hasRegions;
-    this.stock = stock;
   }
 
   /** What code is generated for. */
@@ -117,7 +112,7 @@ export class Handlers implements HandlerTable {
     const at = long ? 1 : 0;
     const known = this.inStock[at];
     if (known !== undefined) return known;
-    const module = stocked("handlers", long, this.stock);
+    const module = stocked("handlers", long);
     return (this.inStock[at] = module === undefined ? {} : instantiate(module, this.memory, this.helpers).exports);
   }
 
@@ -184,7 +179,7 @@ export class Handlers implements HandlerTable {
 
   private dispatch(long: boolean, pairs: boolean): Dispatch {
     const usual = this.watched === "nothing" && this.hasRegions() && !this.pairsAtOnce;
-    const module = (usual ? stocked("dispatch", long, this.stock) : undefined) ?? compiledDispatch(this.inside(long).shapes, long, pairs, this.watched, this.hasRegions());
+    const module = (usual ? stocked("dispatch", long) : undefined) ?? compiledDispatch(this.inside(long).shapes, long, pairs, this.watched, this.hasRegions());
     return instantiate(module, this.memory, this.helpers, { table: this.table }).exports["run"] as Dispatch;
   }
 }

@@ -5,8 +5,8 @@
  */
 import { type GeneratedModule, isStaticCondition, type KeptFlags, layout, pushStaticCondition } from "@doppel/cpu";
 import type { Size } from "@doppel/semantics";
-import { pushTold, type ToldFlags } from "./told-flags.ts";
 import { type FunctionBuilder, OP, type Signature, type ValueType } from "@doppel/wasm";
+import { pushTold, type ToldFlags } from "./told-flags.ts";
 
 const { STATE, STATE_SIZE, FLAG_RESULT, FLAG_AUX } = layout;
 /** In memory, behind the state: i32 number, i32 carries, i64 result, i64 a, i64 b, i64 result of an INC or DEC. Outside of regions the number is `IN_WORDS`. */
@@ -70,7 +70,7 @@ export class KeptFlagLocals {
   private readonly carry: number;
   /** Pushes a part of a register. */
   private readonly pushRegister: (offset: number, size: Size) => void;
-  /** What registers tell of at places where ways meet, by what it is. */
+  /** What registers tell of at places where ways meet, by what it is, and the number that it stands for. */
   private readonly told = new Map<string, { readonly number: number; readonly flags: ToldFlags; readonly real: number }>();
   /** Result, a and b, of up to 32 bits, and of 64. */
   private readonly operands: readonly number[];
@@ -237,6 +237,7 @@ export class KeptFlagLocals {
     f.i32(0).i32(state === "words" ? IN_WORDS : turnedNumber(state)).memory(OP.i32_store, NUMBER);
   }
 
+  /** What stands in memory in place of a number whose operands registers tell. */
   private numberOf(flags: ToldFlags, real: number): number {
     const { told } = this;
     const key = JSON.stringify(flags, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
