@@ -91,8 +91,10 @@ export class CodeCache implements WriteObserver {
   global = false;
   /** After `find` returned `FOUND`: where its code is, if nothing but the mapping of that page decides whether it may run; else 0. */
   host = 0;
-  /** Called when decoded code has been dropped. */
+  /** Called when decoded code has been dropped: its records lead nowhere. */
   onDropped: () => void = () => {};
+  /** Called when nothing that leads to records may be used any more. */
+  onForgotten: () => void = () => {};
   /** Takes write permission for a frame out of the TLB; of every vCPU's, where there are several. */
   revokeWrite: (frame: Frame) => void;
   /** Instructions decoded since construction. */
@@ -524,7 +526,10 @@ export class CodeCache implements WriteObserver {
   private drop(frame: Frame, code: FrameCode): void {
     const { blocks } = code;
     for (let block = 0; block < blocks.length; block++) {
-      for (let n = 0; n < blocks.count(block); n++) this.view.setUint16(blocks.record(block) + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
+      const record = blocks.record(block);
+      // Nothing is to be taken for a region's any more.
+      this.view.setUint8(record + R_LENGTH, 0);
+      for (let n = 0; n < blocks.count(block); n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
       this.blocks.set(blocks.key(block), undefined);
     }
     for (const region of code.regions) this.dropRegion(region);
@@ -549,7 +554,7 @@ export class CodeCache implements WriteObserver {
       // A region would run through.
       for (const [frame, code] of [...this.code]) if (code !== undefined && (code.regions.size > 0 || this.reaches(code, new Set(fresh)))) this.drop(frame, code);
     }
-    this.onDropped();
+    this.onForgotten();
   }
 
   private reaches({ blocks }: FrameCode, offsets: ReadonlySet<number>): boolean {
@@ -614,7 +619,7 @@ export class CodeCache implements WriteObserver {
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
     this.view.setInt32(STATE + RESUME, 0, true);
-    this.onDropped();
+    this.onForgotten();
   }
 
   /** Drops everything: memory was replaced. */

@@ -181,8 +181,8 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   const h = entry;
   // Only what a visit begins with is looked for here then, and no jump learns where it leads.
   if (watching === "blocks") f.i32(0).set(from).get(record).op(OP.i32_eqz).if();
-  ifKnown(f, long, () => f.get(ip), linear, h);
-  f.get(h).memory(OP.i32_load, ENTRY_RECORD).set(record);
+  const unknown = ifKnown(f, long, () => f.get(ip), linear, h);
+  f.get(h).memory(OP.i32_load, ENTRY_RECORD).tee(record).memory(OP.i32_load16_u).op(OP.i32_eqz).brIf(unknown, false);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.
   f.get(ip).get(record).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub).set(linear);

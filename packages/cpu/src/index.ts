@@ -19,7 +19,7 @@ export {
 export { Multiprocessor, type MultiprocessorState, type Processor } from "./multiprocessor.ts";
 export { CPU_MODELS, cpuidLeaf, MODEL_I686, type CpuModel } from "./system/cpu-model.ts";
 export { CONTROL_DELTA, CONTROL_REGION } from "./dispatch.ts";
-export { ENTRY_RECORD, ifFound, ifKnown, pushCodeGeneration } from "./jump-cache.ts";
+export { ENTRY_RECORD, ifFound, ifKnown, pushCodeChanges } from "./jump-cache.ts";
 export { Lowering } from "./lowering.ts";
 export { displacementOf, ENTRY_NUMBER, fieldOffset, R_HANDLER, R_LENGTH, R_OFFSET, REGION_MARK } from "./record.ts";
 export { FLAG_CONDITIONS, isStaticCondition, pushStaticCondition } from "./flag-lowering.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bareMachine } from "@doppel/testkit";
+import { bareMachine, enterFlatMode } from "@doppel/testkit";
 import { assemble } from "@doppel/x86";
 
 function run16(source: string, instructions = 1000): ReturnType<typeof bareMachine> {
@@ -83,4 +83,24 @@ test("SDM volume 3, 9.9.1: switching to protected mode and back to a flat segmen
     hlt`, 100000);
   expect(machine.cpu.state.gpr32(3)).toBe(500500);
   expect(machine.cpu.protectedMode).toBe(true);
+});
+
+test("what is written leaves what is known of other code: only the jumps that led there are looked up anew", () => {
+  const { cpu, engine, physical } = bareMachine();
+  enterFlatMode(cpu, 32);
+  // Each calls the next one, in another page; the last one returns to the first.
+  for (const [at, source] of [[0x1000, "l: call 0x2000\njmp l"], [0x2000, "call 0x3000\nret"], [0x3000, "add eax, 1\nret"]] as const) physical.load(at, assemble(source, { bits: 32, origin: at }));
+  cpu.state.rip = 0x1000;
+  cpu.state.setGpr64(4, 0x8000, 0);
+  engine.run(600);
+  expect(cpu.state.gpr32(0)).toBe(100);
+  const { lookups } = engine.counters;
+  const { decoded } = engine.code;
+  for (let n = 1; n <= 10; n++) {
+    physical.writeBytes(0x3000, assemble(`add eax, ${n}`, { bits: 32 }));
+    engine.run(600);
+  }
+  expect(cpu.state.gpr32(0)).toBe(100 + 5500);
+  // Of each write: one way back here, and two instructions.
+  expect([engine.counters.lookups - lookups, engine.code.decoded - decoded]).toEqual([10, 20]);
 });

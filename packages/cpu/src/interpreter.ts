@@ -136,7 +136,8 @@ export class Interpreter implements Engine {
     this.helpers = this.makeHelpers(options.helpers ?? {});
     this.handlers = new Handlers({ memory: this.memory, helpers: this.helpers, pairsAtOnce: options.pairsAtOnce ?? false, hasRegions: () => this.compiler !== undefined });
     this.code = new CodeCache(cpu, frames, this.handlers, base + JUMP_CACHE_SIZE, whole - JUMP_CACHE_SIZE);
-    this.code.onDropped = () => this.jumps.forgetCode();
+    this.code.onDropped = () => this.jumps.codeChanged();
+    this.code.onForgotten = () => this.jumps.forgetCode();
     this.code.onRegionDropped = ({ id, handler, long }) => {
       this.handlers.release(handler, long);
       this.compiler?.dropped(id);

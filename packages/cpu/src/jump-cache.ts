@@ -1,7 +1,7 @@
 /**
  * The jump cache: where decoded blocks are by linear address, as generated code looks it up.
  *
- *   32768 entries of 32 bytes, chosen by the linear address, and behind them the number that code must carry to be still there
+ *   32768 entries of 32 bytes, chosen by the linear address, and behind them the number that an entry must carry to mean anything, and one of changes of code
  *   +0  i64 linear address
  *   +8  i32 MODE            in 64-bit code with LONG_ENTRY changed
  *   +12 i32 code generation 0 where the entry is empty
@@ -10,7 +10,7 @@
  *   +24 i32 host address of the code, or 0 where a look at its page in the TLB does not say everything
  *
  * An address has two places. What is new takes the first, and what was there goes to its second. An entry whose mapping was flushed is good again when the TLB has the
- * page where it was.
+ * page where it was. One whose record was dropped leads to an END record, which is as good as none.
  */
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
@@ -26,6 +26,8 @@ export const ENTRY_RECORD = 20;
 const E_HOST = 24;
 /** Where the present code generation stands. */
 const CODE_GENERATION = ENTRIES << ENTRY_SHIFT;
+/** A number that changes whenever decoded code is dropped. */
+const CODE_CHANGES = CODE_GENERATION + 4;
 /** Bytes of the cache. */
 export const JUMP_CACHE_SIZE = CODE_GENERATION + 4096;
 /** What the mode key of an entry is changed by when it is of 64-bit code. */
@@ -58,10 +60,16 @@ export class JumpCache {
     this.forgetCode();
   }
 
-  /** Makes every entry stale: decoded code was dropped. */
+  /** Makes every entry stale: records are to be used anew, or blocks must not run on. */
   forgetCode(): void {
     const at = (this.base + CODE_GENERATION) >> 2;
     this.words[at] = (this.words[at]! + 1) | 0 || 1;
+    this.codeChanged();
+  }
+
+  /** Decoded code was dropped. */
+  codeChanged(): void {
+    this.words[(this.base + CODE_CHANGES) >> 2]! += 1;
   }
 
   /** Enters a block. What is in its first place moves to its own second one: what is new is hot, and most of what is there is not. */
@@ -94,8 +102,8 @@ export class JumpCache {
 }
 
 /** Pushes a number that changes whenever decoded code is dropped. */
-export function pushCodeGeneration(f: FunctionBuilder): void {
-  f.i32(0).memory(OP.i32_load, STATE + JUMP_CACHE).memory(OP.i32_load, CODE_GENERATION);
+export function pushCodeChanges(f: FunctionBuilder): void {
+  f.i32(0).memory(OP.i32_load, STATE + JUMP_CACHE).memory(OP.i32_load, CODE_CHANGES);
 }
 
 /** Writes the look-ups of one function. `linear` and `entry` are locals: the linear address, and the address of the entry. */
@@ -187,9 +195,9 @@ class LookUp {
 
 /**
  * Looks an instruction pointer up and opens a block that is left where it is not known; the local `entry` has the address of the entry in it.
- * `linear` is a local of the width of addresses, for the linear address.
+ * `linear` is a local of the width of addresses, for the linear address. Returns the block: whoever executes the record leaves it where that is an END record.
  */
-export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number): void {
+export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number): Label {
   const look = new LookUp(f, long, linear, entry);
   look.choose(ip);
   const unknown = f.block();
@@ -203,6 +211,7 @@ export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linea
   f.op(OP.i32_eqz).brIf(known, true);
   look.renew(unknown);
   f.end();
+  return unknown;
 }
 
 /**

@@ -6,7 +6,7 @@
  *
  * An instruction's flags wait until somebody needs them, which is mostly an exit. The budget is looked at at the entry, in front of loops, and on long ways.
  */
-import { displacementOf, FAULT_HERE, type GeneratedModule, type KeptFlags, layout, loadOf, Lowering, pushCodeGeneration, storeOf, type Target } from "@doppel/cpu";
+import { displacementOf, FAULT_HERE, type GeneratedModule, type KeptFlags, layout, loadOf, Lowering, pushCodeChanges, storeOf, type Target } from "@doppel/cpu";
 import type { IrFunction, IrType, Place, Size, Statement, Value } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Instruction } from "@doppel/x86";
@@ -245,7 +245,7 @@ export class RegionTarget implements Target {
     this.frame.storeRegisters();
     f.i32(0).get(this.frame.budget).i32(this.left - 1).op(OP.i32_add).memory(OP.i32_store, STATE + BUDGET);
     f.i32(0).memory(OP.i32_load, STATE + MODE).set(this.modeBefore);
-    pushCodeGeneration(f);
+    pushCodeChanges(f);
     f.set(this.codeBefore);
   }
   resynchronize(): void {
@@ -264,7 +264,7 @@ export class RegionTarget implements Target {
   private attend(next: number): void {
     const { f } = this;
     f.i32(0).memory(OP.i32_load, STATE + MODE).get(this.modeBefore).op(OP.i32_ne);
-    pushCodeGeneration(f);
+    pushCodeChanges(f);
     f.get(this.codeBefore).op(OP.i32_ne).op(OP.i32_or);
     if (this.frame.missed !== undefined) this.frame.hasOtherView().op(OP.i32_or);
     f.get(this.frame.budget).i32(1 - this.left).op(OP.i32_eq).op(OP.i32_or).if(undefined, false);
