@@ -527,8 +527,8 @@ export class CodeCache implements WriteObserver {
     const { blocks } = code;
     for (let block = 0; block < blocks.length; block++) {
       const record = blocks.record(block);
-      // Nothing is to be taken for a region's any more.
-      this.view.setUint8(record + R_LENGTH, 0);
+      // It is no region's any more. The length of an instruction stays: that one may have written itself, and ends behind its last byte.
+      if (this.view.getUint8(record + R_LENGTH) === REGION_MARK) this.view.setUint8(record + R_LENGTH, 0);
       for (let n = 0; n < blocks.count(block); n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
       this.blocks.set(blocks.key(block), undefined);
     }
