@@ -70,8 +70,8 @@ export class KeptFlagLocals {
   private readonly carry: number;
   /** Pushes a part of a register. */
   private readonly pushRegister: (offset: number, size: Size) => void;
-  /** What registers tell of at places where ways meet, by what it is, and the number that it stands for. */
-  private readonly told = new Map<string, { readonly number: number; readonly flags: ToldFlags; readonly real: number }>();
+  /** What registers tell of at places where ways meet, by what it is. */
+  private readonly told = new Map<string, { readonly number: number; readonly flags: ToldFlags }>();
   /** Result, a and b, of up to 32 bits, and of 64. */
   private readonly operands: readonly number[];
   private readonly wide: readonly number[];
@@ -222,7 +222,7 @@ export class KeptFlagLocals {
   meet(changed?: number): void {
     const { f, state } = this;
     if (changed !== undefined && typeof state === "object" && !state.turned && state.told !== undefined && (state.told.registers & changed) === 0) {
-      f.i32(0).i32(this.numberOf(state.told, state.number)).memory(OP.i32_store, NUMBER);
+      f.i32(0).i32(this.numberOf(state.told)).memory(OP.i32_store, NUMBER);
       return;
     }
     if (state === "turned") this.turnMemory();
@@ -238,11 +238,11 @@ export class KeptFlagLocals {
   }
 
   /** What stands in memory in place of a number whose operands registers tell. */
-  private numberOf(flags: ToldFlags, real: number): number {
+  private numberOf(flags: ToldFlags): number {
     const { told } = this;
     const key = JSON.stringify(flags, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
     let known = told.get(key);
-    if (known === undefined) told.set(key, (known = { number: TOLD + told.size, flags, real }));
+    if (known === undefined) told.set(key, (known = { number: TOLD + told.size, flags }));
     return known.number;
   }
 
@@ -299,7 +299,7 @@ export class KeptFlagLocals {
     const end = f.block();
     const arms = told.map(() => f.block()).reverse();
     f.i32(0).memory(OP.i32_load, NUMBER).i32(TOLD).op(OP.i32_sub).brTable(arms, end);
-    for (const { flags, real } of told) {
+    for (const { flags } of told) {
       f.end();
       const wide = flags.size === 8;
       for (let n = 0; n < operandsOf(flags.rule); n++) {
@@ -311,7 +311,7 @@ export class KeptFlagLocals {
         });
         f.memory(wide ? OP.i64_store : OP.i32_store, OPERANDS[n]!);
       }
-      f.i32(0).i32(real).memory(OP.i32_store, NUMBER).br(end);
+      f.i32(0).i32(numberFor(flags.rule, flags.size)).memory(OP.i32_store, NUMBER).br(end);
     }
     f.end();
   }

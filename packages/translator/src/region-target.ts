@@ -45,7 +45,7 @@ export class RegionTarget implements Target {
   private one!: RegionInstruction;
   private instruction!: Instruction;
   private meaning!: Meaning;
-  /** Mode and code generation in front of a helper. */
+  /** Mode, and how often code had changed, in front of a helper. */
   private readonly modeBefore: number;
   private readonly codeBefore: number;
   /** The instruction in hand has given its flags to the frame's. */
