@@ -251,7 +251,7 @@ describe("demo", () => {
     mkdirSync(guest, { recursive: true });
     writeFileSync(join(guest, "kernel"), "k");
     writeFileSync(join(guest, "busybox"), "b");
-    writeFileSync(join(guest, "manifest.json"), JSON.stringify({ packages: [], files: { kernel: sha256(Buffer.from("k")), busybox: sha256(Buffer.from("b")) } }));
+    writeFileSync(join(guest, "manifest.json"), JSON.stringify({ packages: [], files: { kernel: await sha256(Buffer.from("k")), busybox: await sha256(Buffer.from("b")) } }));
     vi.stubEnv("DOPPEL_CACHE", join(folder, "cache"));
     const host = fakeHost();
     expect(await commandLine(["demo", "--memory", "128M"], host)).toBe(0);

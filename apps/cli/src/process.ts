@@ -1,5 +1,4 @@
 /** The `doppel` command in its process: streams, signals and exit status around the command line. */
-import process from "node:process";
 import { readRaw, tuneV8 } from "doppel/node";
 import { commandLine } from "./command-line.ts";
 import { createVm } from "./machine.ts";

@@ -4,10 +4,10 @@
  */
 import { FORMS } from "./form.ts";
 import {
-  A_CONDITION, A_DEFAULT64, A_FORCED64, A_LOCKABLE, A_MASK_REG, A_MASK_RM, A_VVVV, ATTRIBUTES, BLOCKS, C_CONTROL, C_DEBUG, C_NONE, C_SEGMENT_LOAD,
-  C_SEGMENT_STORE, CHECKS, ENTRIES, I_BYTE, I_ENTER, I_FAR, I_NONE, I_OFFSET, I_SIGNED_BYTE, I_V, I_WORD, I_Z, IMMEDIATES, IMPLICIT_MEMORY,
-  MAPS, MODRM, NO_FORM, NOP_FORM, WIDE, XCHG_FORM,
-} from "./lookup.ts";
+  A_CONDITION, A_DEFAULT64, A_FORCED64, A_LOCKABLE, A_MASK_REG, A_MASK_RM, A_VVVV, C_CONTROL, C_DEBUG, C_NONE, C_SEGMENT_LOAD, C_SEGMENT_STORE, I_BYTE,
+  I_ENTER, I_FAR, I_NONE, I_OFFSET, I_SIGNED_BYTE, I_V, I_WORD, I_Z, MAPS, NO_FORM,
+} from "./lookup-classes.ts";
+import { ATTRIBUTES, BLOCKS, CHECKS, ENTRIES, IMMEDIATES, IMPLICIT_MEMORY, MODRM, NOP_FORM, WIDE, XCHG_FORM } from "./lookup.ts";
 import {
   type CodeSize, type Instruction, PREFIX_ADDRESS, PREFIX_LOCK, PREFIX_OPERAND, PREFIX_REP, PREFIX_REPNE, PREFIX_REX, PREFIX_REX_B,
   PREFIX_REX_R, PREFIX_REX_W, PREFIX_REX_X, PREFIX_SEGMENT,
@@ -283,7 +283,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, codeSiz
   }
 
   out.form = FORMS[id]!;
-  out.length = at - offset;
+  out.length = (at - offset) | 0;
   out.operandSize = operandSize;
   out.addressSize = addressSize;
   out.prefixes = prefixes;

@@ -18,7 +18,7 @@ export function cacheFolder(): string {
  * which goes away with its process however that ends. Elsewhere there are no such names, and no apt either.
  */
 export async function whileNoOtherFetches(work: () => Promise<void>): Promise<void> {
-  const name = `\0doppel-${sha256(new TextEncoder().encode(cacheFolder())).slice(0, 32)}`;
+  const name = `\0doppel-${(await sha256(new TextEncoder().encode(cacheFolder()))).slice(0, 32)}`;
   const turn = createServer();
   while (process.platform === "linux" && !(await listens(turn, name))) await sleep(200);
   try {

@@ -9,11 +9,8 @@ import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { extract as tarExtract } from "tar-stream";
 import { HostError } from "./errors.ts";
 
-// A CommonJS bundle whose names Node cannot see from outside.
-const { XzReadableStream } = createRequire(import.meta.url)("xz-decompress") as typeof Xz;
 const AR_MAGIC = "!<arch>\n";
 const AR_HEADER = 60;
 
@@ -64,6 +61,8 @@ function decompress(member: string, bytes: Uint8Array, bad: () => HostError): Re
     case "data.tar.gz": return source().pipe(createGunzip());
     case "data.tar.zst": return source().pipe(createZstdDecompress());
     case "data.tar.xz": {
+      // A CommonJS bundle whose names Node cannot see from outside.
+      const { XzReadableStream } = createRequire(import.meta.url)("xz-decompress") as typeof Xz;
       const stream = new XzReadableStream(ReadableStream.from(chunks(bytes)) as unknown as globalThis.ReadableStream<Uint8Array>);
       return Readable.fromWeb(stream as unknown as ReadableStream<Uint8Array>);
     }
@@ -78,7 +77,9 @@ function* chunks(bytes: Uint8Array): Generator<Uint8Array> {
 async function extractFromTar(tar: Readable, name: string, wanted: Readonly<Record<string, RegExp>>): Promise<Record<string, Uint8Array>> {
   const found: Record<string, Uint8Array> = {};
   const missing = new Map(Object.entries(wanted));
-  const unpacked = tarExtract();
+  // Loaded here: who unpacks nothing need not wait for it.
+  const { extract } = await import("tar-stream");
+  const unpacked = extract();
   tar.on("error", (error) => unpacked.destroy(error));
   tar.pipe(unpacked);
   try {

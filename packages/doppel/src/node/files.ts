@@ -1,5 +1,4 @@
 /** Files that a user names: read and written with sentences instead of error numbers. */
-import { createHash } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { HostError } from "./errors.ts";
 
@@ -46,6 +45,6 @@ export async function writeOutput(path: string, what: string, bytes: Uint8Array)
 }
 
 /** The SHA-256 of bytes, in lower-case hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toString("hex");
 }

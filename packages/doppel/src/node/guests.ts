@@ -145,7 +145,7 @@ export async function getGuest(name: string, progress: Progress): Promise<Guest>
   const files: Record<string, Uint8Array> = {};
   for (const [file, hash] of Object.entries(manifest.files)) {
     files[file] = await readInput(join(folder, file), `guest file`);
-    if (sha256(files[file]) !== hash)
+    if ((await sha256(files[file])) !== hash)
       throw new HostError("HOST_HASH_MISMATCH", `${join(folder, file)} is not what was fetched; remove ${folder} and fetch the guest again.`);
   }
   return { recipe, packages: manifest.packages, boot: recipe.boot(files) };
@@ -170,10 +170,10 @@ async function fetchGuest(recipe: GuestRecipe, progress: Progress): Promise<void
     const fetched: FetchedPackage = await apt.download(names[index]!);
     progress(`unpacking ${fetched.name}`);
     const bytes = await readInput(fetched.file, "package");
-    manifest.packages.push({ name: fetched.name, version: fetched.version, architecture: fetched.architecture, sha256: sha256(bytes) });
+    manifest.packages.push({ name: fetched.name, version: fetched.version, architecture: fetched.architecture, sha256: await sha256(bytes) });
     for (const [file, data] of Object.entries(await extractFromDeb(fetched.file, wanted.files))) {
       await writeOutput(join(folder, file), "guest file", data);
-      manifest.files[file] = sha256(data);
+      manifest.files[file] = await sha256(data);
     }
   }
   await writeOutput(join(folder, "manifest.json"), "manifest", new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));

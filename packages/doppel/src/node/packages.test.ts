@@ -76,19 +76,19 @@ it.runIf(process.platform === "linux")("a package is the one of the guest's arch
 });
 
 describe("guests", () => {
-  const install = (): string => {
+  const install = async (): Promise<string> => {
     const guest = join(folder, "guests/seabios");
     mkdirSync(guest, { recursive: true });
     const bios = Buffer.from("bios");
     writeFileSync(join(guest, "bios"), bios);
     writeFileSync(join(guest, "manifest.json"), JSON.stringify({
-      guest: "seabios", packages: [{ name: "seabios", version: "1", architecture: "all", sha256: "0" }], files: { bios: sha256(bios) },
+      guest: "seabios", packages: [{ name: "seabios", version: "1", architecture: "all", sha256: "0" }], files: { bios: await sha256(bios) },
     }));
     return join(guest, "bios");
   };
   it("come from the cache without a network once they are there", async () => {
     vi.stubEnv("PATH", "");
-    install();
+    await install();
     expect(cacheFolder()).toBe(folder);
     expect(isCached(findRecipe("seabios"))).toBe(true);
     const guest = await getGuest("seabios", () => expect.unreachable());
@@ -109,7 +109,7 @@ describe("guests", () => {
       .toEqual(["debian-12-amd64", "debian-12-installer-amd64", "memtest86+x64", "xen-4.17"]);
   });
   it("are refused when a cached file has changed", async () => {
-    writeFileSync(install(), "another");
+    writeFileSync(await install(), "another");
     expect(await codeOf(getGuest("seabios", () => {}))).toBe("HOST_HASH_MISMATCH");
   });
   it("need apt to be fetched, and a name that is known", async () => {

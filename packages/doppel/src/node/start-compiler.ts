@@ -1,5 +1,4 @@
 import module from "node:module";
-import process from "node:process";
 import { Worker } from "node:worker_threads";
 
 /**
