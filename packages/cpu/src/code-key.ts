@@ -10,7 +10,7 @@ export function codeKey(host: number, mode: number): number {
 
 /** Host address of a key. */
 export function hostOfKey(key: number): number {
-  return Math.floor(key / MODES);
+  return (key / MODES) >>> 0;
 }
 
 /** Mode of a key; keys are no small integers, of which a remainder would be slow. */

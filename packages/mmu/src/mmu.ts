@@ -26,7 +26,7 @@ export class Mmu {
   /** After a translation: linear-memory address of the byte when the access may go straight there, else -1. */
   host = -1;
   /** After a translation with `host` -1: the physical address. */
-  physical = 0;
+  physical = -0;
   /** After a translation with `host` -1: true when no memory stands there, and the bus answers. */
   mmio = false;
   /** After a failed translation: the page-fault error code. */
@@ -57,7 +57,9 @@ export class Mmu {
 
   /** The view of an access privilege. */
   viewOf(user: boolean): number {
-    return user ? this.userView : this.supervisorView;
+    // Both are read: what V8 makes of a kernel's accesses is then good for its first program, too.
+    const { userView, supervisorView } = this;
+    return user ? userView : supervisorView;
   }
 
   /** Changes the paging mode. Flushes the whole TLB when anything but the root changes. */
@@ -116,7 +118,7 @@ export class Mmu {
    * @param user true for user privilege
    */
   translate(linear: number, access: Access, user: boolean): boolean {
-    const view = user ? this.userView : this.supervisorView;
+    const view = this.viewOf(user);
     const hit = this.tlb.lookup(view, linear, TAG_OF[access]);
     if (hit >= 0) {
       this.host = hit;
@@ -167,7 +169,7 @@ export class Mmu {
       return true;
     }
     const direct = this.#physical.writable(page);
-    this.host = access === WRITE && !direct ? -1 : hostPage + (physical % 4096);
+    this.host = access === WRITE && !direct ? -1 : hostPage + (physical & 0xfff);
     // What SMAP or SMEP refuses has no tag, though another kind of access has filled the entry.
     const prevented = !user && result.user;
     const data = view !== VIEW_CHECKED && !(prevented && mode.accessPrevention && !mode.accessOpen) && !this.#watched.includes(linear - (linear & 0xfff));
