@@ -131,11 +131,16 @@ export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: numb
   const memory = arena.u8;
   const bytes = n * size;
   const target = step > 0 ? to.host : to.host - bytes + size;
-  if (size === 1) memory.fill(value[0]!, target, target + bytes);
-  else {
-    for (let at = 0; at < size; at++) memory[target + at] = value[at >> 2]! >>> (8 * (at & 3));
-    for (let done = size; done < bytes; done *= 2) memory.copyWithin(target + done, target, target + Math.min(done, bytes - done));
+  const first = value[0]! & 0xff;
+  let areAlike = true;
+  for (let at = 0; at < size; at++) {
+    const byte = (value[at >> 2]! >>> (8 * (at & 3))) & 0xff;
+    memory[target + at] = byte;
+    areAlike &&= byte === first;
   }
+  // Most clear memory.
+  if (areAlike) memory.fill(first, target, target + bytes);
+  else for (let done = size; done < bytes; done *= 2) memory.copyWithin(target + done, target, target + Math.min(done, bytes - done));
   retire(cpu, arena, n);
   advance(cpu, RDI, n * step);
   return STATUS_OK;
