@@ -12,7 +12,7 @@
  * An address has two places. What is new takes the first, and what was there goes to its second. An entry whose mapping was flushed is good again when the TLB has the
  * page where it was. One whose record was dropped leads to an END record, which is as good as none.
  */
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
+import { TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import { CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
 
@@ -158,12 +158,12 @@ class LookUp {
     const { f, long, linear, entry } = this;
     const slot = f.local("i32");
     this.linear32();
-    f.i32(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    f.i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and);
     this.state(TLB_VIEW).op(OP.i32_add).set(slot);
     f.get(slot).memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG).get(linear);
     if (long) f.i64(-PAGE_SIZE).op(OP.i64_and).op(OP.i64_ne);
     else f.i32(-PAGE_SIZE).op(OP.i32_and).op(OP.i32_ne);
-    f.get(slot).memory(OP.i32_load, TLB_HOST);
+    f.get(slot).memory(OP.i32_load, TLB_EXEC_TAG + TLB_HOST);
     this.linear32();
     f.i32(PAGE_SIZE - 1).op(OP.i32_and).op(OP.i32_add);
     this.field(E_HOST).op(OP.i32_ne).op(OP.i32_or).brIf(unknown, false);

@@ -3,7 +3,7 @@
  * off = linear - tag, and `off <u 4097 - size` says both that the page matches and that the access does not cross its end. What
  * the TLB does not know goes to a TypeScript helper, which returns a status.
  */
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import type { Address, SegmentRef, Size, Statement } from "@doppel/semantics";
 import { SCRATCH, SEGMENT, SEGMENT_STRIDE, SEG_BASE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE } from "./state-layout.ts";
@@ -76,19 +76,19 @@ export class MemoryLowering {
     return local;
   }
 
-  /** Pushes linear + tag, teed into `off`; leaves in `entry` the entry's address, less what it returns. */
+  /** Pushes linear + tag, teed into `off`; leaves in `entry` the address of the tag, less what it returns. */
   private lookUp(linear: number, entry: number, off: number, tag: number): number {
     const { f, t } = this;
     f.get(linear);
     if (t.long) f.op(OP.i32_wrap_i64);
-    f.i32(7).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
-    const view = t.tlbView();
+    f.i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and);
+    const place = t.tlbView() + tag;
     f.set(entry);
     f.get(linear).get(entry);
-    if (t.long) f.memory(OP.i64_load, view + tag).op(OP.i64_add);
-    else f.memory(OP.i32_load, view + tag).op(OP.i32_add);
+    if (t.long) f.memory(OP.i64_load, place).op(OP.i64_add);
+    else f.memory(OP.i32_load, place).op(OP.i32_add);
     f.tee(off);
-    return view;
+    return place;
   }
 
   private inBounds(size: Size): void {
@@ -96,10 +96,10 @@ export class MemoryLowering {
     else this.f.i32(4097 - size).op(OP.i32_lt_u);
   }
 
-  private hostAddress(entry: number, off: number, view: number): void {
+  private hostAddress(entry: number, off: number, place: number): void {
     this.f.get(off);
     if (this.t.long) this.f.op(OP.i32_wrap_i64);
-    this.f.get(entry).memory(OP.i32_load, view + TLB_HOST).op(OP.i32_add);
+    this.f.get(entry).memory(OP.i32_load, place + TLB_HOST).op(OP.i32_add);
   }
 
   /** Pushes the host address of an access, for a tier that leaves where the TLB does not have it. */
@@ -107,13 +107,13 @@ export class MemoryLowering {
     const { f, t } = this;
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    const view = this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+    const place = this.lookUp(linear, entry, off, write ? TLB_WRITE_TAG : TLB_READ_TAG);
     if (t.long) f.i64(4096 - size).op(OP.i64_gt_u);
     else f.i32(4096 - size).op(OP.i32_gt_u);
     f.if(undefined, false);
     miss();
     f.end();
-    this.hostAddress(entry, off, view);
+    this.hostAddress(entry, off, place);
     f.release(entry);
     f.release(off);
   }
@@ -158,20 +158,20 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    const view = this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
+    const place = this.lookUp(linear, entry, off, s.update ? TLB_WRITE_TAG : TLB_READ_TAG);
     this.inBounds(s.size);
     if (s.update) {
       const host = this.values.own("i32");
       this.probes.set(s, { linear, host, offset: 0 });
       f.if(s.value.type, true);
-      this.hostAddress(entry, off, view);
+      this.hostAddress(entry, off, place);
       f.tee(host).memory(op).else();
       this.slow("probeWrite", linear, s.size);
       this.slow("loadSlow", linear, s.size);
       f.i32(0).set(host);
     } else {
       f.if(s.value.type, true);
-      this.hostAddress(entry, off, view);
+      this.hostAddress(entry, off, place);
       f.memory(op).else();
       this.slow("loadSlow", linear, s.size);
     }
@@ -196,10 +196,10 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    const view = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
+    const place = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if("i32", true);
-    this.hostAddress(entry, off, view);
+    this.hostAddress(entry, off, place);
     f.else();
     this.slow("probeWrite", linear, s.size);
     f.i32(0).end().set(host);
@@ -255,10 +255,10 @@ export class MemoryLowering {
     }
     const entry = f.local("i32");
     const off = f.local(t.long ? "i64" : "i32");
-    const view = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
+    const place = this.lookUp(linear, entry, off, TLB_WRITE_TAG);
     this.inBounds(s.size);
     f.if(undefined, true);
-    this.hostAddress(entry, off, view);
+    this.hostAddress(entry, off, place);
     value.push();
     f.memory(op).else();
     slowly(linear);

@@ -1,4 +1,4 @@
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG } from "@doppel/mmu";
+import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import { EFLAGS_AC, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM } from "@doppel/x86";
 import {
@@ -62,10 +62,10 @@ export class QuickWriter {
     const host = f.local("i32");
     const entry = f.local("i32");
     push();
-    f.tee(linear).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(entry);
+    f.tee(linear).i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and).set(entry);
     f.get(linear).get(entry).memory(OP.i32_load, views.supervisor + tag).op(OP.i32_add).tee(host).i32(4096 - size).op(OP.i32_gt_u);
     this.leaveIf();
-    f.get(host).get(entry).memory(OP.i32_load, views.supervisor + TLB_HOST).op(OP.i32_add).set(host);
+    f.get(host).get(entry).memory(OP.i32_load, views.supervisor + tag + TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
     f.release(entry);
     return host;
@@ -83,11 +83,11 @@ export class QuickWriter {
     const entry = f.local("i32");
     const host = f.local("i32");
     push();
-    f.tee(linear).op(OP.i32_wrap_i64).i32(Math.log2(4096 / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    f.tee(linear).op(OP.i32_wrap_i64).i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and);
     this.load(TLB_VIEW).op(OP.i32_add).set(entry);
     f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_add).i64(4096 - size).op(OP.i64_gt_u);
     this.leaveIf();
-    f.get(linear).op(OP.i32_wrap_i64).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    f.get(linear).op(OP.i32_wrap_i64).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, tag + TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
     f.release(entry);
     return host;

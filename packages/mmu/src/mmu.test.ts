@@ -1,6 +1,6 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_SIZE, TLB_VIEW_SIZE, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT, TLB_SIZE, TLB_VIEW_SIZE, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = TLB_SIZE;
@@ -20,9 +20,9 @@ function machine() {
   const mmu = new Mmu(buffer, 0, physical);
   /** What generated code does: the comparison of a tag. */
   const inline = (linear: number, size: number, tag: number, viewNumber = 0): number => {
-    const at = viewNumber * TLB_VIEW_SIZE + ((linear >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
-    const off = BigInt.asUintN(64, BigInt(linear) + (tag === TLB_EXEC_TAG ? -1n : 1n) * view.getBigInt64(at + tag, true));
-    return off < BigInt(4097 - size) ? view.getUint32(at + 24, true) + Number(off) : -1;
+    const at = viewNumber * TLB_VIEW_SIZE + tag + ((linear >>> TLB_SHIFT) & TLB_MASK);
+    const off = BigInt.asUintN(64, BigInt(linear) + (tag === TLB_EXEC_TAG ? -1n : 1n) * view.getBigInt64(at, true));
+    return off < BigInt(4097 - size) ? view.getUint32(at + TLB_HOST, true) + Number(off) : -1;
   };
   const page = (linear: number, entry: number): void => {
     physical.write32(0x1000 + (linear >>> 22) * 4, 0x2007);
@@ -57,9 +57,9 @@ describe("fills", () => {
     m.paging();
     expect(m.mmu.translate(0x5004, READ, false)).toBe(true);
     expect(m.mmu.host).toBe(RAM + 0x9004);
-    expect([m.inline(0x5004, 4, 0), m.inline(0x5004, 4, 8)]).toEqual([RAM + 0x9004, -1]);
+    expect([m.inline(0x5004, 4, 0), m.inline(0x5004, 4, TLB_WRITE_TAG)]).toEqual([RAM + 0x9004, -1]);
     m.mmu.translate(0x5004, WRITE, false);
-    expect(m.inline(0x5004, 4, 8)).toBe(RAM + 0x9004);
+    expect(m.inline(0x5004, 4, TLB_WRITE_TAG)).toBe(RAM + 0x9004);
     expect(m.physical.read32(0x2014)).toBe(0x9067);
     expect(m.inline(0x5004, 4, 0, 1)).toBe(-1);
   });
@@ -67,7 +67,7 @@ describe("fills", () => {
     const m = machine();
     m.observed.add(4);
     expect([m.mmu.translate(0x4001, WRITE, false), m.mmu.host, m.mmu.mmio, m.mmu.physical]).toEqual([true, -1, false, 0x4001]);
-    expect(m.inline(0x4001, 1, 8)).toBe(-1);
+    expect(m.inline(0x4001, 1, TLB_WRITE_TAG)).toBe(-1);
     expect([m.mmu.translate(0xfee00020, READ, false), m.mmu.host, m.mmu.mmio, m.mmu.physical]).toEqual([true, -1, true, 0xfee00020]);
     expect(m.inline(0xfee00020, 4, 0)).toBe(-1);
   });
@@ -79,7 +79,7 @@ describe("fills", () => {
     m.mmu.userView = VIEW_CHECKED;
     m.mmu.translate(0x8000, READ, true);
     m.mmu.translate(0x8000, EXECUTE, true);
-    expect([m.inline(0x8000, 4, 0, VIEW_CHECKED), m.inline(0x8000, 1, 16, VIEW_CHECKED)]).toEqual([-1, RAM + 0x8000]);
+    expect([m.inline(0x8000, 4, 0, VIEW_CHECKED), m.inline(0x8000, 1, TLB_EXEC_TAG, VIEW_CHECKED)]).toEqual([-1, RAM + 0x8000]);
   });
   test("SMAP and SMEP: an entry of the supervisor's view has no tag that they refuse (SDM 4.6.1)", () => {
     const m = machine();
@@ -87,15 +87,15 @@ describe("fills", () => {
     m.paging();
     m.mmu.configure({ accessPrevention: true });
     m.mmu.translate(0x5000, EXECUTE, false);
-    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 16)]).toEqual([-1, RAM + 0x9000]);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, TLB_EXEC_TAG)]).toEqual([-1, RAM + 0x9000]);
     m.mmu.supervisorView = VIEW_OPEN;
     m.mmu.translate(0x5000, WRITE, false);
-    expect([m.inline(0x5000, 1, 8, VIEW_OPEN), m.inline(0x5000, 1, 8)]).toEqual([RAM + 0x9000, -1]);
+    expect([m.inline(0x5000, 1, TLB_WRITE_TAG, VIEW_OPEN), m.inline(0x5000, 1, TLB_WRITE_TAG)]).toEqual([RAM + 0x9000, -1]);
     m.mmu.supervisorView = VIEW_SUPERVISOR;
     expect([m.mmu.translate(0x5000, READ, false), m.mmu.faultCode]).toEqual([false, 1]);
     m.mmu.configure({ accessPrevention: false, executionPrevention: true });
     m.mmu.translate(0x5000, READ, false);
-    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 16)]).toEqual([RAM + 0x9000, -1]);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, TLB_EXEC_TAG)]).toEqual([RAM + 0x9000, -1]);
   });
   test("a load of CR3 may keep what it finds (SDM 4.10.4.1, bit 63)", () => {
     const m = machine();
@@ -141,7 +141,7 @@ describe("SDM 4.10 invalidation", () => {
     const m = machine();
     m.mmu.translate(0x5000, WRITE, false);
     m.mmu.tlb.revokeWrite(5 + 7);
-    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, 8)]).toEqual([RAM + 0x5000, -1]);
+    expect([m.inline(0x5000, 1, 0), m.inline(0x5000, 1, TLB_WRITE_TAG)]).toEqual([RAM + 0x5000, -1]);
     m.mmu.tlb.evictFrame(5 + 7);
     expect(m.inline(0x5000, 1, 0)).toBe(-1);
   });

@@ -1,9 +1,10 @@
 /**
  * The software TLB, in linear memory so that generated code reads it inline. One view per kind of access privilege; a view
  * has 16384 entries, chosen by bits 12-25 of the linear address: they reach 64 MiB, and a kernel's code, its modules and a program's
- * pages seldom share one. Memory of zeros holds nothing, so that what is never used costs nothing:
+ * pages seldom share one. Reads, writes and execution have a table each, so that a page that is only read takes 16 bytes of the host's cache. Memory of
+ * zeros holds nothing, so that what is never used costs nothing:
  *
- *   +0  i64 readTag    +8  i64 writeTag    +16 i64 execTag    +24 i32 host
+ *   +0  i64 tag    +8 i32 host
  *
  * An exec tag is the linear address of the page, or of a page that belongs into another entry (never valid here); read and write tags are that address
  * negated. Their check is `off = address + tag; off <u 4097 - size`, and the bytes stand at `host + off`: a page crossing fails the same comparison. It adds
@@ -13,13 +14,19 @@
 /** Entries of a view. */
 export const TLB_ENTRIES = 16384;
 /** Bytes of an entry. */
-export const TLB_ENTRY_SIZE = 32;
-/** Bytes of a view. */
-export const TLB_VIEW_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_ENTRY_SIZE = 16;
+/** Bits that a linear address is shifted right by, and those that are left of it then: where its entries are in their tables. */
+export const TLB_SHIFT = 12 - Math.log2(TLB_ENTRY_SIZE);
+export const TLB_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
+const TABLE_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+/** Where in a view the tables are that say what may be read, written and executed. */
 export const TLB_READ_TAG = 0;
-export const TLB_WRITE_TAG = 8;
-export const TLB_EXEC_TAG = 16;
-export const TLB_HOST = 24;
+export const TLB_WRITE_TAG = TABLE_SIZE;
+export const TLB_EXEC_TAG = 2 * TABLE_SIZE;
+/** Where an entry has the address of its page, behind the tag. */
+export const TLB_HOST = 8;
+/** Bytes of a view. */
+export const TLB_VIEW_SIZE = 3 * TABLE_SIZE;
 
 /** Accesses with supervisor privilege. */
 export const VIEW_SUPERVISOR = 0;
@@ -37,8 +44,11 @@ export const TLB_VIEWS = 5;
 export const TLB_SIZE = TLB_VIEWS * TLB_VIEW_SIZE;
 
 const SLOTS = TLB_VIEWS * TLB_ENTRIES;
-const WORDS = TLB_ENTRY_SIZE >> 2;
-const EXEC_WORD = TLB_EXEC_TAG >> 2;
+const ENTRY_BITS = Math.log2(TLB_ENTRIES);
+/** Words from a slot's entry for reads to the others. */
+const WRITE_WORD = TLB_WRITE_TAG >> 2, EXECUTE_WORD = TLB_EXEC_TAG >> 2;
+/** Which of a slot's tags are valid. */
+const READ = 1, WRITE = 2, EXECUTE = 4;
 const TWO_32 = 0x1_0000_0000;
 const LARGE = 0x40_0000;
 const EVERYWHERE = NaN;
@@ -62,6 +72,9 @@ export class Tlb {
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
   readonly #listed = new Uint8Array(SLOTS);
+  /** Bits `READ`, `WRITE` and `EXECUTE`, and linear-memory addresses of the pages. */
+  readonly #valid = new Uint8Array(SLOTS);
+  readonly #host = new Uint32Array(SLOTS);
   /** Physical page, plus one, behind a slot whose translation permits writes and is dirty, or 0: holds also while the write tag is withheld. */
   readonly #storePage = new Float64Array(SLOTS);
   readonly #local = new Uint32Array(SLOTS);
@@ -82,7 +95,10 @@ export class Tlb {
     this.base = base;
     this.#words = new Int32Array(buffer, base, TLB_SIZE >> 2);
     this.#first = new Int32Array(Math.ceil(buffer.byteLength / 4096));
-    for (let slot = 0; slot < SLOTS; slot += TLB_ENTRIES) this.#clear(slot);
+    for (let slot = 0; slot < SLOTS; slot += TLB_ENTRIES) {
+      this.#valid[slot] = READ | WRITE | EXECUTE;
+      this.#setValid(slot, 0, 0, 0);
+    }
   }
 
   /** Linear-memory address of a view. */
@@ -92,9 +108,9 @@ export class Tlb {
 
   /** Linear-memory address of the byte behind a linear address when the tag at `tagOffset` is valid for it, else -1. */
   lookup(view: number, linear: number, tagOffset: number): number {
-    const at = (view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * WORDS;
-    if (this.#named(at + (tagOffset >> 2)) !== linear - (linear & 0xfff)) return -1;
-    return (this.#words[at + 6] >>> 0) + (linear & 0xfff);
+    const slot = slotOf(view, linear);
+    if (this.#named(slot, tagOffset) !== linear - (linear & 0xfff)) return -1;
+    return (this.#words[wordOf(slot) + ((tagOffset + TLB_HOST) >> 2)] >>> 0) + (linear & 0xfff);
   }
 
   /**
@@ -102,14 +118,14 @@ export class Tlb {
    * entry still is the translation: whether somebody watches must not decide whether the tables are walked again.
    */
   storePage(view: number, linear: number): number {
-    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+    const slot = slotOf(view, linear);
     return this.#storePage[slot] > 0 && this.#page(slot) === linear - (linear & 0xfff) ? this.#storePage[slot] - 1 : -1;
   }
 
   /** Makes the write tag of an entry valid again: nobody watches its frame any more. */
   grantWrite(view: number, linear: number): void {
-    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
-    this.#tag(slot * WORDS + 2, slot, true, linear & ~0xfff, Math.floor(linear / TWO_32));
+    const slot = slotOf(view, linear);
+    this.#setValid(slot, this.#valid[slot] | WRITE, linear & ~0xfff, Math.floor(linear / TWO_32));
   }
 
   /**
@@ -120,15 +136,10 @@ export class Tlb {
     view: number, linear: number, read: boolean, write: boolean, execute: boolean,
     host: number, frame: number, global: boolean, pageShift: number, storePage = -1,
   ): void {
-    const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
-    const at = slot * WORDS;
-    const low = linear & ~0xfff;
-    const high = Math.floor(linear / TWO_32);
+    const slot = slotOf(view, linear);
     if (this.#chained[slot] !== 0) this.#unchain(slot);
-    this.#tag(at, slot, read, low, high);
-    this.#tag(at + 2, slot, write, low, high);
-    this.#tag(at + 4, slot, execute, low, high);
-    this.#words[at + 6] = host;
+    this.#host[slot] = host;
+    this.#setValid(slot, (read ? READ : 0) | (write ? WRITE : 0) | (execute ? EXECUTE : 0), linear & ~0xfff, Math.floor(linear / TWO_32));
     this.#chain(slot, frame);
     this.#shift[slot] = pageShift;
     this.#global[slot] = global ? 1 : 0;
@@ -166,7 +177,7 @@ export class Tlb {
   flushPage(linear: number): void {
     this.onFlush(false);
     for (let view = 0; view < TLB_VIEWS; view += 1) {
-      const slot = view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+      const slot = slotOf(view, linear);
       if (this.#page(slot) === linear - (linear & 0xfff)) this.#clear(slot);
     }
     if (this.#large.size > 0 && (this.#large.has(Math.floor(linear / LARGE)) || this.#large.has(EVERYWHERE))) {
@@ -179,7 +190,12 @@ export class Tlb {
 
   /** Makes direct writes to a machine frame impossible until the next fill: an observer wants to see them. */
   revokeWrite(frame: number): void {
-    for (let at = this.#first[frame]; at !== 0; at = this.#next[at - 1]) this.#tag((at - 1) * WORDS + 2, at - 1, false, 0, 0);
+    for (let at = this.#first[frame]; at !== 0; at = this.#next[at - 1]) {
+      const slot = at - 1;
+      if ((this.#valid[slot] & WRITE) === 0) continue;
+      this.#setTag(wordOf(slot) + WRITE_WORD, -this.#invalid(slot));
+      this.#valid[slot] &= ~WRITE;
+    }
   }
 
   /** Forgets every entry that points to a machine frame (the frame is given to another page). */
@@ -190,18 +206,17 @@ export class Tlb {
 
   /** Whether the entry of a linear address, which must be valid, is of a global page. */
   isGlobal(view: number, linear: number): boolean {
-    return this.#global[view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))] === 1;
+    return this.#global[slotOf(view, linear)] === 1;
   }
 
   /** Calls `visit` for each valid entry, in order of slot: the monitor's `info tlb`. */
   forEach(visit: (entry: { view: number; linear: number; host: number; write: boolean; execute: boolean; global: boolean; pageShift: number }) => void): void {
     for (let slot = 0; slot < SLOTS; slot += 1) {
-      const at = slot * WORDS;
-      const valid = (tag: number): boolean => this.#named(at + tag) !== this.#invalid(slot);
-      if (!valid(0) && !valid(2) && !valid(4)) continue;
+      const valid = this.#valid[slot];
+      if (valid === 0) continue;
       visit({
-        view: Math.floor(slot / TLB_ENTRIES), linear: this.#page(slot), host: this.#words[at + 6] >>> 0,
-        write: valid(2), execute: valid(4), global: this.#global[slot] === 1, pageShift: this.#shift[slot],
+        view: Math.floor(slot / TLB_ENTRIES), linear: this.#page(slot), host: this.#host[slot],
+        write: (valid & WRITE) !== 0, execute: (valid & EXECUTE) !== 0, global: this.#global[slot] === 1, pageShift: this.#shift[slot],
       });
     }
   }
@@ -247,29 +262,43 @@ export class Tlb {
     return (slot & (TLB_ENTRIES - 1)) === 0 ? 4096 : 0;
   }
 
-  #tag(word: number, slot: number, valid: boolean, low: number, high: number): void {
-    if (!valid) {
-      low = this.#invalid(slot);
-      high = 0;
-    }
-    const negated = word % WORDS < EXEC_WORD;
-    this.#words[word] = negated ? -low : low;
-    this.#words[word + 1] = !negated ? high : low === 0 ? -high : ~high;
+  /** Makes tags of a slot valid for a page, and all others invalid; those that are so and stay it are not looked at. */
+  #setValid(slot: number, valid: number, low: number, high: number): void {
+    const word = wordOf(slot);
+    const gone = this.#valid[slot] & ~valid;
+    if ((valid & READ) !== 0) this.#enter(slot, word, -low, low === 0 ? -high : ~high);
+    else if ((gone & READ) !== 0) this.#setTag(word, -this.#invalid(slot));
+    if ((valid & WRITE) !== 0) this.#enter(slot, word + WRITE_WORD, -low, low === 0 ? -high : ~high);
+    else if ((gone & WRITE) !== 0) this.#setTag(word + WRITE_WORD, -this.#invalid(slot));
+    if ((valid & EXECUTE) !== 0) this.#enter(slot, word + EXECUTE_WORD, low, high);
+    else if ((gone & EXECUTE) !== 0) this.#setTag(word + EXECUTE_WORD, this.#invalid(slot));
+    this.#valid[slot] = valid;
+  }
+
+  #enter(slot: number, word: number, low: number, high: number): void {
+    const words = this.#words;
+    words[word] = low;
+    words[word + 1] = high;
+    words[word + (TLB_HOST >> 2)] = this.#host[slot];
+  }
+
+  /** A tag of an address of 31 bits, or that negated. */
+  #setTag(word: number, value: number): void {
+    this.#words[word] = value;
+    this.#words[word + 1] = value >> 31;
   }
 
   /** The page that a tag names. */
-  #named(word: number): number {
+  #named(slot: number, tag: number): number {
+    const word = wordOf(slot) + (tag >> 2);
     const low = this.#words[word];
     const high = this.#words[word + 1];
-    if (word % WORDS >= EXEC_WORD) return high * TWO_32 + (low >>> 0);
+    if (tag === TLB_EXEC_TAG) return high * TWO_32 + (low >>> 0);
     return (low === 0 ? -high : ~high) * TWO_32 + (-low >>> 0);
   }
 
   #clear(slot: number): void {
-    const at = slot * WORDS;
-    this.#tag(at, slot, false, 0, 0);
-    this.#tag(at + 2, slot, false, 0, 0);
-    this.#tag(at + 4, slot, false, 0, 0);
+    this.#setValid(slot, 0, 0, 0);
     if (this.#chained[slot] !== 0) this.#unchain(slot);
     this.#global[slot] = 0;
     this.#storePage[slot] = 0;
@@ -277,12 +306,18 @@ export class Tlb {
 
   /** The page of a slot: that of whichever tag is valid, or the invalid tag's. */
   #page(slot: number): number {
-    const at = slot * WORDS;
-    const invalid = this.#invalid(slot);
-    for (let tag = at; tag < at + 6; tag += 2) {
-      const page = this.#named(tag);
-      if (page !== invalid) return page;
-    }
-    return invalid;
+    const valid = this.#valid[slot];
+    if (valid === 0) return this.#invalid(slot);
+    return this.#named(slot, (valid & READ) !== 0 ? TLB_READ_TAG : (valid & WRITE) !== 0 ? TLB_WRITE_TAG : TLB_EXEC_TAG);
   }
+}
+
+/** Where what is known of an address is among all views' slots. */
+function slotOf(view: number, linear: number): number {
+  return view * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1));
+}
+
+/** Number of the first word of a slot's entry for reads. */
+function wordOf(slot: number): number {
+  return (slot >>> ENTRY_BITS) * (TLB_VIEW_SIZE >> 2) + (slot & (TLB_ENTRIES - 1)) * (TLB_ENTRY_SIZE >> 2);
 }

@@ -9,7 +9,7 @@
 import {
   ALONE, CONTROL_DELTA, CONTROL_REGION, ENTRY_NUMBER, ENTRY_RECORD, type GeneratedModule, ifFound, JUMP, layout, loadOf, R_HANDLER, R_LENGTH, R_OFFSET, REGION_MARK, storeOf,
 } from "@doppel/cpu";
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_TAG, TLB_HOST } from "@doppel/mmu";
+import { TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT } from "@doppel/mmu";
 import { type IrType, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
 import { FIRST_VECTOR, registerAt } from "./effects.ts";
@@ -362,17 +362,16 @@ export class RegionFrame {
     const { f, long } = this;
     const distance = Math.floor(at / PAGE_SIZE);
     const entry = f.local("i32");
-    const shift = Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE);
     const page = (): void => this.pushAddress(distance * PAGE_SIZE);
     page();
     if (long) f.op(OP.i32_wrap_i64);
-    f.i32(shift).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and);
+    f.i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and);
     const view = this.tlbView();
     f.tee(entry).memory(long ? OP.i64_load : OP.i32_load, view + TLB_EXEC_TAG);
     page();
     f.op(long ? OP.i64_ne : OP.i32_ne);
     const host = this.region.pages.get(distance)!;
-    f.get(entry).memory(OP.i32_load, view + TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
+    f.get(entry).memory(OP.i32_load, view + TLB_EXEC_TAG + TLB_HOST).i32(host).op(OP.i32_ne).op(OP.i32_or).if(undefined, false);
     this.leaveAt(at, 0, "page");
     f.end();
     f.release(entry);

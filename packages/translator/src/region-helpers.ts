@@ -1,6 +1,6 @@
 /** Functions that all regions share: they are made once, and the modules of regions import them. */
 import { GeneratedModule, ifKnown, layout } from "@doppel/cpu";
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 import { writeFlagHelpers } from "./kept-flags.ts";
 
@@ -58,9 +58,9 @@ function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long:
   /** Leaves an operand's host address in a local, or gives up; `most` becomes what lies in its page. */
   const operand = (linear: number, tag: number, host: number): void => {
     f.get(linear);
-    if (long) f.i64(7).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
-    else f.i32(7).op(OP.i32_shr_u);
-    f.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).i32(0).memory(OP.i32_load, layout.STATE + layout.TLB_VIEW).op(OP.i32_add).set(host);
+    if (long) f.i64(TLB_SHIFT).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(TLB_SHIFT).op(OP.i32_shr_u);
+    f.i32(TLB_MASK).op(OP.i32_and).i32(0).memory(OP.i32_load, layout.STATE + layout.TLB_VIEW).op(OP.i32_add).set(host);
     f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, tag).op(long ? OP.i64_add : OP.i32_add).tee(off);
     if (long) f.i64(PAGE_SIZE).op(OP.i64_ge_u);
     else f.i32(PAGE_SIZE).op(OP.i32_ge_u);
@@ -76,7 +76,7 @@ function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long:
     f.else().i32(PAGE_SIZE);
     narrow(off).op(OP.i32_sub).get(size).op(OP.i32_div_u).end();
     f.tee(at).get(most).get(at).get(most).op(OP.i32_lt_u).op(OP.select).set(most);
-    narrow(off).get(host).memory(OP.i32_load, TLB_HOST).op(OP.i32_add).set(host);
+    narrow(off).get(host).memory(OP.i32_load, tag + TLB_HOST).op(OP.i32_add).set(host);
   };
   operand(to, TLB_WRITE_TAG, target);
   if (operation === "movs") operand(from, TLB_READ_TAG, source);

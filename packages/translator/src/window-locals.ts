@@ -1,5 +1,5 @@
 /** The windows of the blocks that are being written: where they are looked at, and the locals that hold their host addresses. */
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_HOST, TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
+import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import type { Statement } from "@doppel/semantics";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import type { BlockWindows, Origin, Window } from "./windows.ts";
@@ -73,14 +73,15 @@ export class WindowLocals {
     this.pushLow(origin, low);
     f.tee(linear);
     if (long) f.op(OP.i32_wrap_i64);
-    f.i32(Math.log2(PAGE_SIZE / TLB_ENTRY_SIZE)).op(OP.i32_shr_u).i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).op(OP.i32_and).set(host);
+    f.i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and).set(host);
+    const entry = view + (write ? TLB_WRITE_TAG : TLB_READ_TAG);
     const off = f.local(long ? "i64" : "i32");
-    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, view + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).op(long ? OP.i64_add : OP.i32_add).tee(off);
+    f.get(linear).get(host).memory(long ? OP.i64_load : OP.i32_load, entry).op(long ? OP.i64_add : OP.i32_add).tee(off);
     this.native(PAGE_SIZE - length).op(long ? OP.i64_gt_u : OP.i32_gt_u).if(undefined, false);
     leave(linear, length);
     f.end().get(off);
     if (long) f.op(OP.i32_wrap_i64);
-    f.get(host).memory(OP.i32_load, view + TLB_HOST).op(OP.i32_add).set(host);
+    f.get(host).memory(OP.i32_load, entry + TLB_HOST).op(OP.i32_add).set(host);
     f.release(linear);
     f.release(off);
     return host;
