@@ -1,9 +1,11 @@
 /** The TLB's invariants: what an access fills, what a flush forgets (SDM 4.10), and the inline check of generated code. */
 import { describe, expect, test } from "vitest";
-import { EXECUTE, Mmu, READ, TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT, TLB_SIZE, TLB_VIEW_SIZE, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
+import { EXECUTE, Mmu, READ, TLB_ENTRIES, TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_SIZE, TLB_VIEW_SIZE, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, WRITE } from "./index.ts";
 import type { PhysicalMap } from "./index.ts";
 
 const RAM = TLB_SIZE;
+/** Linear addresses that far apart share an entry. */
+const REACH = TLB_ENTRIES * 4096;
 
 /** 1 MiB of RAM at physical 0, which is linear memory from `RAM` on; everything above is no memory. */
 function machine() {
@@ -70,6 +72,25 @@ describe("fills", () => {
     expect(m.inline(0x4001, 1, TLB_WRITE_TAG)).toBe(-1);
     expect([m.mmu.translate(0xfee00020, READ, false), m.mmu.host, m.mmu.mmio, m.mmu.physical]).toEqual([true, -1, true, 0xfee00020]);
     expect(m.inline(0xfee00020, 4, 0)).toBe(-1);
+  });
+  test("a page that takes another one's place may be used for what is asked for, and for nothing else of before", () => {
+    const m = machine();
+    const { tlb } = m.mmu;
+    const tags = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG];
+    const [first, second] = [0x5000, 0x5000 + REACH];
+    const found = (linear: number): number[] => tags.map((tag) => tlb.lookup(VIEW_SUPERVISOR, linear, tag));
+    tlb.fill(VIEW_SUPERVISOR, first, true, true, true, RAM, 7, false, 12);
+    expect(found(first)).toEqual([RAM, RAM, RAM]);
+    tlb.fill(VIEW_SUPERVISOR, second, false, true, false, RAM + 0x1000, 8, false, 12);
+    expect([found(first), found(second)]).toEqual([[-1, -1, -1], [-1, RAM + 0x1000, -1]]);
+    tlb.fill(VIEW_SUPERVISOR, first, true, false, true, RAM + 0x2000, 9, false, 12);
+    expect([found(first), found(second)]).toEqual([[RAM + 0x2000, -1, RAM + 0x2000], [-1, -1, -1]]);
+    tlb.grantWrite(VIEW_SUPERVISOR, first);
+    expect(found(first + 4)).toEqual([RAM + 0x2004, RAM + 0x2004, RAM + 0x2004]);
+    tlb.revokeWrite(9);
+    expect(found(first)).toEqual([RAM + 0x2000, -1, RAM + 0x2000]);
+    tlb.flushLocal();
+    expect(found(first)).toEqual([-1, -1, -1]);
   });
   test("watched pages and the checked view have no data tags", () => {
     const m = machine();

@@ -69,14 +69,14 @@ export function createPagingMode(): PagingMode {
   return {
     paging: false, writeProtect: false, pageSizeExtension: false, physicalAddressExtension: false,
     globalPages: false, noExecute: false, longMode: false, gigabytePages: false, executionPrevention: false, accessPrevention: false,
-    accessOpen: false, root: -0, physicalBits: 36, pdptes: new Int32Array(8),
+    accessOpen: false, root: 0, physicalBits: 36, pdptes: new Int32Array(8),
   };
 }
 
 /** The result of a walk. One object is reused, so that a walk allocates nothing. */
 export class Translation {
   /** Physical address of the byte asked for. */
-  physical = -0;
+  physical = 0;
   /** log2 of the page's size: 12, 21, 22 or 30. */
   pageShift = 12;
   /** R/W of all levels. */
