@@ -11,15 +11,17 @@
  * because V8 takes a load into a subtraction, and then leaves the load where it was as well.
  */
 
-/** Entries of a view. */
+/** Entries of each table of a view. */
 export const TLB_ENTRIES = 16384;
 /** Bytes of an entry. */
-export const TLB_ENTRY_SIZE = 16;
-/** Bits that a linear address is shifted right by, and those that are left of it then: where its entries are in their tables. */
-export const TLB_SHIFT = 12 - Math.log2(TLB_ENTRY_SIZE);
-export const TLB_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
-const TABLE_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
-/** Where in a view the tables are that say what may be read, written and executed. */
+const ENTRY_SIZE = 16;
+/** Bits that a linear address is shifted right by; with {@link TLB_MASK}, that is where its entry is in each table. */
+export const TLB_SHIFT = 12 - Math.log2(ENTRY_SIZE);
+/** What is left then of a linear address. */
+export const TLB_MASK = (TLB_ENTRIES - 1) * ENTRY_SIZE;
+/** Bytes of a table. */
+const TABLE_SIZE = TLB_ENTRIES * ENTRY_SIZE;
+/** Where in a view the table is that says what may be read; those for writes and execution follow. */
 export const TLB_READ_TAG = 0;
 export const TLB_WRITE_TAG = TABLE_SIZE;
 export const TLB_EXEC_TAG = 2 * TABLE_SIZE;
@@ -72,8 +74,9 @@ export class Tlb {
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
   readonly #listed = new Uint8Array(SLOTS);
-  /** Bits `READ`, `WRITE` and `EXECUTE`, and linear-memory addresses of the pages. */
+  /** Bits `READ`, `WRITE` and `EXECUTE`. */
   readonly #valid = new Uint8Array(SLOTS);
+  /** Linear-memory addresses of the pages, also for tags that become valid later. */
   readonly #host = new Uint32Array(SLOTS);
   /** Physical page, plus one, behind a slot whose translation permits writes and is dirty, or 0: holds also while the write tag is withheld. */
   readonly #storePage = new Float64Array(SLOTS);
@@ -96,6 +99,7 @@ export class Tlb {
     this.#words = new Int32Array(buffer, base, TLB_SIZE >> 2);
     this.#first = new Int32Array(Math.ceil(buffer.byteLength / 4096));
     for (let slot = 0; slot < SLOTS; slot += TLB_ENTRIES) {
+      // Zeros name page 0, which is no invalid tag of a table's first entry: all three are to be written.
       this.#valid[slot] = READ | WRITE | EXECUTE;
       this.#setValid(slot, 0, 0, 0);
     }
@@ -319,5 +323,5 @@ function slotOf(view: number, linear: number): number {
 
 /** Number of the first word of a slot's entry for reads. */
 function wordOf(slot: number): number {
-  return (slot >>> ENTRY_BITS) * (TLB_VIEW_SIZE >> 2) + (slot & (TLB_ENTRIES - 1)) * (TLB_ENTRY_SIZE >> 2);
+  return (slot >>> ENTRY_BITS) * (TLB_VIEW_SIZE >> 2) + (slot & (TLB_ENTRIES - 1)) * (ENTRY_SIZE >> 2);
 }
