@@ -162,7 +162,7 @@ test("every function of a module of regions has a text", () => {
   const { physical } = machine("fld1\nfadd st0, st0\naddsd xmm0, xmm1\nsqrtss xmm2, xmm0\npshufb xmm1, xmm2\ncvtsi2sd xmm0, rax\nl: imul rax, rbx\ndec ecx\njnz l\nret", 64, false);
   const { u8, memory } = physical.frames.arena;
   const base = physical.hostAddress(1);
-  const region = formRegion({ bytes: u8, long: true, view: 0, hasFeature: () => true, pageAt: (distance) => (distance === 0 ? base : undefined), isKnown: () => true, isRare: () => false, isFunction: () => false, comesBack: true }, 0)!;
+  const region = formRegion({ bytes: u8, long: true, view: 0, hasFeature: () => true, pageAt: (distance) => (distance === 0 ? base : undefined), isKnown: () => true, isRare: () => false, isFunction: () => false, isElsewhere: () => false, comesBack: true }, 0)!;
   const module = regionModule([{ region }], { first: [0, 0] }).module.encode(true);
   const texts = functionTexts(module);
   expect(texts.length).toBeGreaterThan(5);

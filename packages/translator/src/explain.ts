@@ -161,7 +161,7 @@ export class Explainer {
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host % PAGE_SIZE);
     const form = (all: boolean): Region | undefined => formRegion({
-      bytes: this.bytes, long, view: this.cpu.mmu.tlb.viewAddress(0), comesBack: !all, hasFeature: (name) => this.cpu.hasFeature(name), isKnown: (at) => all || engine.code.isKnown(at), isFunction: (at) => this.translator.isFunction(at), isRare: () => all,
+      bytes: this.bytes, long, view: this.cpu.mmu.tlb.viewAddress(0), comesBack: !all, hasFeature: (name) => this.cpu.hasFeature(name), isKnown: (at) => all || engine.code.isKnown(at), isFunction: (at) => this.translator.isFunction(at), isElsewhere: () => false, isRare: () => all,
       pageAt: (distance) => (distance === 0 ? base : pages?.get(distance) ?? this.hostOf(page + distance * PAGE_SIZE)),
     }, host % PAGE_SIZE);
     const region = form(false);

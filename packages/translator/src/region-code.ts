@@ -101,6 +101,7 @@ class BlockWriter {
     const isLoop = this.structure.loopHeaders.has(id);
     if (isLoop) {
       this.target.meet(arrives ? id : undefined);
+      this.target.beginLoop(id);
       this.loops.set(id, f.loop());
       this.target.flagState = "memory";
     }

@@ -37,6 +37,8 @@ export interface CodeSource {
   readonly comesBack: boolean;
   /** Whether a function that has a region of its own begins at this place in `bytes`: what jumps there goes on to it. */
   isFunction(host: number): boolean;
+  /** Whether a full region has an entry at this place in `bytes`: whoever comes there goes on to it. */
+  isElsewhere(host: number): boolean;
 }
 
 /** An instruction, and how control goes on behind it. */
@@ -86,6 +88,12 @@ export class Decoder {
   isFunction(at: number): boolean {
     const page = this.page(pageOf(at));
     return page !== undefined && this.source.isFunction(page + at - pageOf(at) * PAGE_SIZE);
+  }
+
+  /** Whether a full region has an entry at a place. */
+  isElsewhere(at: number): boolean {
+    const page = this.page(pageOf(at));
+    return page !== undefined && this.source.isElsewhere(page + at - pageOf(at) * PAGE_SIZE);
   }
 
   /** Whether code at a place has been executed. */

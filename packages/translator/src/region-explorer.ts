@@ -149,7 +149,7 @@ export class Explorer {
     while (open.length > 0) {
       let at = open.pop()!;
       for (;;) {
-        if (call.code.has(at)) break;
+        if (call.code.has(at) || (at !== entry && call.depth === 0 && this.decoder.isElsewhere(at))) break;
         if (this.total >= limit) return false;
         const one = this.decoder.at(at);
         if (one === undefined) {

@@ -18,7 +18,7 @@ test.each(SOURCES)("%s: what is sent is what is written", (_name, bits, source) 
   bytes.set(assemble("add eax, 1\njmp 4096", { bits, origin: 4000 }), 3 * 4096 + 4000);
   bytes.set(assemble(source, { bits, origin: 4096 }), 4096);
   const pageAt = (distance: number): number | undefined => [3 * 4096, 4096][distance];
-  const region = formRegion({ bytes, long: bits === 64, view: 64, comesBack: true, hasFeature: () => true, pageAt, isKnown: () => true, isRare: () => false, isFunction: () => false }, 4000)!;
+  const region = formRegion({ bytes, long: bits === 64, view: 64, comesBack: true, hasFeature: () => true, pageAt, isKnown: () => true, isRare: () => false, isFunction: () => false, isElsewhere: () => false }, 4000)!;
   const at = [...region.blocks.values()][0]!.start;
   const orders = [{ region, name: 7 }, { region }, { region, name: 8, windows: { frames: false, without: new Set([at]) } }];
   for (const first of [undefined, [900, 1000]] as const) {

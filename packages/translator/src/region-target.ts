@@ -90,6 +90,11 @@ export class RegionTarget implements Target {
     this.windows?.begin(id);
   }
 
+  /** A loop begins with a block. */
+  beginLoop(header: number): void {
+    this.windows?.beginLoop(header);
+  }
+
   /** A block and all that it dominates are written. */
   close(block: number): void {
     this.windows?.close(block);
@@ -118,7 +123,7 @@ export class RegionTarget implements Target {
     this.windows?.open((linear, length) => {
       this.frame.noteMissed(linear, length, at);
       this.frame.leaveBefore(at, this.left, "window", this.frame.missedLabel);
-    });
+    }, () => this.miss());
     this.hasKept = false;
     if (meaning.repeats) this.repeat = this.f.loop();
     // A jump writes the code that it leads to before its instruction is done.

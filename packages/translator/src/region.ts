@@ -11,7 +11,7 @@ import { type Call, Explorer } from "./region-explorer.ts";
 export type { CodeSource, RegionInstruction } from "./region-decoder.ts";
 
 /** Instructions of a region at most: the main loop of the kernel's LZMA decoder is one then (engine.md: 500 to 2000). */
-const MOST_INSTRUCTIONS = 1200;
+export const MOST_INSTRUCTIONS = 1200;
 
 /** A way from one block to another. */
 export interface Edge {

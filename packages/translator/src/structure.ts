@@ -19,6 +19,12 @@ export interface Onward {
   readonly hop: number;
 }
 
+/** Blocks that each lead to all others of them; control comes from elsewhere to the header only. */
+export interface Loop {
+  readonly header: number;
+  readonly body: ReadonlySet<number>;
+}
+
 /** A region's blocks in an order in which every edge that is no loop's leads forward. Blocks are named by their numbers. */
 export interface Structure {
   /** `ROOT` and the blocks in reverse postorder. */
@@ -35,6 +41,8 @@ export interface Structure {
   before(block: number): readonly number[];
   /** Whether a loop's header sends control on to a block. */
   isSentTo(block: number): boolean;
+  /** The innermost loop that a block is in. */
+  loopAround(block: number): Loop | undefined;
   /** The first block on the way from one to another: that one, or the header of a loop around it. */
   firstHop(from: number, to: number): number;
   /** What a block sends on. */
@@ -112,11 +120,6 @@ function cycles(nodes: ReadonlySet<number>, edges: Edges): Set<number>[] {
   return out;
 }
 
-interface Loop {
-  readonly header: number;
-  readonly body: ReadonlySet<number>;
-}
-
 /** The loops that each block is in, the outermost first. A loop that may be entered at several blocks has the first of them in reverse postorder as its header. */
 function loopNest(edges: Edges): Map<number, Loop[]> {
   const order = postorder(ROOT, edges).reverse();
@@ -188,6 +191,7 @@ export function structureOf(region: Region): Structure {
   return {
     order, place, loopHeaders, mergeNodes, mergesBelow: (block) => below.get(block) ?? [],
     dominator: (block) => order[idom[place.get(block)!]!]!, before: (block) => before[place.get(block)!]!.map((n) => order[n]!), isSentTo: (block) => sentTo.has(block),
+    loopAround: (block) => loops.get(block)!.at(-1),
     firstHop, onwards: (block) => onwards.get(block) ?? [],
   };
 }

@@ -78,6 +78,31 @@ test("hot code is found by samples", () => {
   expect([translator.counters.regions, cpu.state.gpr32(0)]).toEqual([1, 2_000_000]);
 });
 
+/** What a translator makes of a program in so many instructions. */
+function compiled(source: string, instructions: number, options: { threshold: number; longest?: number }) {
+  const [plain, sampled] = [machine(source, 32, false), machine(source, 32, false)];
+  const translator = new Translator({ engine: sampled.engine, memory: sampled.physical.frames.arena.memory, ...options });
+  for (let n = 0; n < instructions; n += 300_000) for (const { engine } of [plain, sampled]) engine.run(300_000);
+  expect(outcome(sampled)).toEqual(outcome(plain));
+  return translator.counters;
+}
+
+test("a loop that is longer than a region may be is compiled once: its regions go on to each other", () => {
+  const length = 300;
+  const { instructions } = compiled(`l: ${Array.from({ length }, (_, n) => `add eax, ${n * 77}`).join("\n")}\njmp l`, 12e6, { threshold: 2000, longest: 64 });
+  expect([instructions > length / 2, instructions <= length + 1]).toEqual([true, true]);
+});
+
+test("what begins in the middle of other code that is found with it is compiled with that only", () => {
+  const [before, page] = [12, 4096];
+  const adds = (n: number): string => Array.from({ length: n }, (_, k) => `add eax, ${1000 + k}`).join("\n");
+  // The loop, on the second page, does not lead back to what leads to it.
+  const start = `mov edi, ${CODE + page - 5 * before}`;
+  const source = `${start}\njmp edi\n${"nop\n".repeat(page - 5 * before - 7)}${adds(before)}\nmov ecx, 10\nm: ${adds(4)}\ndec ecx\njnz m\njmp edi`;
+  const { regions, instructions } = compiled(source, 9e6, { threshold: 2000 });
+  expect([regions, instructions]).toEqual([1, before + 8]);
+});
+
 test("a breakpoint in a region is met", () => {
   const { cpu, engine } = machine("l: add eax, 1\nadd ebx, 1\njmp l", 32, true);
   engine.run(1000);

@@ -8,7 +8,7 @@ import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { meaningOf } from "./effects.ts";
 import { exportName, type Order, regionModule } from "./region-code.ts";
-import { type CodeSource, formRegion, type Region } from "./region.ts";
+import { type CodeSource, formRegion, MOST_INSTRUCTIONS, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
 import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-frame.ts";
@@ -137,7 +137,7 @@ export class Translator implements RegionCompiler {
   private readonly byFrame = new Map<number, Set<Installed>>();
   private readonly tailCalls: boolean;
   private readonly capacity: number;
-  private readonly longest: number | undefined;
+  private readonly longest: number;
   private readonly growsAtOnce: boolean;
   /** Compiles elsewhere, until it fails. */
   private elsewhere: ModuleCompiler | undefined;
@@ -164,7 +164,7 @@ export class Translator implements RegionCompiler {
     this.elsewhere = options.threshold === 0 ? undefined : options.compiler;
     this.threshold = options.threshold ?? THRESHOLD;
     this.capacity = options.capacity ?? MOST_TRANSLATED;
-    this.longest = options.longest;
+    this.longest = options.longest ?? MOST_INSTRUCTIONS;
     this.growsAtOnce = options.growsAtOnce ?? false;
     this.counts = options.counts;
     this.tally = options.tally;
@@ -208,6 +208,17 @@ export class Translator implements RegionCompiler {
     return this.byKey.get(this.engine.code.keyOf(host))?.place.host === host;
   }
 
+  /** Whether a region has as many instructions as it may have: what comes to its code is not added to it, and goes on to it. */
+  private isFull({ instructions }: Installed | Draft): boolean {
+    return instructions >= this.longest;
+  }
+
+  /** Whether a full region has an entry at a host address, and stays. */
+  private isElsewhere(host: number, replaces: readonly Installed[]): boolean {
+    const there = this.byKey.get(this.engine.code.keyOf(host));
+    return there !== undefined && this.isFull(there) && !replaces.includes(there);
+  }
+
   /** Numbers of the handlers that stand first in the table, of 32-bit and of 64-bit code. */
   get firstOutlined(): readonly [number, number] {
     const { handlers } = this.engine;
@@ -240,7 +251,7 @@ export class Translator implements RegionCompiler {
   }
 
   /** Code around a place, as it is mapped now. */
-  private source({ host, linear, view, long }: Place): CodeSource {
+  private source({ host, linear, view, long }: Place, replaces: readonly Installed[] = []): CodeSource {
     const least = Math.max(1, this.times(host) / COLD);
     const base = host - (host % PAGE_SIZE);
     const page = linear - (host - base);
@@ -252,7 +263,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at), isRare: (at, beside) => this.threshold === 0 || this.times(at) * RARE < this.times(beside),
+      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at), isElsewhere: (at) => this.isElsewhere(at, replaces), isRare: (at, beside) => this.threshold === 0 || this.times(at) * RARE < this.times(beside),
     };
   }
 
@@ -314,8 +325,7 @@ export class Translator implements RegionCompiler {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
       const isThere = this.hostOf(place.linear, place.view) === place.host;
       // What is part of another draft may become an entry of that region later.
-      const draft = isThere && ![drafts, ...this.underWay].some((batch) => batch.some(({ body }) => body.includes(place.host))) ? this.draft(place) : undefined;
-      if (draft !== undefined) drafts.push(draft);
+      if (isThere && ![drafts, ...this.underWay].some((batch) => batch.some(({ body }) => body.includes(place.host)))) this.add(drafts, place);
     }
     this.executions.clear();
     this.waited = 0;
@@ -324,6 +334,31 @@ export class Translator implements RegionCompiler {
     const first = this.tailCalls ? this.firstOutlined : undefined;
     if (elsewhere !== undefined) this.send(elsewhere, drafts, requestOf(this.bytes, orders, first));
     else this.use(drafts, new WebAssembly.Module(regionModule(orders, { first, tally }).module.encode()), () => true);
+  }
+
+  /** Adds the draft for a place; drafts that begin in its middle become part of it. */
+  private add(drafts: Draft[], place: Place): void {
+    const draft = this.draft(place);
+    if (draft === undefined) return;
+    const within = drafts.filter((one) => one.place.view === place.view && one.place.long === place.long && draft.body.includes(one.place.host));
+    if (within.some((one) => this.isFull(one))) {
+      // Once that one is there, this one ends where it begins.
+      this.next.delete(place.key);
+      return;
+    }
+    for (const one of within) drafts.splice(drafts.indexOf(one), 1);
+    drafts.push(within.length === 0 ? draft : this.joined(draft, within));
+  }
+
+  /** A draft with others that begin in its middle. */
+  private joined(draft: Draft, within: readonly Draft[]): Draft {
+    const { place, region: { pages } } = draft;
+    const rebuilt = Math.max(...[draft, ...within].map((one) => one.rebuilt));
+    const hosts = within.flatMap((one) => [one.place.host, ...one.others.map((at) => hostAt(one.region, at))]);
+    const others = [...draft.others, ...hosts.map((host) => placeOf(pages, host)).filter((at) => !Number.isNaN(at))];
+    const replaces = [...new Set([draft, ...within].flatMap((one) => one.replaces))];
+    const region = formRegion(this.source(place, replaces), place.host % PAGE_SIZE, others, this.longest)!;
+    return this.drafted({ place, region, body: codeOf(region, true), others, rebuilt, assumes: assumedBehind(replaces), replaces });
   }
 
   /** Has drafts compiled elsewhere. */
@@ -381,7 +416,7 @@ export class Translator implements RegionCompiler {
       }
       if (place !== undefined && (this.kind()?.long !== place.long || this.hostOf(place.linear, place.view) !== place.host)) continue;
       this.strained.delete(id);
-      const region = place && formRegion(this.source(place), place.host % PAGE_SIZE, others, this.longest);
+      const region = place && formRegion(this.source(place, [installed!]), place.host % PAGE_SIZE, others, this.longest);
       if (region !== undefined) drafts.push(this.drafted({ place: place!, region, body: codeOf(region, true), others: others!, rebuilt: rebuilt!, assumes: assumedBehind([installed!]), replaces: [installed!] }));
     }
     return drafts;
@@ -396,13 +431,13 @@ export class Translator implements RegionCompiler {
         this.next.delete(place.key);
         return undefined;
       }
-      if (installed.rebuilt >= MOST_REBUILDS) return this.fresh(place, false);
+      if (installed.rebuilt >= MOST_REBUILDS || (isExit && this.isFull(installed))) return this.fresh(place, false);
       const enough = (installed.before.get(place.host) ?? 0) + this.threshold * REBUILD_AFTER;
       if (!this.growsAtOnce && this.engine.code.executed(place.key) < enough) {
         this.next.set(place.key, enough);
         return undefined;
       }
-      const grown = this.grown(installed, place, isExit);
+      const grown = this.isFull(installed) ? undefined : this.grown(installed, place, isExit);
       if (grown !== undefined) return grown;
     }
     return this.fresh(place, true);
@@ -416,7 +451,7 @@ export class Translator implements RegionCompiler {
     const linear = this.cpu.wrap(place.linear - at + (first.host % PAGE_SIZE));
     if (this.hostOf(linear, place.view) !== first.host) return undefined;
     const all = isExit ? others : [...others, at];
-    const region = formRegion(this.source({ ...first, linear, view: place.view }), first.host % PAGE_SIZE, all, this.longest);
+    const region = formRegion(this.source({ ...first, linear, view: place.view }, [installed]), first.host % PAGE_SIZE, all, this.longest);
     const body = region && codeOf(region, true);
     if (body?.includes(place.host) !== true) return undefined;
     return this.drafted({ place: { ...first, linear, view: place.view }, region: region!, body, others: all, rebuilt: installed.rebuilt + 1, assumes: assumedBehind([installed]), replaces: [installed] });

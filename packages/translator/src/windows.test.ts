@@ -1,7 +1,7 @@
 /** Windows: what lies in them, and that a page's end in one, or a page that may not be written directly, changes nothing but the speed. */
 import { assemble, CR4_SMAP, EFLAGS_AC } from "@doppel/x86";
 import { describe, expect, test } from "vitest";
-import { windowsOf, type WindowRule } from "./windows.ts";
+import { SLOTS, windowsOf, type WindowRule } from "./windows.ts";
 import { type Bits, CODE, DATA, machine, outcome } from "./machine.fixture.ts";
 import { formRegion } from "./region.ts";
 import { structureOf } from "./structure.ts";
@@ -12,7 +12,7 @@ const PAGE_END = 0x7000;
 function found(source: string, bits: Bits, rule?: WindowRule) {
   const bytes = new Uint8Array(4096);
   bytes.set(assemble(source, { bits, origin: 0 }));
-  const region = formRegion({ bytes, long: bits === 64, view: 0, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isRare: () => false, isFunction: () => false }, 0)!;
+  const region = formRegion({ bytes, long: bits === 64, view: 0, comesBack: false, hasFeature: () => true, pageAt: () => 0, isKnown: () => true, isRare: () => false, isFunction: () => false, isElsewhere: () => false }, 0)!;
   const blocks = windowsOf(region, structureOf(region), rule);
   const windows = [...blocks.values()].flatMap(({ opens }) => opens);
   const inOrder = [...region.blocks.values()].sort((a, b) => a.start - b.start);
@@ -25,28 +25,28 @@ const register = (base: number): object => ({ kind: "registers", base, index: -1
 describe("what lies in a window", () => {
   test("a frame by both registers: PUSH, CALL's stores, loads and updates, from where the stack pointer was", () => {
     const { windows, accesses } = found("push ebp\nmov ebp, esp\nsub esp, 32\nmov [ebp - 8], eax\nadd [esp + 4], ecx\nmov edx, [ebp + 8]\nleave\nret 8", 32);
-    expect(windows).toEqual([{ origin: register(4), at: 0, low: -32, length: 40, write: true }]);
+    expect(windows).toEqual([{ origin: register(4), at: 0, low: -32, length: 40, write: true, isAlone: false }]);
     expect(accesses).toEqual(["0+28", "0+20", "0+0", "0+36", "0+28", "0+32"]);
   });
   test("an unknown register begins another one; a segment, a far place and a single access are in none", () => {
     expect(found("push rax\npush rbx\nand rsp, -16\nmov rax, [rsp]\nmov rbx, [rsp + 8]\nmov rcx, [fs:rsp]\nret", 64).windows)
-      .toEqual([{ origin: register(4), at: 0, low: -16, length: 16, write: true }, { origin: register(4), at: 3, low: 0, length: 16, write: false }]);
+      .toEqual([{ origin: register(4), at: 0, low: -16, length: 16, write: true, isAlone: false }, { origin: register(4), at: 3, low: 0, length: 16, write: false, isAlone: false }]);
     expect(found("mov eax, [esi]\nmov [esi + 2000], eax\nhlt", 32).windows).toEqual([]);
     expect(found("mov eax, [esi]\nhlt", 32).windows).toEqual([]);
   });
   test("a structure's fields, also behind an addition to its pointer, and not behind a load of it", () => {
     const { windows, accesses } = found("mov eax, [esi + 4]\nadd esi, 8\nmov [esi], eax\nmov esi, [esi + 16]\nmov [esi], eax\nhlt", 32);
-    expect(windows).toEqual([{ origin: register(6), at: 0, low: 4, length: 24, write: true }]);
+    expect(windows).toEqual([{ origin: register(6), at: 0, low: 4, length: 24, write: true, isAlone: false }]);
     expect(accesses).toEqual(["0+0", "0+4", "0+20"]);
   });
   test("elements by the same index, until it changes to something unknown", () => {
     const { windows, accesses } = found("movzx eax, byte [rsi + rcx*2]\ninc rcx\nmov [rsi + rcx*2], al\nimul rcx, rax\nmov [rsi + rcx*2], al\nhlt", 64);
-    expect(windows).toEqual([{ origin: { kind: "registers", base: 6, index: 1, scale: 1 }, at: 0, low: 0, length: 3, write: true }]);
+    expect(windows).toEqual([{ origin: { kind: "registers", base: 6, index: 1, scale: 1 }, at: 0, low: 0, length: 3, write: true, isAlone: false }]);
     expect(accesses).toEqual(["0+0", "0+2"]);
   });
   test("variables in one page of memory", () => {
     const { windows, accesses } = found("mov eax, [0x5004]\nadd [0x5ffc], eax\nmov [0x6000], eax\nmov [0x6ffe], eax\nhlt", 32);
-    expect(windows).toEqual([{ origin: { kind: "constant", address: 0x5000 }, at: 0, low: 4, length: 0xffc, write: true }]);
+    expect(windows).toEqual([{ origin: { kind: "constant", address: 0x5000 }, at: 0, low: 4, length: 0xffc, write: true, isAlone: false }]);
     expect(accesses).toEqual(["0+0", "0+4088"]);
   });
 
@@ -73,9 +73,44 @@ describe("which blocks a window is open in", () => {
   });
   test("a loop that does not write the register", () => {
     expect(windows("mov eax, [esi]\nl: add ebx, [esi + 4]\ndec ecx\njnz l\nhlt")).toEqual(["0+0", "0+4"]);
-    expect(windows("mov eax, [esi]\nl: add ebx, [esi + 4]\nadd esi, 4\ndec ecx\njnz l\nhlt")).toEqual([]);
+    expect(windows("mov eax, [esi]\nl: add ebx, [esi + 4]\nrdtsc\nadd esi, 4\ndec ecx\njnz l\nhlt")).toEqual([]);
   });
 });
+
+describe("which windows keep their page from round to round", () => {
+  const slots = (source: string) => found(source, 32).windows.map(({ slot, isAlone }) => `${slot}${isAlone ? " alone" : ""}`);
+  test("those in a loop, also of one access", () => {
+    expect(slots("mov eax, [edi]\nl: movzx edx, byte [esi]\nadd ebx, [edi + edx*4]\nadd edi, [edi + edx*4 + 4]\ninc esi\ndec ecx\njnz l\nhlt")).toEqual(["0 alone", "1"]);
+  });
+  test("none in a loop that calls a helper, which may change the TLB; those of a loop in it that calls none", () => {
+    expect(slots("l: add eax, [esi]\nadd eax, [esi + 4]\ninc esi\nrdtsc\ndec ecx\njnz l\nhlt")).toEqual(["undefined"]);
+    expect(slots("l: add eax, [esi]\nadd eax, [esi + 4]\nrdtsc\nm: inc esi\nmov [esi], al\ntest al, 7\njnz m\ndec ecx\njnz l\nhlt")).toEqual(["undefined", "0 alone"]);
+  });
+  test("small loops first, where there are many", () => {
+    const far = Array.from({ length: SLOTS }, (_, n) => `mov edx, [edi]\nmov eax, [esi + edx]\njz x${n}\nx${n}:`).join("\n");
+    const found = slots(`l: ${far}\nmov esi, [eax]\nm: inc esi\nmov [esi], al\ntest al, 7\njnz m\ndec ecx\njnz l\nhlt`);
+    expect(found).toContain("0 alone");
+    expect(found.at(-1)).toBe("0 alone");
+    expect(found.filter((slot) => !slot.startsWith("undefined")).length).toBe(SLOTS);
+  });
+
+  test.each([32, 64] as const)("a loop through pages up and down, reading here and writing there (%i bits)", (bits) => {
+    const [a, b, c] = bits === 64 ? ["rsi", "rdi", "rcx"] : ["esi", "edi", "ecx"];
+    same(`mov ${a}, ${DATA}\nmov ${b}, ${DATA + 0x2ffd}\nmov ${c}, 2000\nl: movzx eax, word [${a}]\nxor [${b}], ax\nadd edx, [${b} - 5]\nadd ${a}, 3\nsub ${b}, 2\nadd al, [${b} + ${c} - 1500]\ndec ${c}\njnz l\nhlt`, bits);
+  });
+  test.each([32, 64] as const)("a loop that writes the function which it calls, on a page that it has written before (%i bits)", (bits) => {
+    const f = bits === 64 ? "rbx" : "ebx";
+    // MOV EAX, an immediate number; RET: the number is the loop's.
+    same(`mov ${f}, ${DATA}\nmov byte [${f}], 0xb8\nmov byte [${f} + 5], 0xc3\nmov ecx, 300\nl: mov [${f} + 1], ecx\nmov [${f} + 64], ecx\ntest cl, 15\njnz m\ncall ${f}\nadd edx, eax\nm: dec ecx\njnz l\nhlt`, bits);
+  });
+});
+
+/** The translator does what the interpreter does. */
+function same(source: string, bits: Bits): void {
+  const [plain, translated] = [machine(source, bits, false), machine(source, bits, true)];
+  expect([plain.engine.run(1e6).reason, translated.engine.run(1e6).reason]).toEqual(["halted", "halted"]);
+  expect(outcome(translated)).toEqual(outcome(plain));
+}
 
 /** A program whose blocks access the stack and data in many ways, around pages' ends. */
 function program(seed: number, bits: Bits): string {
@@ -108,9 +143,7 @@ function program(seed: number, bits: Bits): string {
 
 test.each(Array.from({ length: 40 }, (_, n) => n + 1))("program %i", (seed) => {
   for (const bits of [32, 64] as const) {
-    const [plain, translated] = [machine(program(seed, bits), bits, false), machine(program(seed, bits), bits, true)];
-    expect([plain.engine.run(1e6).reason, translated.engine.run(1e6).reason]).toEqual(["halted", "halted"]);
-    expect(outcome(translated)).toEqual(outcome(plain));
+    same(program(seed, bits), bits);
   }
 });
 

@@ -5,13 +5,16 @@
  *
  * The distances come from the instructions' own meanings, so that PUSH, POP, CALL, RET, LEA and additions need no rules of their own. A window is open
  * in the blocks that its own dominates, as far as no way there calls a helper, which may change the TLB, or writes the registers.
+ *
+ * In a loop that calls no helper a window, also one of a single access, keeps the page that it found in a slot in memory for the next round: the TLB is
+ * looked at when it comes to another page, and when the loop begins. Nothing changes what the TLB has in between.
  */
 import { displacementOf } from "@doppel/cpu";
 import type { Place, Size, Statement, Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
 import { type Meaning, placeOffset, registerAt } from "./effects.ts";
 import type { Region, RegionBlock } from "./region.ts";
-import { ROOT, type Structure } from "./structure.ts";
+import { type Loop, ROOT, type Structure } from "./structure.ts";
 
 const PAGE_SIZE = 4096;
 /** General registers, which the numbers of vectors follow. */
@@ -21,6 +24,8 @@ const RBP = 5;
 /** Bytes from the first to the last access of a window at most: of those in one block, and with those in others, which control may not come to. */
 const WIDEST = 1024;
 const WIDEST_BEYOND = 128;
+/** Slots of a region. */
+export const SLOTS = 32;
 
 /** How the address is made that a window lies at a distance from, in front of the instruction that it opens at. */
 export type Origin =
@@ -40,6 +45,10 @@ export interface Window {
   readonly length: number;
   /** Some access writes. */
   readonly write: boolean;
+  /** It has one access only: to miss it costs no more than to look that one up. */
+  readonly isAlone: boolean;
+  /** Number of the slot that keeps its page. */
+  readonly slot: number | undefined;
 }
 
 /** Where an access lies in its window. */
@@ -48,9 +57,10 @@ export interface InWindow {
   readonly offset: number;
 }
 
-/** The windows that open in a block, and which accesses of which of its instructions lie in windows. */
+/** The windows that open in a block, the slots that are empty when the loop begins which it is the header of, and which accesses of which of its instructions lie in windows. */
 export interface BlockWindows {
   readonly opens: readonly Window[];
+  readonly slots: readonly number[];
   readonly accesses: ReadonlyMap<number, ReadonlyMap<Statement, InWindow>>;
 }
 
@@ -114,17 +124,22 @@ export const ALL_WINDOWS: WindowRule = { frames: true, without: new Set() };
 
 /** Finds the windows of a region, by the numbers of their blocks. */
 export function windowsOf(region: Region, structure: Structure, rule: WindowRule = ALL_WINDOWS): Map<number, BlockWindows> {
-  const out = new Map<number, { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> }>();
-  const of = (block: number): { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> } => {
+  const out = new Map<number, { opens: Window[]; slots: number[]; accesses: Map<number, Map<Statement, InWindow>> }>();
+  const of = (block: number): { opens: Window[]; slots: number[]; accesses: Map<number, Map<Statement, InWindow>> } => {
     let found = out.get(block);
-    if (found === undefined) out.set(block, (found = { opens: [], accesses: new Map() }));
+    if (found === undefined) out.set(block, (found = { opens: [], slots: [], accesses: new Map() }));
     return found;
   };
-  for (const { origin, shift, block, at, low, high, write, accesses } of new Walk(region, structure, rule).windows) {
-    // One access alone looks itself up.
-    if (accesses.length < 2) continue;
-    const window = { origin, at, low: low - shift, length: high - low, write };
+  const all = new Walk(region, structure, rule).windows;
+  const slots = slotsOf(region, structure, all);
+  for (const one of all) {
+    const { origin, shift, block, at, low, high, write, accesses } = one;
+    const slot = slots.get(one);
+    // Without a slot, one access alone looks itself up.
+    if (accesses.length === 1 && slot === undefined) continue;
+    const window = { origin, at, low: low - shift, length: high - low, write, isAlone: accesses.length === 1, slot };
     of(block).opens.push(window);
+    if (slot !== undefined) of(structure.loopAround(block)!.header).slots.push(slot);
     for (const access of accesses) {
       const there = of(access.block).accesses;
       let own = there.get(access.instruction);
@@ -133,6 +148,21 @@ export function windowsOf(region: Region, structure: Structure, rule: WindowRule
     }
   }
   return out;
+}
+
+/** Which windows keep their page: those of small loops first. */
+function slotsOf({ blocks }: Region, { loopAround, loopHeaders }: Structure, windows: readonly Growing[]): Map<Growing, number> {
+  const may = new Map<number, boolean>();
+  const keeps = ({ header, body }: Loop): boolean => {
+    let known = may.get(header);
+    if (known === undefined) may.set(header, (known = loopHeaders.has(header) && [...body].every((id) => blocks.get(id)!.instructions.every(({ meaning }) => !meaning.calls))));
+    return known;
+  };
+  const found = windows.flatMap((window) => {
+    const loop = loopAround(window.block);
+    return loop !== undefined && keeps(loop) ? [{ window, size: loop.body.size }] : [];
+  });
+  return new Map(found.sort((a, b) => a.size - b.size).slice(0, SLOTS).map(({ window }, slot) => [window, slot]));
 }
 
 const isFrame = (origin: Origin): boolean => origin.kind === "registers" && (origin.base === RSP || origin.base === RBP);
