@@ -27,6 +27,8 @@ export interface Meaning {
   readonly counted: Value | undefined;
   /** It calls a TypeScript helper each time. */
   readonly calls: boolean;
+  /** It does no more than compute: it accesses no memory, and has no fault. */
+  readonly computes: boolean;
   /** That helper says where control goes. */
   readonly transfers: boolean;
   /** With REP: it may have to be executed again. */
@@ -52,6 +54,9 @@ const FLAGGED = new Set(["pushFlags", "popFlags", "softInterrupt", "iret", "sysc
 
 /** Updates of all six flags. */
 const SETS_ALL = new Set(["add", "sub", "shl", "shr", "sar", "logic", "result", "image"]);
+
+/** Statements that a region is never left in. */
+const COMPUTES = new Set<Statement["kind"]>(["let", "setPlace", "flags", "note"]);
 
 /** Whether a region calls a helper. */
 export const isCalled = (helper: string): boolean => CALLED.has(helper);
@@ -163,7 +168,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
       default: return true;
     }
   };
-  return statements(builder.root, true) ? { statements: builder.root, reads, writes, conditions, ...found } : undefined;
+  return statements(builder.root, true) ? { statements: builder.root, reads, writes, conditions, computes: builder.root.statements.every(({ kind }) => COMPUTES.has(kind)), ...found } : undefined;
 }
 
 function isValue(part: unknown): part is Value {

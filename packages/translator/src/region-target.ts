@@ -155,14 +155,19 @@ export class RegionTarget implements Target {
     this.frame.flags.meet(block === undefined ? undefined : this.changedIn(block));
   }
 
-  /** Registers that a block changes before it sets all flags anew, if nothing asks for them until then. */
+  /** Registers that a block changes before the last place where it may be left with the flags that it began with, if nothing asks for them until all are set anew. */
   private changedIn(id: number): number | undefined {
     let changed = 0;
+    let since = 0;
     for (const { instruction, meaning, registers } of this.frame.region.blocks.get(id)!.instructions) {
       if (meaning.needsFlagWords || meaning.conditions.length > 0 || meaning.calls || meaning.repeats) return undefined;
       const counted = !meaning.setsFlags ? 0 : meaning.counted === undefined ? 1 : this.constant(meaning.counted, instruction);
+      if (!meaning.computes) {
+        changed |= since;
+        since = 0;
+      }
       if (counted !== 0) return counted !== undefined && meaning.setsAllFlags ? changed : undefined;
-      changed |= registers.writes;
+      since |= registers.writes;
     }
     return undefined;
   }

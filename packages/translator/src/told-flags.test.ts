@@ -33,7 +33,7 @@ const WAYS: Record<string, readonly [bits: Bits, way: string]> = {
   "32 of 64 bits": [64, "sub r9d, ecx"],
 };
 
-/** A fault behind the place where ways meet shows the flags that came there. */
+/** A fault behind the place where ways meet shows the flags that came there; what changes behind it, nobody asks for them. */
 const source = (way: string, bits: Bits): string => `
   mov esi, ${DATA}
   test edi, edi
@@ -45,6 +45,7 @@ other:
 l:
   mov eax, [${bits === 64 ? "rsi" : "esi"}]
   div ebp
+  ${bits === 64 ? "lea r9, [rbx + rcx]\n  lea rcx, [rbx + r9 * 2]" : "lea ebx, [ecx + esi]"}
   xor eax, ecx
   hlt
 f:
