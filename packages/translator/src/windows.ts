@@ -6,7 +6,7 @@
  * The distances come from the instructions' own meanings, so that PUSH, POP, CALL, RET, LEA and additions need no rules of their own. A window is open
  * in the blocks that its own dominates, as far as no way there calls a helper, which may change the TLB, or writes the registers.
  *
- * In a loop that calls no helper a window, also one of a single access, keeps the page that it found in a slot in memory for the next round: the TLB is
+ * In a loop of one block that calls no helper a window, also one of a single access, keeps the page that it found in a slot in memory for the next round: the TLB is
  * looked at when it comes to another page, and when the loop begins. Nothing changes what the TLB has in between.
  */
 import { displacementOf } from "@doppel/cpu";
@@ -14,7 +14,7 @@ import type { Place, Size, Statement, Value } from "@doppel/semantics";
 import type { Instruction } from "@doppel/x86";
 import { type Meaning, placeOffset, registerAt } from "./effects.ts";
 import type { Region, RegionBlock } from "./region.ts";
-import { type Loop, ROOT, type Structure } from "./structure.ts";
+import { ROOT, type Structure } from "./structure.ts";
 
 const PAGE_SIZE = 4096;
 /** General registers, which the numbers of vectors follow. */
@@ -139,7 +139,7 @@ export function windowsOf(region: Region, structure: Structure, rule: WindowRule
     if (accesses.length === 1 && slot === undefined) continue;
     const window = { origin, at, low: low - shift, length: high - low, write, isAlone: accesses.length === 1, slot };
     of(block).opens.push(window);
-    if (slot !== undefined) of(structure.loopAround(block)!.header).slots.push(slot);
+    if (slot !== undefined) of(block).slots.push(slot);
     for (const access of accesses) {
       const there = of(access.block).accesses;
       let own = there.get(access.instruction);
@@ -150,19 +150,10 @@ export function windowsOf(region: Region, structure: Structure, rule: WindowRule
   return out;
 }
 
-/** Which windows keep their page: those of small loops first. */
-function slotsOf({ blocks }: Region, { loopAround, loopHeaders }: Structure, windows: readonly Growing[]): Map<Growing, number> {
-  const may = new Map<number, boolean>();
-  const keeps = ({ header, body }: Loop): boolean => {
-    let known = may.get(header);
-    if (known === undefined) may.set(header, (known = loopHeaders.has(header) && [...body].every((id) => blocks.get(id)!.instructions.every(({ meaning }) => !meaning.calls))));
-    return known;
-  };
-  const found = windows.flatMap((window) => {
-    const loop = loopAround(window.block);
-    return loop !== undefined && keeps(loop) ? [{ window, size: loop.body.size }] : [];
-  });
-  return new Map(found.sort((a, b) => a.size - b.size).slice(0, SLOTS).map(({ window }, slot) => [window, slot]));
+/** Which windows keep their page: those of loops of one block, which mostly have many rounds. */
+function slotsOf({ blocks }: Region, { loopAround }: Structure, windows: readonly Growing[]): Map<Growing, number> {
+  const keeps = ({ block }: Growing): boolean => loopAround(block)?.body.size === 1 && blocks.get(block)!.instructions.every(({ meaning }) => !meaning.calls);
+  return new Map(windows.filter(keeps).slice(0, SLOTS).map((window, slot) => [window, slot]));
 }
 
 const isFrame = (origin: Origin): boolean => origin.kind === "registers" && (origin.base === RSP || origin.base === RBP);
