@@ -14,7 +14,7 @@ const SLOT_AREA = layout.STATE + layout.STATE_SIZE + 64;
 const SLOT_TAG = 8;
 const SLOT_HOST = 16;
 const SLOT_SIZE = 24;
-const NONE: BlockWindows = { opens: [], slots: [], accesses: new Map() };
+const NONE: BlockWindows = { opens: [], accesses: new Map() };
 
 /** What of a region windows are written with. */
 export interface WindowTarget {
@@ -48,10 +48,11 @@ export class WindowLocals {
     this.block = this.blocks.get(block) ?? NONE;
   }
 
-  /** In front of a loop: its slots are empty. */
+  /** In front of a loop: its slots are empty. Those are its header's, as only loops of one block have any. */
   beginLoop(header: number): void {
     const { f, long } = this.target;
-    for (const slot of this.blocks.get(header)?.slots ?? []) {
+    for (const { slot } of this.blocks.get(header)?.opens ?? []) {
+      if (slot === undefined) continue;
       f.i32(0);
       this.native(0).memory(long ? OP.i64_store : OP.i32_store, SLOT_AREA + SLOT_SIZE * slot);
     }

@@ -6,8 +6,8 @@
  * The distances come from the instructions' own meanings, so that PUSH, POP, CALL, RET, LEA and additions need no rules of their own. A window is open
  * in the blocks that its own dominates, as far as no way there calls a helper, which may change the TLB, or writes the registers.
  *
- * In a loop of one block that calls no helper a window, also one of a single access, keeps the page that it found in a slot in memory for the next round: the TLB is
- * looked at when it comes to another page, and when the loop begins. Nothing changes what the TLB has in between.
+ * In a loop of one block that calls no helper a window, also one of a single access, keeps the page that it found in a slot in memory for the next
+ * round: the TLB is looked at when it comes to another page, and when the loop begins. Nothing changes what the TLB has in between.
  */
 import { displacementOf } from "@doppel/cpu";
 import type { Place, Size, Statement, Value } from "@doppel/semantics";
@@ -57,10 +57,9 @@ export interface InWindow {
   readonly offset: number;
 }
 
-/** The windows that open in a block, the slots that are empty when the loop begins which it is the header of, and which accesses of which of its instructions lie in windows. */
+/** The windows that open in a block, and which accesses of which of its instructions lie in windows. */
 export interface BlockWindows {
   readonly opens: readonly Window[];
-  readonly slots: readonly number[];
   readonly accesses: ReadonlyMap<number, ReadonlyMap<Statement, InWindow>>;
 }
 
@@ -124,10 +123,10 @@ export const ALL_WINDOWS: WindowRule = { frames: true, without: new Set() };
 
 /** Finds the windows of a region, by the numbers of their blocks. */
 export function windowsOf(region: Region, structure: Structure, rule: WindowRule = ALL_WINDOWS): Map<number, BlockWindows> {
-  const out = new Map<number, { opens: Window[]; slots: number[]; accesses: Map<number, Map<Statement, InWindow>> }>();
-  const of = (block: number): { opens: Window[]; slots: number[]; accesses: Map<number, Map<Statement, InWindow>> } => {
+  const out = new Map<number, { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> }>();
+  const of = (block: number): { opens: Window[]; accesses: Map<number, Map<Statement, InWindow>> } => {
     let found = out.get(block);
-    if (found === undefined) out.set(block, (found = { opens: [], slots: [], accesses: new Map() }));
+    if (found === undefined) out.set(block, (found = { opens: [], accesses: new Map() }));
     return found;
   };
   const all = new Walk(region, structure, rule).windows;
@@ -139,7 +138,6 @@ export function windowsOf(region: Region, structure: Structure, rule: WindowRule
     if (accesses.length === 1 && slot === undefined) continue;
     const window = { origin, at, low: low - shift, length: high - low, write, isAlone: accesses.length === 1, slot };
     of(block).opens.push(window);
-    if (slot !== undefined) of(block).slots.push(slot);
     for (const access of accesses) {
       const there = of(access.block).accesses;
       let own = there.get(access.instruction);
