@@ -473,6 +473,11 @@ export class CodeCache implements WriteObserver {
     return ((this.code.get((host - at) / PAGE_SIZE)?.bytes[at >> 3] ?? 0) >> (at & 7) & 1) !== 0;
   }
 
+  /** Bytes of a block, by its key; 0 where there is none. */
+  lengthOf(key: number): number {
+    return this.blocks.get(key)?.length ?? 0;
+  }
+
   /** How often a block was interpreted since it was decoded, by its key. */
   executed(key: number): number {
     const block = this.blocks.get(key);

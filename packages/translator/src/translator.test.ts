@@ -93,6 +93,15 @@ test("a loop that is longer than a region may be is compiled once: its regions g
   expect([instructions > length / 2, instructions <= length + 1]).toEqual([true, true]);
 });
 
+test("long straight code gets a region sooner than short code", () => {
+  const [rounds, threshold] = [20_000, 40_000];
+  // A block has 64 instructions at most, and goes on behind all but a jump that is always taken.
+  const long = Array.from({ length: 256 }, (_, n) => `add eax, ${1000 + n}`);
+  const short = long.map((add, n) => (n % 16 === 15 ? `${add}\njmp $+2` : add));
+  const regions = [long, short].map((adds) => compiled(`l: ${adds.join("\n")}\njmp l`, rounds * 256, { threshold }).regions);
+  expect([regions[0]! > 0, regions[1]]).toEqual([true, 0]);
+});
+
 test("what begins in the middle of other code that is found with it is compiled with that only", () => {
   const [before, page] = [12, 4096];
   const adds = (n: number): string => Array.from({ length: n }, (_, k) => `add eax, ${1000 + k}`).join("\n");

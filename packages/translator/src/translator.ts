@@ -20,6 +20,11 @@ const PAGE_SIZE = 4096;
 const HANDLERS = 1 << 16;
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 12_000;
+/**
+ * A block of so many bytes, which goes on behind conditional jumps, gets one sooner, after so many times fewer: straight code, as of digests, is
+ * seldom compiled a second time with what is around it.
+ */
+const [LONG_BLOCK, SOONER] = [200, 4] as const;
 /** Modules that another thread has to compile at most: more would only wait there, and be formed too early. */
 const MOST_UNDER_WAY = 4;
 /** Regions of a module at most, and samples that a first one waits for others. */
@@ -42,7 +47,7 @@ const MOST_REBUILDS = 3;
 export interface TranslatorOptions {
   readonly engine: Interpreter;
   readonly memory: WebAssembly.Memory;
-  /** Executions of a block before it gets a region; 0 compiles every block as soon as it is decoded, for tests. */
+  /** Executions of a block before it gets a region, of a long one a quarter of that; 0 compiles every block as soon as it is decoded, for tests. */
   readonly threshold?: number;
   /** Has a block in a region become a further entry of it as soon as it is decoded, for tests with a threshold of 0. */
   readonly growsAtOnce?: boolean;
@@ -129,7 +134,7 @@ export class Translator implements RegionCompiler {
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
   private readonly helpers: ReturnType<typeof regionHelpers>;
-  /** How often a block must have been executed before a next look, by key; the threshold where there is nothing. */
+  /** How often a block must have been executed before a next look, by key; where there is nothing, the threshold or its part for long blocks. */
   private readonly next = new KeyMap<number>();
   /** Regions by their ids, by the keys of their entries, and by the frames that they have code in. */
   private readonly installed = new Map<number, Installed>();
@@ -300,7 +305,7 @@ export class Translator implements RegionCompiler {
       return;
     }
     const executed = code.executed(key);
-    if (executed < (this.next.get(key) ?? this.threshold)) return;
+    if (executed < (this.next.get(key) ?? (code.lengthOf(key) >= LONG_BLOCK ? this.threshold / SOONER : this.threshold))) return;
     if (this.next.size >= MOST_ENTRIES) this.next.clear();
     // If nothing comes of it, there is no hurry to try again.
     this.next.set(key, 4 * executed);

@@ -4,7 +4,7 @@
  */
 import { bareMachine } from "@doppel/testkit";
 import {
-  CPUID_1_ECX_PCID, CPUID_1_ECX_XSAVE, CPUID_7_EBX_SMAP, CPUID_7_EBX_SMEP, CR4_OSXSAVE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, DESCRIPTOR_L, FORMS, type Form,
+  CPUID_1_ECX_PCID, CPUID_1_ECX_XSAVE, CPUID_7_EBX_SMAP, CPUID_7_EBX_SMEP, CR4_OSXSAVE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, DESCRIPTOR_L, FORMS, IA32_ARCH_CAPABILITIES, IA32_PRED_CMD, IA32_SPEC_CTRL, type Form,
 } from "@doppel/x86";
 import { describe, expect, test } from "vitest";
 import { featuresOf } from "../features.ts";
@@ -75,6 +75,22 @@ describe.each(Object.values(CPU_MODELS))("CPUID of $name", (model) => {
   });
 });
 
+describe("SDM volume 4, speculation", () => {
+  const [SPEC_CTRL, PRED_CMD, ARCH_CAPABILITIES] = [IA32_SPEC_CTRL, IA32_PRED_CMD, IA32_ARCH_CAPABILITIES];
+  test.each([CPU_MODELS.i686, CPU_MODELS["x86-64"]])("$name has the registers that CPUID tells of", (model) => {
+    const { cpu: { msr } } = bareMachine({ model });
+    // IBRS, STIBP and BHI_DIS_S can be set, SSBD cannot; IBPB is a command, which cannot be read.
+    expect([msr.read(SPEC_CTRL), msr.low, msr.write(SPEC_CTRL, 0x403, 0), msr.read(SPEC_CTRL), msr.low]).toEqual([true, 0, true, true, 0x403]);
+    expect([msr.write(SPEC_CTRL, 4, 0), msr.write(SPEC_CTRL, 0, 1), msr.value(SPEC_CTRL)]).toEqual([false, false, 0x403]);
+    expect([msr.write(PRED_CMD, 1, 0), msr.write(PRED_CMD, 2, 0), msr.write(PRED_CMD, 0, 1), msr.read(PRED_CMD)]).toEqual([true, false, false, false]);
+    expect([msr.read(ARCH_CAPABILITIES), msr.low & 3, msr.write(ARCH_CAPABILITIES, 0, 0)]).toEqual([true, 3, false]);
+  });
+  test("a model without them has none", () => {
+    const { cpu: { msr } } = bareMachine({ model: CPU_MODELS["pentium-pro"] });
+    for (const register of [SPEC_CTRL, PRED_CMD, ARCH_CAPABILITIES]) expect([msr.read(register), msr.write(register, 0, 0)]).toEqual([false, false]);
+  });
+});
+
 describe("SDM volume 2, CPUID", () => {
   const on = { apic: true, osxsave: false, long: true, cores: 1, apicId: 0, kvmClock: false };
   const { "i686": i686, "x86-64": base, "x86-64-v2": second, "max": max } = CPU_MODELS;
@@ -101,7 +117,13 @@ describe("SDM volume 2, CPUID", () => {
     expect([0, 1, 2].map((level) => cpuidLeaf(base, 0xb, level, third))).toEqual([[0, 1, 0x100, 2], [2, 4, 0x201, 2], [0, 0, 2, 2]]);
     expect([cpuidLeaf(base, 1, 0, on)[1], cpuidLeaf(base, 0xb, 1, on)]).toEqual([0x00010800, [0, 1, 0x201, 0]]);
   });
-  test("leaf 7 has one subleaf", () => expect(cpuidLeaf(max, 7, 1, on)).toEqual([0, 0, 0, 0]));
+  test("leaf 7: speculation is controlled, by bits of its second subleaf as well, and immunities are told of", () => {
+    for (const model of [i686, base, second, max]) {
+      const [last, , , edx] = cpuidLeaf(model, 7, 0, on);
+      expect([last, edx >>> 26, cpuidLeaf(model, 7, 1, on), cpuidLeaf(model, 7, 2, on)]).toEqual([2, 0b1011, [0, 0, 0, 0], [0, 0, 0, 1 << 4]]);
+    }
+    expect([0, 1, 2].map((subleaf) => cpuidLeaf(CPU_MODELS["pentium-pro"], 7, subleaf, on))).toEqual([0, 1, 2].map(() => [0, 0, 0, 0]));
+  });
   test("CR4 has what the features bring", () => {
     const bits: readonly (readonly [boolean, number])[] = [
       [(max.features.ecx & CPUID_1_ECX_XSAVE) !== 0, CR4_OSXSAVE], [(max.features.ecx & CPUID_1_ECX_PCID) !== 0, CR4_PCIDE],

@@ -37,8 +37,16 @@ const I686_EDX = x86.CPUID_1_EDX_FPU | x86.CPUID_1_EDX_VME | x86.CPUID_1_EDX_DE 
 const CR4_ALWAYS = x86.CR4_VME | x86.CR4_PVI | x86.CR4_TSD | x86.CR4_DE | x86.CR4_PSE | x86.CR4_PAE | x86.CR4_MCE | x86.CR4_PGE
   | x86.CR4_PCE;
 
+/** IA32_SPEC_CTRL and IA32_PRED_CMD exist. */
+export const CPUID_7_EDX_IBRS = 1 << 26;
+/** STIBP of IA32_SPEC_CTRL. */
+const CPUID_7_EDX_STIBP = 1 << 27;
 /** IA32_ARCH_CAPABILITIES exists. */
 export const CPUID_7_EDX_ARCH_CAPABILITIES = 1 << 29;
+/** Of leaf 7, subleaf 2: BHI_DIS_S of IA32_SPEC_CTRL. */
+const CPUID_7_2_EDX_BHI_CTRL = 1 << 4;
+/** What tells guests that they need no way around leaks through speculation. */
+const IMMUNE = CPUID_7_EDX_IBRS | CPUID_7_EDX_STIBP | CPUID_7_EDX_ARCH_CAPABILITIES;
 /** SHA extensions. */
 const CPUID_7_EBX_SHA = 1 << 29;
 /** XSAVEOPT. */
@@ -79,16 +87,16 @@ export const MODEL_PENTIUM_PRO: CpuModel = model("pentium-pro", 0x619, 36, 32, {
 });
 
 /** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
-export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX });
+export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX, structuredEdx: IMMUNE });
 
 /** The 64-bit baseline of the psABI, with NX. */
 export const MODEL_X86_64: CpuModel = model("x86-64", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
 });
 
 /** The psABI's second level: up to SSE4.2, POPCNT, CMPXCHG16B, LAHF and SAHF. */
 export const MODEL_X86_64_V2: CpuModel = model("x86-64-v2", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
 });
 
 /** Everything there is. */
@@ -101,7 +109,7 @@ export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
   structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_TSC_ADJUST | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
     | x86.CPUID_7_EBX_RDSEED | x86.CPUID_7_EBX_ADX | x86.CPUID_7_EBX_SMAP | x86.CPUID_7_EBX_CLFLUSHOPT | x86.CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
   structuredEcx: x86.CPUID_7_ECX_UMIP | x86.CPUID_7_ECX_RDPID,
-  structuredEdx: CPUID_7_EDX_ARCH_CAPABILITIES,
+  structuredEdx: IMMUNE,
   xsaveEax: CPUID_D_1_EAX_XSAVEOPT,
 });
 
@@ -188,7 +196,12 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: C
       const [eax, ...rest] = CACHES[subleaf]!;
       return [eax | ((now.cores - 1) << 26), ...rest];
     }
-    case 7: return subleaf === 0 ? [0, features.structuredEbx, features.structuredEcx, features.structuredEdx] : [0, 0, 0, 0];
+    case 7: {
+      // There is a second subleaf where IA32_SPEC_CTRL has a bit from it.
+      const last = features.structuredEdx & CPUID_7_EDX_IBRS ? 2 : 0;
+      if (subleaf === 0) return [last, features.structuredEbx, features.structuredEcx, features.structuredEdx];
+      return [0, 0, 0, last === 2 && subleaf === 2 ? CPUID_7_2_EDX_BHI_CTRL : 0];
+    }
     // Topology: one thread a core, and the cores; ECX is the level's number and type, EDX the x2APIC ID.
     case 0xb: {
       const level: CpuidResult[] = [[0, 1, 0x100, 0], [32 - Math.clz32(now.cores - 1), now.cores, 0x200, 0]];

@@ -7,13 +7,13 @@ import {
   IA32_ARCH_CAPABILITIES, IA32_BIOS_SIGN_ID, IA32_BIOS_UPDT_TRIG, IA32_CSTAR, IA32_DEBUGCTL, IA32_EFER, IA32_FMASK, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_LSTAR,
   IA32_MC0_CTL, IA32_MCG_CAP, IA32_MCG_STATUS, IA32_MISC_ENABLE, IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_FIX16K_80000,
   IA32_MTRR_FIX16K_A0000, IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, IA32_MTRR_FIX64K_00000, IA32_MTRR_PHYSBASE0, IA32_P5_MC_ADDR,
-  IA32_P5_MC_TYPE, IA32_PAT, IA32_PLATFORM_ID, IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP,
+  IA32_P5_MC_TYPE, IA32_PAT, IA32_PLATFORM_ID, IA32_PRED_CMD, IA32_SPEC_CTRL, IA32_STAR, IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP,
   IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST, IA32_TSC_AUX, MSR_EBL_CR_POWERON, PAT_RESET_HALF,
 } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import type { HotState } from "../hot-state.ts";
 import { FMASK, FS, GS, KERNEL_GS_BASE, LSTAR, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP } from "../state-layout.ts";
-import { CPUID_7_EDX_ARCH_CAPABILITIES } from "./cpu-model.ts";
+import { CPUID_7_EDX_ARCH_CAPABILITIES, CPUID_7_EDX_IBRS } from "./cpu-model.ts";
 import { canonicalHalves } from "./non-canonical.ts";
 
 const IA32_MCG_CTL = 0x17b;
@@ -23,11 +23,15 @@ const BANKS = 10;
 const RANGES = 8;
 /**
  * IA32_ARCH_CAPABILITIES: a processor that does not speculate is immune to what leaks through speculation, so guests need not pay for
- * their ways around it. RDCL_NO, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO,
+ * their ways around it. RDCL_NO, IBRS_ALL (indirect calls need no detour), SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO,
  * BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO; in the upper half ITS_NO.
  */
-const IMMUNITIES = 0x0d10e179;
+const IMMUNITIES = 0x0d10e17b;
 const IMMUNITIES_HIGH = 1 << 30;
+/** IBRS, STIBP and BHI_DIS_S of IA32_SPEC_CTRL: kept, and without an effect. */
+const SPEC_CTRL_BITS = 0x403;
+/** IBPB, which is all that IA32_PRED_CMD has. */
+const PRED_CMD_IBPB = 1;
 /** Eight ranges, fixed ranges, write combining. */
 const MTRRCAP = RANGES | (1 << 8) | (1 << 10);
 const TWO_32 = 0x1_0000_0000;
@@ -114,6 +118,7 @@ export class ModelSpecificRegisters {
     if (this.#long) for (const register of [IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE]) this.set(register, 0, 0);
     if (extendedEdx & CPUID_80000001_EDX_RDTSCP || structuredEcx & CPUID_7_ECX_RDPID) this.set(IA32_TSC_AUX, 0, 0);
     if (structuredEbx & CPUID_7_EBX_TSC_ADJUST) this.set(IA32_TSC_ADJUST, 0, 0);
+    if (structuredEdx & CPUID_7_EDX_IBRS) this.set(IA32_SPEC_CTRL, 0, 0);
     if (structuredEdx & CPUID_7_EDX_ARCH_CAPABILITIES) this.set(IA32_ARCH_CAPABILITIES, IMMUNITIES, IMMUNITIES_HIGH);
   }
 
@@ -225,6 +230,9 @@ export class ModelSpecificRegisters {
       case IA32_KERNEL_GS_BASE: return canonicalHalves(low, high) && this.#keep(register, low, high);
       case IA32_SYSENTER_ESP:
       case IA32_SYSENTER_EIP: return (!this.#long || canonicalHalves(low, high)) && this.#store(register, low, high);
+      case IA32_SPEC_CTRL: return high === 0 && (low & ~SPEC_CTRL_BITS) === 0 && this.#keep(register, low, high);
+      // Nothing is stored: it cannot be read.
+      case IA32_PRED_CMD: return high === 0 && (low & ~PRED_CMD_IBPB) === 0 && (this.#cpu.model.features.structuredEdx & CPUID_7_EDX_IBRS) !== 0;
       case IA32_FMASK:
       case IA32_TSC_AUX: return high === 0 && this.#keep(register, low, high);
       case IA32_DEBUGCTL: return high === 0 && (low & ~3) === 0 && this.#store(register, low, high);
