@@ -76,18 +76,17 @@ describe.each(Object.values(CPU_MODELS))("CPUID of $name", (model) => {
 });
 
 describe("SDM volume 4, speculation", () => {
-  const [SPEC_CTRL, PRED_CMD, ARCH_CAPABILITIES] = [IA32_SPEC_CTRL, IA32_PRED_CMD, IA32_ARCH_CAPABILITIES];
   test.each([CPU_MODELS.i686, CPU_MODELS["x86-64"]])("$name has the registers that CPUID tells of", (model) => {
     const { cpu: { msr } } = bareMachine({ model });
     // IBRS, STIBP and BHI_DIS_S can be set, SSBD cannot; IBPB is a command, which cannot be read.
-    expect([msr.read(SPEC_CTRL), msr.low, msr.write(SPEC_CTRL, 0x403, 0), msr.read(SPEC_CTRL), msr.low]).toEqual([true, 0, true, true, 0x403]);
-    expect([msr.write(SPEC_CTRL, 4, 0), msr.write(SPEC_CTRL, 0, 1), msr.value(SPEC_CTRL)]).toEqual([false, false, 0x403]);
-    expect([msr.write(PRED_CMD, 1, 0), msr.write(PRED_CMD, 2, 0), msr.write(PRED_CMD, 0, 1), msr.read(PRED_CMD)]).toEqual([true, false, false, false]);
-    expect([msr.read(ARCH_CAPABILITIES), msr.low & 3, msr.write(ARCH_CAPABILITIES, 0, 0)]).toEqual([true, 3, false]);
+    expect([msr.read(IA32_SPEC_CTRL), msr.low, msr.write(IA32_SPEC_CTRL, 0x403, 0), msr.read(IA32_SPEC_CTRL), msr.low]).toEqual([true, 0, true, true, 0x403]);
+    expect([msr.write(IA32_SPEC_CTRL, 4, 0), msr.write(IA32_SPEC_CTRL, 0, 1), msr.value(IA32_SPEC_CTRL)]).toEqual([false, false, 0x403]);
+    expect([msr.write(IA32_PRED_CMD, 1, 0), msr.write(IA32_PRED_CMD, 2, 0), msr.write(IA32_PRED_CMD, 0, 1), msr.read(IA32_PRED_CMD)]).toEqual([true, false, false, false]);
+    expect([msr.read(IA32_ARCH_CAPABILITIES), msr.low & 3, msr.write(IA32_ARCH_CAPABILITIES, 0, 0)]).toEqual([true, 3, false]);
   });
   test("a model without them has none", () => {
     const { cpu: { msr } } = bareMachine({ model: CPU_MODELS["pentium-pro"] });
-    for (const register of [SPEC_CTRL, PRED_CMD, ARCH_CAPABILITIES]) expect([msr.read(register), msr.write(register, 0, 0)]).toEqual([false, false]);
+    for (const register of [IA32_SPEC_CTRL, IA32_PRED_CMD, IA32_ARCH_CAPABILITIES]) expect([msr.read(register), msr.write(register, 0, 0)]).toEqual([false, false]);
   });
 });
 
