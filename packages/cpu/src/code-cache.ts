@@ -9,9 +9,9 @@
 import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/memory";
 import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
-import { CONTROL_FROM, EXECUTED_SHIFT, HANDLER_END } from "./dispatch.ts";
+import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
-import { ENTRY_NUMBER, encodeRecord, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
+import { ENTRY_NUMBER, encodeRecord, R_EXECUTED, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { factsOf } from "./form-facts.ts";
 import { FrameBlocks } from "./frame-blocks.ts";
 import { codeKey, hostOfKey, modeOfKey } from "./code-key.ts";
@@ -105,9 +105,6 @@ export class CodeCache implements WriteObserver {
   private readonly frames: Frames;
   private readonly observer: number;
   private readonly table: HandlerTable;
-  /** What EXECUTED in the hot state must be while this cache is in use. */
-  readonly counters: number;
-  private readonly counts: Uint32Array;
   private readonly base: number;
   private readonly end: number;
   private next: number;
@@ -151,9 +148,7 @@ export class CodeCache implements WriteObserver {
     this.frames = frames;
     this.table = table;
     this.base = this.next = base;
-    this.end = base + Math.floor(size / 9 / RECORD_SIZE) * 8 * RECORD_SIZE;
-    this.counters = this.end - (base >> EXECUTED_SHIFT);
-    this.counts = frames.arena.u32.subarray(this.end >> 2, (base + size) >> 2);
+    this.end = base + size - (size % RECORD_SIZE);
     this.view = frames.arena.view;
     this.words = new Int32Array(frames.arena.buffer);
     this.bytes = frames.arena.u8;
@@ -288,6 +283,7 @@ export class CodeCache implements WriteObserver {
       const next = words[from + RECORD_WORDS]!;
       if ((next & 0xffff) === HANDLER_END || next >>> 16 > end) break;
       for (let n = 0; n < RECORD_WORDS; n++) words[to + n] = words[from + n]!;
+      words[to + (R_EXECUTED >> 2)] = 0;
       this.view.setUint16((to << 2) + R_HANDLER, this.table.alone(words[from]! & 0xffff, (mode & MODE_LONG) !== 0), true);
       // Where a jump leads each block learns for itself. Masks and second immediates, which stand there otherwise, are no addresses of records.
       const link = words[to + (R_LINK >> 2)]!;
@@ -481,7 +477,7 @@ export class CodeCache implements WriteObserver {
   /** How often a block was interpreted since it was decoded, by its key. */
   executed(key: number): number {
     const block = this.blocks.get(key);
-    return block === undefined ? 0 : this.counts[(block.record - this.base) / RECORD_SIZE]!;
+    return block === undefined ? 0 : this.words[(block.record + R_EXECUTED) >> 2]! >>> 0;
   }
 
   /** How often the instructions of a page were interpreted, by their offsets in it, since they were decoded; for a host address in it. */
@@ -489,16 +485,16 @@ export class CodeCache implements WriteObserver {
     const page = new Uint32Array(PAGE_SIZE);
     const mode = this.keyOf(0);
     const blocks = this.code.get(Math.floor(host / PAGE_SIZE))?.blocks;
-    const { words, counts, table } = this;
+    const { words, table } = this;
     const long = (mode & MODE_LONG) !== 0;
     for (let block = 0; block < (blocks?.length ?? 0); block++) {
       if (blocks!.mode(block) !== mode) continue;
       const first = blocks!.record(block);
-      const number = (first - this.base) / RECORD_SIZE;
       let before = 0;
       for (let n = 0; n < blocks!.count(block) - 1; n++) {
-        const word = words[(first + n * RECORD_SIZE) >> 2]!;
-        const times = counts[number + n]!;
+        const at = (first + n * RECORD_SIZE) >> 2;
+        const word = words[at]!;
+        const times = words[at + (R_EXECUTED >> 2)]! >>> 0;
         page[(word >>> 16) & (PAGE_SIZE - 1)]! += times + before;
         before = table.alone(word & 0xffff, long) === (word & 0xffff) ? 0 : times;
       }
@@ -510,7 +506,7 @@ export class CodeCache implements WriteObserver {
   hottestAround(host: number): number {
     const at = host & (PAGE_SIZE - 1);
     const blocks = this.code.get((host - at) / PAGE_SIZE)?.blocks;
-    const best = blocks === undefined ? -1 : blocks.hottest(at, this.keyOf(0), this.counts, this.base);
+    const best = blocks === undefined ? -1 : blocks.hottest(at, this.keyOf(0), this.words);
     return best < 0 ? -1 : host - at + best;
   }
 
@@ -583,7 +579,7 @@ export class CodeCache implements WriteObserver {
       const block = this.blocks.get(key);
       if (block !== undefined && this.view.getUint8(block.record + R_LENGTH) === REGION_MARK) {
         const alone = this.view.getInt32(block.record + R_LINK, true);
-        this.bytes.copyWithin(block.record, alone, alone + RECORD_SIZE);
+        this.bytes.copyWithin(block.record, alone, alone + R_EXECUTED);
       }
     }
     this.onRegionDropped(region);
@@ -620,7 +616,6 @@ export class CodeCache implements WriteObserver {
   private forgetBlocks(): void {
     this.blocks.clear();
     this.index.clear();
-    this.counts.fill(0, 0, (this.next - this.base) / RECORD_SIZE);
     this.next = this.base;
     this.view.setInt32(STATE + CONTROL_FROM, 0, true);
     this.view.setInt32(STATE + RESUME, 0, true);

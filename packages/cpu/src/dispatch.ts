@@ -13,9 +13,9 @@ import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import type { Shape } from "@doppel/semantics";
 import { ENTRY_RECORD, ifKnown } from "./jump-cache.ts";
 import { AGAIN, ALONE, DIRECT, type DispatchFrame, FAULT, FAULT_HERE, GeneratedModule, shapeKey, type Watching, writeFused, writeInline } from "./handler.ts";
-import { R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
+import { R_EXECUTED, R_LINK, R_OFFSET, RECORD_SIZE } from "./record.ts";
 import { MODE_FLAT, MODE_LONG } from "./mode.ts";
-import { BUDGET, EXECUTED, MODE, RESUME, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
+import { BUDGET, MODE, RESUME, RIP, RUN_CONTROL, STATE, TLB_VIEW } from "./state-layout.ts";
 
 /** A handler inside: of one instruction, or of one and the one behind it. */
 export interface HotShape {
@@ -27,9 +27,6 @@ export interface HotShape {
 export const EXIT_BUDGET = 0;
 export const EXIT_FAULT = 1;
 export const EXIT_LOOKUP = 2;
-
-/** Records are 32 bytes, and their counters 4. */
-export const EXECUTED_SHIFT = 3;
 
 /** Handler number of the record behind a block, and of invalidated records: look the instruction up again. */
 export const HANDLER_END = 0;
@@ -86,7 +83,6 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   const entry = f.local("i32");
   const linear = f.local(native);
   const view = f.local("i32");
-  const executed = f.local("i32");
   const load = (offset: number): FunctionBuilder => f.i32(0).memory(OP.i32_load, STATE + offset);
   const loadNative = (offset: number): FunctionBuilder => f.i32(0).memory(long ? OP.i64_load : OP.i32_load, STATE + offset);
   const nativeAdd = long ? OP.i64_add : OP.i32_add;
@@ -102,7 +98,6 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
     f.i32(code).op(OP.return);
   };
 
-  if (counts) load(EXECUTED).set(executed);
   load(CONTROL_FROM).set(from);
   loadNative(CONTROL_DELTA).set(delta);
   loadNative(RIP).set(ip);
@@ -122,8 +117,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   const end = f.block();
   f.get(budget).i32(1).op(OP.i32_sub).tee(budget).i32(0).op(OP.i32_lt_s).brIf(out, false);
   if (counts) {
-    f.get(record).i32(EXECUTED_SHIFT).op(OP.i32_shr_u).get(executed).op(OP.i32_add).tee(entry);
-    f.get(entry).memory(OP.i32_load).i32(1).op(OP.i32_add).memory(OP.i32_store);
+    f.get(record).get(record).memory(OP.i32_load, R_EXECUTED).i32(1).op(OP.i32_add).memory(OP.i32_store, R_EXECUTED);
   }
   f.get(record).memory(OP.i32_load16_u).brTable([end, ...arm.map((n) => arms[n]!)], outlineArm);
   f.end();

@@ -32,6 +32,9 @@ export interface FormFacts {
   /** The next instruction is not simply the following bytes. */
   readonly endsRecords: boolean;
   readonly hasSecondImmediate: boolean;
+  /** Its immediate may have 64 bits: of MOV, or the address of a moffs operand. */
+  readonly hasWideImmediate: boolean;
+  readonly hasOffset: boolean;
   /** VEX.vvvv names a general register. */
   readonly hasVvvv: boolean;
 }
@@ -48,6 +51,7 @@ function workOut(form: Form): FormFacts {
   return {
     reg: kindOf(form, "GPVSCD"), rm: kindOf(form, "ERQNWUZ"), isDefined: DEFINITIONS.has(mnemonic), isAddressSized: ADDRESS_SIZED.has(mnemonic),
     isRepeatable: REPEATABLE.has(mnemonic), isPop: mnemonic === "POP", isConditionalJump: mnemonic === "Jcc", endsRecords: ENDS.has(mnemonic),
+    hasWideImmediate: operands.some(({ kind, size }) => kind === "O" || (kind === "I" && size === "v")), hasOffset: operands.some(({ kind }) => kind === "O"),
     hasSecondImmediate: mnemonic === "ENTER" || operands.some(({ kind }) => kind === "A"), hasVvvv: form.vex === true && operands.some(({ kind }) => kind === "B"),
   };
 }

@@ -1,6 +1,6 @@
 /** The blocks of decoded records that have bytes in one frame, as numbers side by side: every sample of what runs goes through them. */
 import { modeOfKey } from "./code-key.ts";
-import { RECORD_SIZE } from "./record.ts";
+import { R_EXECUTED, RECORD_SIZE } from "./record.ts";
 
 /** Numbers of a block. */
 const FIELDS = 5;
@@ -45,17 +45,16 @@ export class FrameBlocks {
   /**
    * Where in the frame the block begins that was executed most often of those of a mode that hold the byte at an offset, or -1. A block that begins
    * in another one counts what comes from there, too: of two that differ by less than a quarter it is the one that begins earlier.
-   * @param counts executions of records from `base` on
+   * @param words the memory that the records are in
    */
-  hottest(at: number, mode: number, counts: Uint32Array, base: number): number {
+  hottest(at: number, mode: number, words: Int32Array): number {
     const { fields } = this;
-    const first = base / RECORD_SIZE;
     let best = -1;
     let most = -1;
     for (let n = 0; n < fields.length; n += FIELDS) {
       const from = fields[n + 3]!;
       if (from > at || at >= fields[n + 4]! || fields[n + 2] !== mode) continue;
-      const executed = counts[fields[n]! - first]!;
+      const executed = words[fields[n]! * (RECORD_SIZE >> 2) + (R_EXECUTED >> 2)]! >>> 0;
       if (from < best ? executed < most * 0.75 : executed * 0.75 <= most) continue;
       best = from;
       most = executed;

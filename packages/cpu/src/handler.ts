@@ -11,7 +11,7 @@ import { FunctionSet } from "./ir-functions.ts";
 import { Lowering } from "./lowering.ts";
 import { type CarryRule, loadOf, storeOf, type Target } from "./target.ts";
 import {
-  R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
+  isWide, R_BASE, R_DISPLACEMENT, R_HANDLER, R_IMMEDIATE, R_IMMEDIATE_HIGH, R_INDEX, R_LENGTH, R_LINK, R_OFFSET, R_REG, R_RM, R_SCALE, R_SEGMENT, R_VVVV, RECORD_SIZE,
 } from "./record.ts";
 import { BLOCK_ENDED, BUDGET, CS, FS, RIP, STATE, TLB_VIEW } from "./state-layout.ts";
 
@@ -152,7 +152,13 @@ abstract class RecordTarget implements Target {
   field(name: string): void {
     this.f.get(this.record);
     switch (name) {
-      case "immediate64": this.f.memory(OP.i64_load, R_IMMEDIATE); return;
+      case "immediate64": {
+        const { hasWideImmediate, hasOffset } = factsOf(this.shape.form);
+        const wide = hasWideImmediate && isWide(this.shape);
+        this.f.memory(wide || hasOffset ? OP.i64_load32_u : OP.i64_load32_s, R_IMMEDIATE);
+        if (wide) this.f.get(this.record).memory(OP.i64_load32_u, R_IMMEDIATE_HIGH).i64(32).op(OP.i64_shl).op(OP.i64_or);
+        return;
+      }
       case "immediate": this.f.memory(OP.i32_load, R_IMMEDIATE); return;
       case "immediate2": this.f.memory(OP.i32_load, R_LINK); return;
       case "reg": this.f.memory(OP.i32_load16_u, R_REG); return;

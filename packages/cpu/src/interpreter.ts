@@ -16,7 +16,7 @@ import { Handlers } from "./handlers.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import { quickHelpers } from "./quick-helpers.ts";
 import {
-  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, EXECUTED, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
+  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
 } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
@@ -409,7 +409,6 @@ export class Interpreter implements Engine {
     this.code.publish();
     this.code.active = true;
     words[(STATE + JUMP_CACHE) >> 2] = this.jumps.base;
-    words[(STATE + EXECUTED) >> 2] = this.code.counters;
     this.inside = true;
     this.slice = slice;
     words[(STATE + BUDGET) >> 2] = slice - 1;

@@ -9,7 +9,10 @@
  *   +12 u8  scale          +13 u8 length      +14 u16 state offset of the operand's segment
  *   +16 i32 displacement
  *   +20 i32 address mask (memory operands), second immediate, or the record that a direct jump leads to (0: not known)
- *   +24 i64 immediate, or u16 state offset of the register that VEX.vvvv names
+ *   +24 i32 immediate, sign-extended where it is used as 64 bits, or u16 state offset of the register that VEX.vvvv names
+ *   +28 u32 how often it was executed, of a pair of instructions the first; the record behind a block has it, too
+ *
+ * Where an immediate or a moffs address has all 64 bits, the upper half of it stands at +8, as there are no address registers then.
  */
 import { type Instruction, PREFIX_REX } from "@doppel/x86";
 import { BYTE, factsOf, MMX, VECTOR, WIDE } from "./form-facts.ts";
@@ -28,6 +31,9 @@ export const R_SEGMENT = 14;
 export const R_DISPLACEMENT = 16;
 export const R_LINK = 20;
 export const R_IMMEDIATE = 24;
+/** Where the upper half of a 64-bit immediate stands. */
+export const R_IMMEDIATE_HIGH = R_BASE;
+export const R_EXECUTED = 28;
 /** What R_LENGTH of a record is whose handler is a region. */
 export const REGION_MARK = 0xff;
 /** Where such a record has the number of the entry that begins there, i32. */
@@ -57,6 +63,11 @@ export function displacementOf(i: Instruction): number {
   return i.memory ? i.displacement + moved : 0;
 }
 
+/** Whether the immediate or the moffs address of a form that may have 64 bits of it has them. */
+export function isWide({ form, operandSize, addressSize }: Pick<Instruction, "form" | "operandSize" | "addressSize">): boolean {
+  return (factsOf(form).hasOffset ? addressSize : operandSize) === 8;
+}
+
 /** Writes the record of a decoded instruction, in the words of linear memory. */
 export function encodeRecord(words: Int32Array, at: number, handler: number, offset: number, i: Instruction): void {
   const facts = factsOf(i.form);
@@ -69,5 +80,6 @@ export function encodeRecord(words: Int32Array, at: number, handler: number, off
   words[word + (R_DISPLACEMENT >> 2)] = displacementOf(i);
   words[word + (R_LINK >> 2)] = i.memory ? (i.addressSize === 2 ? 0xffff : -1) : facts.hasSecondImmediate ? i.immediate2 : 0;
   words[word + (R_IMMEDIATE >> 2)] = facts.hasVvvv ? fieldOffset(i, "vvvv") : i.immediate;
-  words[word + (R_IMMEDIATE >> 2) + 1] = facts.hasVvvv ? 0 : i.immediateHigh;
+  words[word + (R_EXECUTED >> 2)] = 0;
+  if (facts.hasWideImmediate && isWide(i)) words[word + (R_IMMEDIATE_HIGH >> 2)] = i.immediateHigh;
 }

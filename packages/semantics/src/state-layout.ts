@@ -112,8 +112,6 @@ export const HIDDEN_BASES = 0x2d0;
 /** Interpreted instructions from the end of BUDGET to the next sample (i32), and, while regions run, from now to the next sample (i32). */
 export const SAMPLE_BEYOND = 0x2f0;
 export const SAMPLE_IN = 0x2f4;
-/** Linear-memory address of the counters of executed records, less an eighth of the records' (i32). */
-export const EXECUTED = 0x2f8;
 /** The record in front of which the last visit used up BUDGET (i32): the next one goes on there, without looking RIP up, unless it is 0. */
 export const RESUME = 0x2fc;
 
