@@ -129,7 +129,7 @@ export class CodeCache implements WriteObserver {
   /** Told of every block that is decoded, when somebody wants to know. */
   onBlock: ((key: number, host: number, linear: number) => void) | undefined;
   /** Says of which instructions a block ends behind, when somebody wants to put regions in the place of what follows them. */
-  isBarrier: ((handler: number, instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
+  isBarrier: ((instruction: Instruction, long: boolean, flat: boolean) => boolean) | undefined;
   /** Blocks end at these instructions, also where the code runs on behind them; see `Interpreter.observe`. */
   splitsAt: ReadonlySet<string> | undefined;
   /** Nobody watches what regions would not show. */
@@ -238,7 +238,7 @@ export class CodeCache implements WriteObserver {
       record += RECORD_SIZE;
       at += instruction.length;
       this.decoded++;
-      if (single || factsOf(form).endsRecords || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(handler, instruction, long, flat) === true) break;
+      if (single || factsOf(form).endsRecords || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(instruction, long, flat) === true) break;
     }
     if (!single) this.pair(first, record, long);
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));

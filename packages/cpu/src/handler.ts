@@ -29,18 +29,30 @@ export const ALONE = 5;
 /** A region has called a helper that recorded a fault. RIP stands at the instruction, and BUDGET is what is left. */
 export const FAULT_HERE = 6;
 
+/** Whether an operand needs no segment checks. A store through CS is #GP(0) however flat the segment is. */
+function isFlat(i: Instruction, long: boolean, flat: boolean): boolean {
+  return flat && (!i.memory || (i.segment < FS && (long || i.segment !== CS)));
+}
+
+/** The address size as far as it matters: in 16- and 32-bit code that of a checked operand is a mask in the record. */
+function addressSizeOf(i: Instruction, long: boolean, flatOperand: boolean): Shape["addressSize"] {
+  return factsOf(i.form).isAddressSized || (i.memory && (flatOperand || long)) ? i.addressSize : long ? 8 : 4;
+}
+
+function repOf({ form, prefixes }: Instruction): Shape["rep"] {
+  return (prefixes & (PREFIX_REP | PREFIX_REPNE)) === 0 || !factsOf(form).isRepeatable ? "" : prefixes & PREFIX_REP ? "rep" : "repne";
+}
+
+function conditionOf({ form, condition }: Instruction): number {
+  return form.range === "cc" ? condition : 0;
+}
+
 /** The shape of an instruction's handler in the given kind of code. */
 export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
-  const { form } = i;
-  // A store through CS is #GP(0) however flat the segment is.
-  const flatOperand = flat && (!i.memory || (i.segment < FS && (long || i.segment !== CS)));
-  const { isAddressSized: sized, isRepeatable } = factsOf(form);
-  // In 16- and 32-bit code a checked operand's address size is a mask in the record.
-  const addressSize = sized || (i.memory && (flatOperand || long)) ? i.addressSize : long ? 8 : 4;
-  const rep = !isRepeatable ? "" : i.prefixes & PREFIX_REP ? "rep" : i.prefixes & PREFIX_REPNE ? "repne" : "";
+  const flatOperand = isFlat(i, long, flat);
   return {
-    form, operandSize: i.operandSize, addressSize, memory: i.memory, rep,
-    condition: form.range === "cc" ? i.condition : 0, long, flat, flatOperand, indexed: i.index >= 0, ripRelative: i.memory && i.ripRelative,
+    form: i.form, operandSize: i.operandSize, addressSize: addressSizeOf(i, long, flatOperand), memory: i.memory, rep: repOf(i),
+    condition: conditionOf(i), long, flat, flatOperand, indexed: i.index >= 0, ripRelative: i.memory && i.ripRelative,
   };
 }
 
@@ -49,11 +61,27 @@ export function shapeOf(i: Instruction, long: boolean, flat: boolean): Shape {
  * the yes-or-no properties.
  */
 export function shapeKey(s: Shape): number {
-  const size = (n: number): number => (n === 8 ? 2 : n >> 2);
-  const sizes = (((s.form.id << 2) | size(s.operandSize)) << 2) | size(s.addressSize);
-  const variant = s.rep === "" ? s.condition : s.rep === "rep" ? 1 : 2;
-  const bits = (s.memory ? 1 : 0) | (s.long ? 2 : 0) | (s.flat ? 4 : 0) | (s.flatOperand ? 8 : 0) | (s.memory && !s.indexed ? 16 : 0) | (s.ripRelative ? 32 : 0);
+  return packed(s.form.id, s.operandSize, s.addressSize, s.rep, s.condition, s.memory, s.long, s.flat, s.flatOperand, s.indexed, s.ripRelative);
+}
+
+/** The key of an instruction's shape: most instructions have a handler already, and need no more. */
+export function shapeKeyOf(i: Instruction, long: boolean, flat: boolean): number {
+  const flatOperand = isFlat(i, long, flat);
+  return packed(i.form.id, i.operandSize, addressSizeOf(i, long, flatOperand), repOf(i), conditionOf(i), i.memory, long, flat, flatOperand, i.index >= 0, i.memory && i.ripRelative);
+}
+
+function packed(
+  form: number, operandSize: number, addressSize: number, rep: Shape["rep"], condition: number,
+  memory: boolean, long: boolean, flat: boolean, flatOperand: boolean, indexed: boolean, ripRelative: boolean,
+): number {
+  const sizes = (((form << 2) | sizeBits(operandSize)) << 2) | sizeBits(addressSize);
+  const variant = rep === "" ? condition : rep === "rep" ? 1 : 2;
+  const bits = (memory ? 1 : 0) | (long ? 2 : 0) | (flat ? 4 : 0) | (flatOperand ? 8 : 0) | (memory && !indexed ? 16 : 0) | (ripRelative ? 32 : 0);
   return (((sizes << 4) | variant) << 6) | bits;
+}
+
+function sizeBits(size: number): number {
+  return size === 8 ? 2 : size >> 2;
 }
 
 /** Whether a form has a definition. */

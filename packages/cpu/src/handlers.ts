@@ -7,7 +7,7 @@ import { FORMS, Instruction } from "@doppel/x86";
 import type { HandlerTable } from "./code-cache.ts";
 import { compiledDispatch, type HotShape } from "./dispatch.ts";
 import { type Dispatch, DispatchTiers } from "./dispatch-tiers.ts";
-import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeOf, type Watching } from "./handler.ts";
+import { type Helpers, instantiate, isDefined, outlineKey, outlineModule, shapeKey, shapeKeyOf, shapeOf, type Watching } from "./handler.ts";
 import { frequentShapes, hotShapes } from "./hot-shapes.ts";
 import { stocked } from "./stock.ts";
 
@@ -78,12 +78,12 @@ export class Handlers implements HandlerTable {
 
   /** Number of the handler for an instruction: an arm of the dispatch function, or a function made now. */
   handler(instruction: Instruction, long: boolean, flat: boolean): number {
-    const shape = shapeOf(isDefined(instruction.form) ? instruction : undefinedInstruction(instruction), long, flat || long);
-    const key = shapeKey(shape);
+    const defined = isDefined(instruction.form) ? instruction : undefinedInstruction(instruction);
+    const key = shapeKeyOf(defined, long, flat || long);
     const { recent } = this;
     const at = 2 * (Math.imul(key, 0x9e3779b1) >>> 20);
     if (recent[at] === key + 1) return recent[at + 1]!;
-    const number = this.inside(long).numbers.get(key) ?? this.general.get(key) ?? this.newHandler(key, shape);
+    const number = this.inside(long).numbers.get(key) ?? this.general.get(key) ?? this.newHandler(key, shapeOf(defined, long, flat || long));
     recent[at] = key + 1;
     recent[at + 1] = number;
     return number;

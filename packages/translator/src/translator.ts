@@ -5,6 +5,7 @@
  */
 import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
+import { FORMS } from "@doppel/x86";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { meaningOf } from "./effects.ts";
 import { exportName, type Order, regionModule } from "./region-code.ts";
@@ -16,8 +17,6 @@ import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
 const PAGE_SIZE = 4096;
-/** Records have 16 bits for a handler's number. */
-const HANDLERS = 1 << 16;
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 12_000;
 /**
@@ -180,13 +179,10 @@ export class Translator implements RegionCompiler {
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
-    // By handlers' numbers: 0 where it is not known, 1 where not, 2 where it is one.
-    const [short, wide] = [new Uint8Array(HANDLERS), new Uint8Array(HANDLERS)];
-    this.engine.code.isBarrier = (handler, instruction, long, flat) => {
-      if (!flat && !long) return false;
-      const known = long ? wide : short;
-      return (known[handler] ||= meaningOf(shapeOf(instruction, long, true)) === undefined ? 2 : 1) === 2;
-    };
+    // By forms: 0 where it is not known, 1 where not, 2 where it is one. All shapes of a form have a meaning, or none has.
+    const known = new Uint8Array(FORMS.length);
+    this.engine.code.isBarrier = (instruction, long, flat) =>
+      (flat || long) && (known[instruction.form.id] ||= meaningOf(shapeOf(instruction, long, true)) === undefined ? 2 : 1) === 2;
     if (this.threshold === 0) this.engine.code.onBlock = (key, host, linear) => this.atOnce(key, host, linear);
   }
 
