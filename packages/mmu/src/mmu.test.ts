@@ -37,6 +37,51 @@ function machine() {
   return { mmu, physical, view, observed, inline, page, paging };
 }
 
+describe("runs through a large page", () => {
+  function large() {
+    const made = machine();
+    made.physical.write32(0x1000, 0x83);
+    made.physical.write32(0x1004, 0x400083);
+    made.mmu.configure({ paging: true, pageSizeExtension: true });
+    made.mmu.setRoot(0x1000);
+    const present = (tag = TLB_READ_TAG): number[] => Array.from({ length: 2048 }, (_, n) => n).filter((n) => made.mmu.tlb.lookup(VIEW_SUPERVISOR, n * 4096, tag) >= 0);
+    return { ...made, present };
+  }
+
+  test("the second page in a row brings the seven behind it, another order none", () => {
+    const { mmu, present } = large();
+    for (const page of [40, 20, 22]) mmu.translate(page * 4096, READ, false);
+    expect(present()).toEqual([20, 22, 40]);
+    mmu.translate(23 * 4096, READ, false);
+    expect([mmu.walks, present()]).toEqual([4, [20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 40]]);
+    mmu.translate(31 * 4096, READ, false);
+    expect(present()).toContain(38);
+    // The page tables have said nothing of writes yet.
+    expect(present(TLB_WRITE_TAG)).toEqual([]);
+  });
+
+  test("they end with the large page, with memory, and at a page that is watched; frames somebody watches get no write tag", () => {
+    const { mmu, present, observed } = large();
+    for (const page of [1020, 1021]) mmu.translate(page * 4096, READ, false);
+    expect(present()).toEqual([]);
+    for (const page of [250, 251]) mmu.translate(page * 4096, READ, false);
+    expect(present()).toEqual([250, 251, 252, 253, 254, 255]);
+    observed.add(103);
+    for (const page of [100, 101]) mmu.translate(page * 4096, WRITE, false);
+    expect(present(TLB_WRITE_TAG)).toEqual([100, 101, 102, 104, 105, 106, 107, 108]);
+    mmu.watch([203 * 4096]);
+    for (const page of [200, 201]) mmu.translate(page * 4096, READ, false);
+    expect(present().filter((page) => page >= 200 && page < 210)).toEqual([200, 201, 202]);
+  });
+
+  test("INVLPG takes all pieces", () => {
+    const { mmu, present } = large();
+    for (const page of [20, 21]) mmu.translate(page * 4096, READ, false);
+    mmu.tlb.flushPage(22 * 4096);
+    expect(present()).toEqual([]);
+  });
+});
+
 describe("inline check", () => {
   test("nothing is valid after reset, not even neighbours of an entry", () => {
     const m = machine();

@@ -1,6 +1,7 @@
 /**
  * One vCPU's memory management unit: the paging mode, the page walk and the TLB that a successful walk fills. Only a real
- * access fills the TLB, so accessed and dirty bits, and stale entries, are those of the program and of no lookahead.
+ * access fills the TLB, so accessed and dirty bits, and stale entries, are those of the program and of no lookahead: what is entered ahead are pieces of
+ * the page that was accessed.
  */
 import type { PhysicalMap, TableMemory } from "./physical.ts";
 import { createPagingMode, loadPdptes, READ, Translation, walk, WRITE } from "./page-walk.ts";
@@ -10,6 +11,8 @@ import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN
 /** Where a TLB entry has the tag of a kind of access. */
 const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
 const A20 = 1 << 20;
+/** Pieces of a large page that are entered with one, where accesses run through it. */
+const AHEAD = 7;
 
 /**
  * Translates linear addresses for one vCPU. Results are fields, overwritten by the next call.
@@ -43,6 +46,8 @@ export class Mmu {
   #a20 = true;
   #watched: readonly number[] = [];
   readonly #result = new Translation();
+  /** Number of the page that was entered last for each kind of access. */
+  readonly #last = [NaN, NaN, NaN];
 
   /** @param buffer the linear memory's buffer  @param tlbBase where the TLB's `TLB_SIZE` bytes stand in it */
   constructor(buffer: ArrayBufferLike, tlbBase: number, physical: PhysicalMap) {
@@ -179,8 +184,28 @@ export class Mmu {
       this.tlb.fill(
         view, linear, data, permitted && direct, execute, hostPage, this.#physical.frameOf(page), result.global, result.pageShift, permitted ? page : -1,
       );
+      if (result.pageShift > 12 && this.#a20) this.#fillAhead(view, linear, access, page, data, permitted, execute);
     }
     return true;
+  }
+
+  /** Where accesses run from page to page within a large page, enters those that come next, too: to the processor they are one. */
+  #fillAhead(view: number, linear: number, access: Access, page: number, data: boolean, permitted: boolean, execute: boolean): void {
+    const { global, pageShift } = this.#result;
+    const number = Math.floor(linear / 4096);
+    const isRun = number === this.#last[access]! + 1;
+    this.#last[access] = number;
+    if (!isRun) return;
+    const pages = 2 ** (pageShift - 12);
+    const left = Math.min(AHEAD, pages - 1 - (number - pages * Math.floor(number / pages)));
+    for (let n = 1; n <= left; n += 1) {
+      const next = (number + n) * 4096;
+      const hostPage = this.#physical.hostAddress(page + n);
+      if (hostPage < 0 || this.#watched.includes(next) || this.tlb.lookup(view, next, TAG_OF[access]) >= 0) return;
+      const direct = this.#physical.writable(page + n);
+      this.tlb.fill(view, next, data, permitted && direct, execute, hostPage, this.#physical.frameOf(page + n), global, pageShift, permitted ? page + n : -1);
+      this.#last[access] = number + n;
+    }
   }
 }
 
