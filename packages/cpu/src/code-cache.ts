@@ -199,7 +199,7 @@ export class CodeCache implements WriteObserver {
     const codeSize: CodeSize = long ? 8 : mode & MODE_CODE32 ? 4 : 2;
     const page = host - (host & (PAGE_SIZE - 1));
     const pageEnd = page + PAGE_SIZE;
-    const room = flat ? Infinity : this.room(linear);
+    const room = flat ? PAGE_SIZE + MAX_LENGTH : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
     if (!single && this.stops.size === 0 && this.share(host, mode, key, limit)) {
@@ -238,7 +238,8 @@ export class CodeCache implements WriteObserver {
       record += RECORD_SIZE;
       at += instruction.length;
       this.decoded++;
-      if (single || factsOf(form).endsRecords || this.splitsAt?.has(form.mnemonic) === true || this.isBarrier?.(instruction, long, flat) === true) break;
+      if (single || factsOf(form).endsRecords || (this.splitsAt !== undefined && this.splitsAt.has(form.mnemonic))) break;
+      if (this.isBarrier !== undefined && this.isBarrier(instruction, long, flat)) break;
     }
     if (!single) this.pair(first, record, long);
     this.finish(record, (host & (PAGE_SIZE - 1)) + (at - host));
@@ -299,12 +300,13 @@ export class CodeCache implements WriteObserver {
   /** Makes pairs of the records of a block: from left to right, but an instruction is left to make one with the conditional jump behind it. */
   private pair(first: number, end: number, long: boolean): void {
     const { words, table } = this;
-    const behind = end >> 2;
-    const handler = (word: number): number => (word < behind ? words[word]! & 0xffff : HANDLER_END);
-    for (let word = first >> 2; word < behind; word += RECORD_WORDS) {
-      const [next, third] = [handler(word + RECORD_WORDS), handler(word + 2 * RECORD_WORDS)];
-      const fused = table.fused(handler(word), next, long);
-      if (fused === 0 || (table.isConditionalJump(third, long) && table.fused(next, third, long) !== 0)) continue;
+    const last = (end >> 2) - RECORD_WORDS;
+    for (let word = first >> 2; word < last; word += RECORD_WORDS) {
+      const next = words[word + RECORD_WORDS]! & 0xffff;
+      const fused = table.fused(words[word]! & 0xffff, next, long);
+      if (fused === 0) continue;
+      const third = word + RECORD_WORDS < last ? words[word + 2 * RECORD_WORDS]! & 0xffff : HANDLER_END;
+      if (table.isConditionalJump(third, long) && table.fused(next, third, long) !== 0) continue;
       words[word] = (words[word]! & ~0xffff) | fused;
       word += RECORD_WORDS;
     }

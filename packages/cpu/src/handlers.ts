@@ -161,7 +161,8 @@ export class Handlers implements HandlerTable {
 
   /** Whether a handler of one instruction is a conditional jump's. */
   isConditionalJump(handler: number, long: boolean): boolean {
-    return this.inside(long).shapes[handler - 1]?.shape.form.mnemonic === "Jcc";
+    // V8 finds elements slowly where it has once been asked for a negative one.
+    return handler > 0 && this.inside(long).shapes[handler - 1]?.shape.form.mnemonic === "Jcc";
   }
 
   /** What executes records of code of 64 bits, or of others. */

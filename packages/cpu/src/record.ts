@@ -54,7 +54,9 @@ function registerField(kind: number, register: number, rex: boolean): number {
 /** State offset of the register that a field of an instruction names, or the field's raw number. */
 export function fieldOffset(i: Instruction, field: "reg" | "rm" | "vvvv"): number {
   if (field === "vvvv") return GPR + 8 * i.vvvv;
-  return registerField(factsOf(i.form)[field], field === "reg" ? i.reg : i.rm, (i.prefixes & PREFIX_REX) !== 0);
+  const facts = factsOf(i.form);
+  const rex = (i.prefixes & PREFIX_REX) !== 0;
+  return field === "reg" ? registerField(facts.reg, i.reg, rex) : registerField(facts.rm, i.rm, rex);
 }
 
 /** Displacement of a memory operand. */
