@@ -1,7 +1,7 @@
 /**
- * The cache of decoded code: blocks of records by machine address and mode, dropped when their frame is written (engine.md,
+ * The cache of decoded code: blocks of records by machine address and mode, dropped when their bytes are written (engine.md,
  * items 7 and 14). A block runs from its first instruction to an unconditional transfer, the page's end or 64 instructions;
- * behind it stands an END record. Records of a dropped frame are turned into END records, so that code that is
+ * behind it stands an END record. Records that are dropped are turned into END records, so that code that is
  * running right now looks its next instruction up again.
  *
  *   region = records, allocated in order; when it is full everything is dropped and allocation starts anew
@@ -64,6 +64,8 @@ export interface CodeRegion {
   readonly keys: readonly number[];
   readonly handler: number;
   readonly long: boolean;
+  /** Its instructions: a write to any of them drops it. */
+  readonly spans: readonly Span[];
 }
 
 /** Bytes in linear memory. */
@@ -99,7 +101,7 @@ export class CodeCache implements WriteObserver {
   revokeWrite: (frame: Frame) => void;
   /** Instructions decoded since construction. */
   decoded = 0;
-  /** Frames whose code was dropped because it was written. */
+  /** Writes that code was dropped for. */
   invalidated = 0;
   private readonly cpu: Cpu;
   private readonly frames: Frames;
@@ -423,11 +425,11 @@ export class CodeCache implements WriteObserver {
 
   /**
    * Puts a region in the place of the blocks that begin at its entries: their first records get the region's handler, now and when they
-   * are decoded again. `spans` are the region's instructions; a write to any of them drops it.
+   * are decoded again.
    */
-  install(region: CodeRegion, spans: readonly Span[]): void {
+  install(region: CodeRegion): void {
     this.regions.add(region);
-    for (const { host, length } of spans) this.mark(host, length, 0, 0, 0).regions.add(region);
+    for (const { host, length } of region.spans) this.mark(host, length, 0, 0, 0).regions.add(region);
     for (const [number, key] of region.keys.entries()) {
       this.entries.set(key, { region, number });
       const block = this.blocks.get(key);
@@ -517,31 +519,83 @@ export class CodeCache implements WriteObserver {
     return codeKey(host, this.cpu.state.mode & CODE_KEY & ~MODE_SINGLE);
   }
 
-  /** A frame with code is about to be written. Data beside the code may change; code that is hit goes, with its whole frame. */
+  /** A frame with code is about to be written. Data beside the code may change; blocks and regions that are hit go. */
   written(frame: Frame, offset: number, length: number): void {
     const code = this.code.get(frame);
     if (code === undefined) return;
     for (let at = offset; at < offset + length; at++) {
-      if ((code.bytes[at >> 3]! >> (at & 7)) & 1) return this.drop(frame, code);
+      if ((code.bytes[at >> 3]! >> (at & 7)) & 1) return this.dropPart(frame, code, offset, offset + length);
     }
   }
 
-  private drop(frame: Frame, code: FrameCode): void {
+  /** Drops the blocks and regions of a frame that have bytes from one offset up to another. */
+  private dropPart(frame: Frame, code: FrameCode, from: number, to: number): void {
     const { blocks } = code;
-    for (let block = 0; block < blocks.length; block++) {
-      const record = blocks.record(block);
-      // It is no region's any more. The length of an instruction stays: that one may have written itself, and ends behind its last byte.
-      if (this.view.getUint8(record + R_LENGTH) === REGION_MARK) this.view.setUint8(record + R_LENGTH, 0);
-      for (let n = 0; n < blocks.count(block); n++) this.view.setUint16(record + n * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
-      this.blocks.set(blocks.key(block), undefined);
+    const gone = new Set<number>();
+    const records: Span[] = [];
+    for (let n = 0; n < blocks.length; n++) {
+      if (!blocks.reaches(n, from, to)) continue;
+      gone.add(n);
+      records.push({ host: blocks.record(n), length: blocks.count(n) * RECORD_SIZE });
     }
-    for (const region of code.regions) this.dropRegion(region);
+    // What begins in the middle of another block is in its records.
+    for (let n = 0; n < blocks.length; n++) {
+      if (blocks.count(n) === 0 && records.some(({ host, length }) => blocks.record(n) >= host && blocks.record(n) < host + length)) gone.add(n);
+    }
+    for (const n of gone) this.dropBlock(blocks, n);
+    blocks.remove(gone);
+    const page = frame * PAGE_SIZE;
+    for (const region of code.regions) {
+      // One that went with another of its frames was left here.
+      if (this.regions.has(region) && !region.spans.some(({ host, length }) => host < page + to && page + from < host + length)) continue;
+      code.regions.delete(region);
+      this.dropRegion(region);
+    }
+    if (blocks.length === 0 && code.regions.size === 0) this.forgetFrame(frame, code);
+    else this.markAgain(page, code);
+    this.invalidated++;
+    this.onDropped();
+  }
+
+  /** Makes the bits of a frame's bytes anew, of the blocks and regions that it has. */
+  private markAgain(page: number, { bytes, blocks, regions }: FrameCode): void {
+    bytes.fill(0);
+    for (let n = 0; n < blocks.length; n++) {
+      const from = blocks.begin(n);
+      setBits(bytes, from, Math.min(PAGE_SIZE, blocks.end(n) === from ? from + MAX_LENGTH : blocks.end(n)));
+    }
+    for (const { spans } of regions) {
+      for (const { host, length } of spans) {
+        if (host >= page && host < page + PAGE_SIZE) setBits(bytes, host - page, Math.min(PAGE_SIZE, host - page + length));
+      }
+    }
+  }
+
+  /** Turns a block's records into END records. */
+  private dropBlock(blocks: FrameBlocks, n: number): void {
+    const record = blocks.record(n);
+    // It is no region's any more. The length of an instruction stays: that one may have written itself, and ends behind its last byte.
+    if (this.view.getUint8(record + R_LENGTH) === REGION_MARK) this.view.setUint8(record + R_LENGTH, 0);
+    for (let one = 0; one < blocks.count(n); one++) this.view.setUint16(record + one * RECORD_SIZE + R_HANDLER, HANDLER_END, true);
+    // The instruction alone of a region's entry has the same key.
+    if (this.blocks.get(blocks.key(n))?.record === record) this.blocks.set(blocks.key(n), undefined);
+  }
+
+  /** There is no code in a frame any more. */
+  private forgetFrame(frame: Frame, code: FrameCode): void {
     this.code.set(frame, undefined);
-    blocks.clear();
+    code.blocks.clear();
     code.regions.clear();
     code.bytes.fill(0);
     this.spare = code;
     this.frames.unwatch(frame, this.observer);
+  }
+
+  private drop(frame: Frame, code: FrameCode): void {
+    const { blocks } = code;
+    for (let block = 0; block < blocks.length; block++) this.dropBlock(blocks, block);
+    for (const region of code.regions) this.dropRegion(region);
+    this.forgetFrame(frame, code);
     this.invalidated++;
     this.onDropped();
   }

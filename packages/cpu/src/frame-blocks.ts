@@ -38,6 +38,35 @@ export class FrameBlocks {
     return this.fields[n * FIELDS + 1]!;
   }
 
+  /** Whether the nth block has bytes of the frame from one offset up to another; of one that begins in another frame that is not known, and assumed. */
+  reaches(n: number, from: number, to: number): boolean {
+    const begin = this.begin(n);
+    const end = this.end(n);
+    return begin === end || (begin < to && from < end);
+  }
+
+  /** Where in the frame the nth block's bytes begin and end; the same where it begins in another frame. */
+  begin(n: number): number {
+    return this.fields[n * FIELDS + 3]!;
+  }
+
+  end(n: number): number {
+    return this.fields[n * FIELDS + 4]!;
+  }
+
+  /** Takes blocks out of the list; the numbers of others change. */
+  remove(gone: ReadonlySet<number>): void {
+    let kept = 0;
+    for (let n = 0; n < this.keys.length; n++) {
+      if (gone.has(n)) continue;
+      this.keys[kept] = this.keys[n]!;
+      for (let field = 0; field < FIELDS; field++) this.fields[kept * FIELDS + field] = this.fields[n * FIELDS + field]!;
+      kept++;
+    }
+    this.keys.length = kept;
+    this.fields.length = kept * FIELDS;
+  }
+
   mode(n: number): number {
     return this.fields[n * FIELDS + 2]!;
   }

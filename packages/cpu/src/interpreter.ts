@@ -202,7 +202,7 @@ export class Interpreter implements Engine {
    * or `ALONE` where the first instruction is to be executed without it, or `FAULT_HERE`.
    */
   install(id: number, keys: readonly number[], long: boolean, region: CallableFunction, spans: readonly Span[]): void {
-    this.code.install({ id, keys, handler: this.handlers.add(region, long), long }, spans);
+    this.code.install({ id, keys, handler: this.handlers.add(region, long), long, spans });
   }
 
   /** Instructions retired, exact also while a helper or device runs: the running instruction is not among them. */

@@ -43,6 +43,29 @@ test("a block that ends with its page copies nothing of the next one, whose addr
   expect([cpu.state.gpr32(0), cpu.state.gpr32(2)].map((n) => n & 0xffff)).toEqual([2, 0x2003]);
 });
 
+test("a write drops the blocks that have the bytes, and what is in their records; others of the page stay", () => {
+  const { cpu, engine, physical } = bareMachine({ pairs: false });
+  const load = (origin: number, source: string): void => physical.load(origin, assemble(source, { origin, bits: 32 }));
+  load(0x1000, "again: call dword 0x1100\ncall dword 0x1200\ncall dword 0x1206\njmp again");
+  load(0x1100, "add eax, 1\nret");
+  load(0x1200, "add ebx, 0x12345\nadd eax, 2\nret");
+  enterFlatMode(cpu, 32);
+  cpu.state.setGpr32(4, 0x8000);
+  const rounds = (): number[] => {
+    cpu.state.rip = 0x1000;
+    const before = engine.code.decoded;
+    engine.run(10 * 11);
+    return [cpu.state.gpr32(0), engine.code.decoded - before];
+  };
+  expect(rounds()).toEqual([50, 4 + 2 + 3]);
+  // The second block of 1200h begins behind what is written, and is in the records of the first.
+  physical.writeBytes(0x1202, Uint8Array.of(7));
+  expect(rounds()).toEqual([100, 3]);
+  physical.writeBytes(0x1102, Uint8Array.of(5));
+  expect(rounds()).toEqual([190, 2]);
+  expect(cpu.state.gpr32(3)).toBe(10 * (0x12345 + 2 * 0x12307));
+});
+
 /** A region that has every instruction executed without it, and fails when it is asked a hundred times. */
 function refusingRegion(memory: WebAssembly.Memory): CallableFunction {
   const module = new ModuleBuilder();

@@ -61,6 +61,21 @@ test("a write to a region's code drops it, and the new code runs", () => {
   expect([cpu.state.gpr32(0), translator!.counters.dropped > 0]).toEqual([1500, true]);
 });
 
+test("a write to one region's code leaves another one of the page", () => {
+  const { cpu, engine, physical, translator } = machine("l: add eax, 1\njmp l", 32, true);
+  physical.load(CODE + 0x100, assemble("l: add ebx, 1\njmp l", { bits: 32, origin: CODE + 0x100 }));
+  const run = (rip: number): void => {
+    cpu.state.rip = rip;
+    engine.run(1000);
+  };
+  for (const rip of [CODE, CODE + 0x100]) run(rip);
+  const { regions, dropped } = translator!.counters;
+  physical.writeBytes(CODE + 0x102, Uint8Array.of(3));
+  for (const rip of [CODE, CODE + 0x100]) run(rip);
+  expect([cpu.state.gpr32(0), cpu.state.gpr32(3)]).toEqual([1000, 500 + 1500]);
+  expect([translator!.counters.regions - regions, translator!.counters.dropped - dropped]).toEqual([1, 1]);
+});
+
 test("a translator may come to a machine that has run: what is decoded gets other handlers", () => {
   const { bits, source } = PROGRAMS["branches, calls and stores"]!;
   const [plain, late] = [machine(source, bits, false), machine(source, bits, false, false)];
