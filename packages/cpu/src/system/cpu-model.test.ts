@@ -95,9 +95,9 @@ describe("SDM volume 2, CPUID", () => {
   const { "i686": i686, "x86-64": base, "x86-64-v2": second, "max": max } = CPU_MODELS;
   test("levels of the psABI for x86-64", () => {
     expect(cpuidLeaf(base, 0x80000001, 0, on)[3]).toBe(0x20100800);
-    expect(cpuidLeaf(base, 1, 0, on)[2] >>> 0).toBe(0x80000000);
+    expect(cpuidLeaf(base, 1, 0, on)[2] >>> 0).toBe(0x81000000);
     // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF in the extended leaf.
-    expect(cpuidLeaf(second, 1, 0, on)[2] >>> 0).toBe(0x80982201);
+    expect(cpuidLeaf(second, 1, 0, on)[2] >>> 0).toBe(0x81982201);
     expect(cpuidLeaf(second, 0x80000001, 0, on)[2]).toBe(1);
     expect(cpuidLeaf(i686, 0x80000001, 0, on)[3]).toBe(1 << 20);
   });
@@ -105,6 +105,10 @@ describe("SDM volume 2, CPUID", () => {
   test("SYSCALL is announced in 64-bit mode only", () => expect(cpuidLeaf(base, 0x80000001, 0, { ...on, long: false })[3]).toBe(0x20100000));
   test("OSXSAVE follows CR4", () => {
     expect([cpuidLeaf(max, 1, 0, on)[2], cpuidLeaf(max, 1, 0, { ...on, osxsave: true })[2]].map((ecx) => (ecx >>> 27) & 1)).toEqual([0, 1]);
+  });
+  test("the TSC deadline is announced by all models, where there is a local APIC", () => {
+    const bits = Object.values(CPU_MODELS).map((model) => [on, { ...on, apic: false }].map((now) => (cpuidLeaf(model, 1, 0, now)[2] >>> 24) & 1));
+    expect(bits).toEqual(bits.map(() => [1, 0]));
   });
   test("leaf 0DH: x87 and SSE in 576 bytes, and XSAVEOPT", () => {
     expect([cpuidLeaf(max, 0xd, 0, on), cpuidLeaf(max, 0xd, 1, on), cpuidLeaf(second, 0xd, 0, on)]).toEqual([[3, 576, 576, 0], [1, 0, 0, 0], [0, 0, 0, 0]]);

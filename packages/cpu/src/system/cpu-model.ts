@@ -74,8 +74,10 @@ function model(name: string, signature: number, physicalBits: number, linearBits
   };
 }
 
-// The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode.
-const I686_ECX = x86.CPUID_1_ECX_SSE3 | x86.CPUID_1_ECX_HYPERVISOR;
+// The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode. With the TSC deadline a guest need not
+// measure the local APIC's timer, which Linux takes a tenth of a second of waiting for.
+const EVERY_ECX = x86.CPUID_1_ECX_HYPERVISOR | x86.CPUID_1_ECX_TSC_DEADLINE;
+const I686_ECX = x86.CPUID_1_ECX_SSE3 | EVERY_ECX;
 const LONG_EDX = x86.CPUID_80000001_EDX_SYSCALL | x86.CPUID_80000001_EDX_NX | x86.CPUID_80000001_EDX_LM;
 const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x86.CPUID_1_ECX_SSE4_1 | x86.CPUID_1_ECX_SSE4_2
   | x86.CPUID_1_ECX_POPCNT;
@@ -83,7 +85,7 @@ const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x
 /** The first of family 6: no MMX and no SSE, so that a host without vectors can execute all that it has. */
 export const MODEL_PENTIUM_PRO: CpuModel = model("pentium-pro", 0x619, 36, 32, {
   edx: I686_EDX & ~(x86.CPUID_1_EDX_CLFSH | x86.CPUID_1_EDX_MMX | x86.CPUID_1_EDX_FXSR | x86.CPUID_1_EDX_SSE | x86.CPUID_1_EDX_SSE2),
-  ecx: x86.CPUID_1_ECX_HYPERVISOR,
+  ecx: EVERY_ECX,
 });
 
 /** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
@@ -91,7 +93,7 @@ export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX
 
 /** The 64-bit baseline of the psABI, with NX. */
 export const MODEL_X86_64: CpuModel = model("x86-64", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: x86.CPUID_1_ECX_HYPERVISOR, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
+  edx: I686_EDX, ecx: EVERY_ECX, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
 });
 
 /** The psABI's second level: up to SSE4.2, POPCNT, CMPXCHG16B, LAHF and SAHF. */
@@ -103,7 +105,7 @@ export const MODEL_X86_64_V2: CpuModel = model("x86-64-v2", 0x663, 40, 48, {
 export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
   edx: I686_EDX,
   ecx: V2_ECX | x86.CPUID_1_ECX_PCLMULQDQ | x86.CPUID_1_ECX_PCID | x86.CPUID_1_ECX_MOVBE | x86.CPUID_1_ECX_AESNI | x86.CPUID_1_ECX_XSAVE
-    | x86.CPUID_1_ECX_RDRAND | x86.CPUID_1_ECX_TSC_DEADLINE,
+    | x86.CPUID_1_ECX_RDRAND,
   extendedEdx: LONG_EDX | x86.CPUID_80000001_EDX_PAGE1GB | x86.CPUID_80000001_EDX_RDTSCP,
   extendedEcx: x86.CPUID_80000001_ECX_LAHF | x86.CPUID_80000001_ECX_LZCNT | x86.CPUID_80000001_ECX_PREFETCHW,
   structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_TSC_ADJUST | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
@@ -185,7 +187,7 @@ export function cpuidLeaf(model: CpuModel, leaf: number, subleaf: number, now: C
     case 0: return [model.level, word(model.vendor, 0), word(model.vendor, 8), word(model.vendor, 4)];
     // Line size 8 quadwords, logical processors of the package, initial APIC ID.
     case 1: {
-      const ecx = features.ecx | (now.osxsave ? x86.CPUID_1_ECX_OSXSAVE : 0);
+      const ecx = (features.ecx & ~(now.apic ? 0 : x86.CPUID_1_ECX_TSC_DEADLINE)) | (now.osxsave ? x86.CPUID_1_ECX_OSXSAVE : 0);
       const edx = (features.edx & ~(now.apic ? 0 : x86.CPUID_1_EDX_APIC)) | (now.cores > 1 ? x86.CPUID_1_EDX_HTT : 0);
       return [model.signature, 0x0000_0800 | (now.cores << 16) | (now.apicId << 24), ecx, edx];
     }
