@@ -59,12 +59,15 @@ export function makeProcessors(regions: readonly Region[], around: Surroundings)
   }, around.selected);
 }
 
-/** Interrupts, FERR#, and the MSRs that are registers of the local APIC. */
-export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset): void {
+/** Interrupts, FERR#, and the MSRs that are registers of the local APIC. @param written called when one of them was written that may have armed a timer */
+export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset, written: () => void): void {
   for (const [n, { cpu, engine }] of processors.entries()) {
     engine.interrupts = chipset.interrupts(n);
     cpu.onFpuError = () => chipset.raiseNumericError();
-    cpu.msr.onTimeStamp = () => chipset.timeStampWritten(n);
+    cpu.msr.onTimeStamp = () => {
+      chipset.timeStampWritten(n);
+      written();
+    };
     joinKvmClock(cpu, n, chipset.kvmClock);
     const apic = chipset.apics[n];
     if (apic === undefined) continue;
@@ -72,7 +75,11 @@ export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset):
     if (cpu.model.features.ecx & CPUID_1_ECX_TSC_DEADLINE) {
       cpu.msr.foreign.set(IA32_TSC_DEADLINE, {
         read: () => apic.tscDeadline,
-        write: (low, high) => (apic.setTscDeadline(high >>> 0, low >>> 0), true),
+        write: (low, high) => {
+          apic.setTscDeadline(high >>> 0, low >>> 0);
+          written();
+          return true;
+        },
       });
     }
     cpu.msr.onApicBase = (low, high) => apic.setBase(high, low);

@@ -222,7 +222,7 @@ export class VirtualMachine {
         },
       },
     });
-    joinChipset(this.processors, this.chipset);
+    joinChipset(this.processors, this.chipset, () => this.loop.timersChanged());
     this.bus = late.bus = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
     this.observers = new Observers(this.processors, this.bus, (bus) => (late.bus = bus));
     this.loop = new RunLoop(this.processors, this.clock, this.counted, new HostPace(), this.now);
