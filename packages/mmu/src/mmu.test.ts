@@ -74,6 +74,14 @@ describe("runs through a large page", () => {
     expect(present().filter((page) => page >= 200 && page < 210)).toEqual([200, 201, 202]);
   });
 
+  test("a flush ends a run: what is restored goes on as what was saved", () => {
+    const { mmu, present } = large();
+    mmu.translate(20 * 4096, READ, false);
+    mmu.tlb.flush();
+    mmu.translate(21 * 4096, READ, false);
+    expect(present()).toEqual([21]);
+  });
+
   test("INVLPG takes all pieces", () => {
     const { mmu, present } = large();
     for (const page of [20, 21]) mmu.translate(page * 4096, READ, false);

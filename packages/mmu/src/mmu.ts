@@ -46,8 +46,6 @@ export class Mmu {
   #a20 = true;
   #watched: readonly number[] = [];
   readonly #result = new Translation();
-  /** Number of the page that was entered last for each kind of access. */
-  readonly #last = [NaN, NaN, NaN];
 
   /** @param buffer the linear memory's buffer  @param tlbBase where the TLB's `TLB_SIZE` bytes stand in it */
   constructor(buffer: ArrayBufferLike, tlbBase: number, physical: PhysicalMap) {
@@ -192,9 +190,10 @@ export class Mmu {
   /** Where accesses run from page to page within a large page, enters those that come next, too: to the processor they are one. */
   #fillAhead(view: number, linear: number, access: Access, page: number, data: boolean, permitted: boolean, execute: boolean): void {
     const { global, pageShift } = this.#result;
+    const { last } = this.tlb;
     const number = Math.floor(linear / 4096);
-    const isRun = number === this.#last[access]! + 1;
-    this.#last[access] = number;
+    const isRun = number === last[access]! + 1;
+    last[access] = number;
     if (!isRun) return;
     const pages = 2 ** (pageShift - 12);
     const left = Math.min(AHEAD, pages - 1 - (number - pages * Math.floor(number / pages)));
@@ -204,7 +203,7 @@ export class Mmu {
       if (hostPage < 0 || this.#watched.includes(next) || this.tlb.lookup(view, next, TAG_OF[access]) >= 0) return;
       const direct = this.#physical.writable(page + n);
       this.tlb.fill(view, next, data, permitted && direct, execute, hostPage, this.#physical.frameOf(page + n), global, pageShift, permitted ? page + n : -1);
-      this.#last[access] = number + n;
+      last[access] = number + n;
     }
   }
 }

@@ -70,6 +70,8 @@ export class Tlb {
   onFlush: (localOnly: boolean) => void = () => {};
   /** Fills since construction, for statistics. */
   fills = 0;
+  /** Number of the page that the MMU entered last for each kind of access. A flush forgets it: a machine that is restored goes on as the one that was saved. */
+  readonly last = [NaN, NaN, NaN];
   readonly #words: Int32Array;
   readonly #shift = new Uint8Array(SLOTS);
   readonly #global = new Uint8Array(SLOTS);
@@ -155,6 +157,7 @@ export class Tlb {
 
   /** Forgets everything. */
   flush(): void {
+    this.last.fill(NaN);
     this.flushLocal();
     this.onFlush(false);
     for (let i = 0; i < this.#sharedCount; i += 1) {

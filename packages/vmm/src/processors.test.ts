@@ -1,12 +1,13 @@
 /** What CPUID announces beside instructions is there: MSRs that belong to the machine around a processor, and to the processor (SDM volume 2, CPUID). */
 import { cpuidLeaf } from "@doppel/cpu";
 import {
-  CPUID_1_ECX_TSC_DEADLINE, CPUID_7_EBX_TSC_ADJUST, CPUID_80000001_EDX_LM, CPUID_80000007_EDX_INVARIANT_TSC, IA32_LSTAR, IA32_TSC_ADJUST, IA32_TSC_DEADLINE,
+  CPUID_1_ECX_TSC_DEADLINE, CPUID_7_EBX_TSC_ADJUST, CPUID_80000001_EDX_LM, CPUID_80000007_EDX_INVARIANT_TSC, IA32_LSTAR, IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST, IA32_TSC_DEADLINE,
   MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW,
 } from "@doppel/x86";
 import { describe, expect, test } from "vitest";
 import { CPU_NAMES } from "./cpu-name.ts";
 import { VirtualMachine } from "./index.ts";
+import { joinChipset } from "./processors.ts";
 
 const KVM_SIGNATURE_LEAF = 0x40000100;
 
@@ -31,6 +32,14 @@ describe.each(CPU_NAMES)("%s", (name) => {
     for (const [first, second] of [[MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW], [MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW]] as const) {
       expect([msr.write(second, 0x5000, 0), msr.read(first), msr.low]).toEqual([true, true, 0x5000]);
     }
+  });
+
+  test("a write of the TSC deadline, or of the counter, tells that a timer may be nearer", () => {
+    const machine = new VirtualMachine({ memory: 16 << 20, cpu: name, cpus: 3, deterministic: true, bios: new Uint8Array(0x10000) });
+    let told = 0;
+    joinChipset(machine.processors, machine.chipset, () => told++);
+    const registers = machine.processors.processors[2]!.cpu.msr;
+    expect([registers.write(IA32_TSC_DEADLINE, 1000, 0), told, registers.write(IA32_TIME_STAMP_COUNTER, 1000, 0), told]).toEqual([true, 1, true, 2]);
   });
 
   test("an invariant counter counts alike on every processor", () => {
