@@ -13,7 +13,8 @@ import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { ENTRY_NUMBER, encodeRecord, R_EXECUTED, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { factsOf } from "./form-facts.ts";
-import { FrameBlocks } from "./frame-blocks.ts";
+import type { FrameBlocks } from "./frame-blocks.ts";
+import { type CodeRegion, FrameCode, MAX_LENGTH } from "./frame-code.ts";
 import { codeKey, hostOfKey, modeOfKey } from "./code-key.ts";
 import { KeyMap } from "./key-map.ts";
 import { RecordIndex } from "./record-index.ts";
@@ -24,7 +25,6 @@ import { CS, GENERATION, GLOBAL_GENERATION, RESUME, STATE } from "./state-layout
 const CODE_KEY = MODE_CODE32 | MODE_STACK32 | MODE_FLAT | MODE_LONG | MODE_SINGLE;
 const MAX_INSTRUCTIONS = 64;
 const RECORD_WORDS = RECORD_SIZE >> 2;
-const MAX_LENGTH = 15;
 /** Bit of the numbers of GLOBAL_GENERATION. */
 const GLOBAL = 1 << 30;
 
@@ -46,32 +46,6 @@ interface CachedBlock {
   readonly length: number;
   /** Where the second page of a block is that lies in two, or 0. */
   readonly second: number;
-}
-
-interface FrameCode {
-  /** One bit per byte that some record was decoded from. */
-  readonly bytes: Uint8Array;
-  readonly blocks: FrameBlocks;
-  /** Regions that have code in this frame. */
-  readonly regions: Set<CodeRegion>;
-}
-
-/** A compiled region as the cache knows it. */
-export interface CodeRegion {
-  /** Whose name it is, is for the compiler to say. */
-  readonly id: number;
-  /** Keys of its entries, in the order of their numbers. Another region may have taken one of them over. */
-  readonly keys: readonly number[];
-  readonly handler: number;
-  readonly long: boolean;
-  /** Its instructions: a write to any of them drops it. */
-  readonly spans: readonly Span[];
-}
-
-/** Bytes in linear memory. */
-export interface Span {
-  readonly host: number;
-  readonly length: number;
 }
 
 /** A block was found or made. */
@@ -408,14 +382,14 @@ export class CodeCache implements WriteObserver {
     const frame = Math.floor(host / PAGE_SIZE);
     let code = this.code.get(frame);
     if (code === undefined) {
-      code = this.spare ?? { bytes: new Uint8Array(PAGE_SIZE / 8), blocks: new FrameBlocks(), regions: new Set() };
+      code = this.spare ?? new FrameCode();
       this.spare = undefined;
       this.code.set(frame, code);
       this.frames.watch(frame, this.observer);
       this.revokeWrite(frame);
     }
     const from = host & (PAGE_SIZE - 1);
-    setBits(code.bytes, from, from + length);
+    code.mark(from, from + length);
     if (count > 0) {
       const bytes = Math.floor(hostOfKey(key) / PAGE_SIZE) === frame ? (this.blocks.get(key)?.length ?? length) : 0;
       code.blocks.add(key, record, count, from, from + bytes);
@@ -470,7 +444,7 @@ export class CodeCache implements WriteObserver {
   /** Whether a record was made of the byte at a host address: code there was reached. */
   isKnown(host: number): boolean {
     const at = host & (PAGE_SIZE - 1);
-    return ((this.code.get((host - at) / PAGE_SIZE)?.bytes[at >> 3] ?? 0) >> (at & 7) & 1) !== 0;
+    return this.code.get((host - at) / PAGE_SIZE)?.isMarked(at) ?? false;
   }
 
   /** Bytes of a block, by its key; 0 where there is none. */
@@ -522,26 +496,13 @@ export class CodeCache implements WriteObserver {
   /** A frame with code is about to be written. Data beside the code may change; blocks and regions that are hit go. */
   written(frame: Frame, offset: number, length: number): void {
     const code = this.code.get(frame);
-    if (code === undefined) return;
-    for (let at = offset; at < offset + length; at++) {
-      if ((code.bytes[at >> 3]! >> (at & 7)) & 1) return this.dropPart(frame, code, offset, offset + length);
-    }
+    if (code?.isHit(offset, offset + length) === true) this.dropPart(frame, code, offset, offset + length);
   }
 
   /** Drops the blocks and regions of a frame that have bytes from one offset up to another. */
   private dropPart(frame: Frame, code: FrameCode, from: number, to: number): void {
     const { blocks } = code;
-    const gone = new Set<number>();
-    const records: Span[] = [];
-    for (let n = 0; n < blocks.length; n++) {
-      if (!blocks.reaches(n, from, to)) continue;
-      gone.add(n);
-      records.push({ host: blocks.record(n), length: blocks.count(n) * RECORD_SIZE });
-    }
-    // What begins in the middle of another block is in its records.
-    for (let n = 0; n < blocks.length; n++) {
-      if (blocks.count(n) === 0 && records.some(({ host, length }) => blocks.record(n) >= host && blocks.record(n) < host + length)) gone.add(n);
-    }
+    const gone = code.blocksIn(from, to);
     for (const n of gone) this.dropBlock(blocks, n);
     blocks.remove(gone);
     const page = frame * PAGE_SIZE;
@@ -552,23 +513,9 @@ export class CodeCache implements WriteObserver {
       this.dropRegion(region);
     }
     if (blocks.length === 0 && code.regions.size === 0) this.forgetFrame(frame, code);
-    else this.markAgain(page, code);
+    else code.markAgain(page);
     this.invalidated++;
     this.onDropped();
-  }
-
-  /** Makes the bits of a frame's bytes anew, of the blocks and regions that it has. */
-  private markAgain(page: number, { bytes, blocks, regions }: FrameCode): void {
-    bytes.fill(0);
-    for (let n = 0; n < blocks.length; n++) {
-      const from = blocks.begin(n);
-      setBits(bytes, from, Math.min(PAGE_SIZE, blocks.end(n) === from ? from + MAX_LENGTH : blocks.end(n)));
-    }
-    for (const { spans } of regions) {
-      for (const { host, length } of spans) {
-        if (host >= page && host < page + PAGE_SIZE) setBits(bytes, host - page, Math.min(PAGE_SIZE, host - page + length));
-      }
-    }
   }
 
   /** Turns a block's records into END records. */
@@ -584,9 +531,7 @@ export class CodeCache implements WriteObserver {
   /** There is no code in a frame any more. */
   private forgetFrame(frame: Frame, code: FrameCode): void {
     this.code.set(frame, undefined);
-    code.blocks.clear();
-    code.regions.clear();
-    code.bytes.fill(0);
+    code.clear();
     this.spare = code;
     this.frames.unwatch(frame, this.observer);
   }
@@ -685,19 +630,4 @@ export class CodeCache implements WriteObserver {
     this.code.clear();
     this.forgetBlocks();
   }
-}
-
-/** Sets the bits of a range. */
-function setBits(bits: Uint8Array, from: number, to: number): void {
-  const last = to >> 3;
-  const first = from >> 3;
-  const head = 0xff << (from & 7);
-  const tail = (1 << (to & 7)) - 1;
-  if (first === last) {
-    bits[first]! |= head & tail;
-    return;
-  }
-  bits[first]! |= head;
-  for (let at = first + 1; at < last; at++) bits[at] = 0xff;
-  if (tail !== 0) bits[last]! |= tail;
 }

@@ -5,7 +5,8 @@
 import type { Arena, Frames } from "@doppel/memory";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { bulkMovs, bulkStos } from "./bulk.ts";
-import { CodeCache, FETCH_FAULTED, type Span } from "./code-cache.ts";
+import { CodeCache, FETCH_FAULTED } from "./code-cache.ts";
+import type { Span } from "./frame-code.ts";
 import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
 import { CONTROL_FROM, EXIT_BUDGET, EXIT_FAULT } from "./dispatch.ts";
