@@ -75,8 +75,11 @@ function model(name: string, signature: number, physicalBits: number, linearBits
 }
 
 // The hypervisor bit keeps guests from looking for what no virtual machine has: performance counters, microcode. With the TSC deadline a guest need not
-// measure the local APIC's timer, which Linux takes a tenth of a second of waiting for.
-const EVERY_ECX = x86.CPUID_1_ECX_HYPERVISOR | x86.CPUID_1_ECX_TSC_DEADLINE;
+// measure the local APIC's timer, which Linux takes a tenth of a second of waiting for. With random numbers it need not wait for its entropy either: a
+// virtual machine has little of its own, and a kernel without makes each random number anew from all that it has met.
+const EVERY_ECX = x86.CPUID_1_ECX_HYPERVISOR | x86.CPUID_1_ECX_TSC_DEADLINE | x86.CPUID_1_ECX_RDRAND;
+const EVERY_STRUCTURED_EBX = x86.CPUID_7_EBX_RDSEED;
+const LONG_STRUCTURED_EBX = EVERY_STRUCTURED_EBX | x86.CPUID_7_EBX_TSC_ADJUST;
 const I686_ECX = x86.CPUID_1_ECX_SSE3 | EVERY_ECX;
 const LONG_EDX = x86.CPUID_80000001_EDX_SYSCALL | x86.CPUID_80000001_EDX_NX | x86.CPUID_80000001_EDX_LM;
 const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x86.CPUID_1_ECX_SSE4_1 | x86.CPUID_1_ECX_SSE4_2
@@ -85,31 +88,32 @@ const V2_ECX = I686_ECX | x86.CPUID_1_ECX_SSSE3 | x86.CPUID_1_ECX_CMPXCHG16B | x
 /** The first of family 6: no MMX and no SSE, so that a host without vectors can execute all that it has. */
 export const MODEL_PENTIUM_PRO: CpuModel = model("pentium-pro", 0x619, 36, 32, {
   edx: I686_EDX & ~(x86.CPUID_1_EDX_CLFSH | x86.CPUID_1_EDX_MMX | x86.CPUID_1_EDX_FXSR | x86.CPUID_1_EDX_SSE | x86.CPUID_1_EDX_SSE2),
-  ecx: EVERY_ECX,
+  ecx: EVERY_ECX, structuredEbx: EVERY_STRUCTURED_EBX,
 });
 
 /** A 32-bit processor of family 6 with everything up to SSE3, PAE and NX. */
-export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, { edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX, structuredEdx: IMMUNE });
+export const MODEL_I686: CpuModel = model("i686", 0x663, 36, 32, {
+  edx: I686_EDX, ecx: I686_ECX, extendedEdx: x86.CPUID_80000001_EDX_NX, structuredEbx: EVERY_STRUCTURED_EBX, structuredEdx: IMMUNE,
+});
 
 /** The 64-bit baseline of the psABI, with NX. */
 export const MODEL_X86_64: CpuModel = model("x86-64", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: EVERY_ECX, extendedEdx: LONG_EDX, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
+  edx: I686_EDX, ecx: EVERY_ECX, extendedEdx: LONG_EDX, structuredEbx: LONG_STRUCTURED_EBX, structuredEdx: IMMUNE,
 });
 
 /** The psABI's second level: up to SSE4.2, POPCNT, CMPXCHG16B, LAHF and SAHF. */
 export const MODEL_X86_64_V2: CpuModel = model("x86-64-v2", 0x663, 40, 48, {
-  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEbx: x86.CPUID_7_EBX_TSC_ADJUST, structuredEdx: IMMUNE,
+  edx: I686_EDX, ecx: V2_ECX, extendedEdx: LONG_EDX, extendedEcx: x86.CPUID_80000001_ECX_LAHF, structuredEbx: LONG_STRUCTURED_EBX, structuredEdx: IMMUNE,
 });
 
 /** Everything there is. */
 export const MODEL_MAX: CpuModel = model("max", 0x663, 40, 48, {
   edx: I686_EDX,
-  ecx: V2_ECX | x86.CPUID_1_ECX_PCLMULQDQ | x86.CPUID_1_ECX_PCID | x86.CPUID_1_ECX_MOVBE | x86.CPUID_1_ECX_AESNI | x86.CPUID_1_ECX_XSAVE
-    | x86.CPUID_1_ECX_RDRAND,
+  ecx: V2_ECX | x86.CPUID_1_ECX_PCLMULQDQ | x86.CPUID_1_ECX_PCID | x86.CPUID_1_ECX_MOVBE | x86.CPUID_1_ECX_AESNI | x86.CPUID_1_ECX_XSAVE,
   extendedEdx: LONG_EDX | x86.CPUID_80000001_EDX_PAGE1GB | x86.CPUID_80000001_EDX_RDTSCP,
   extendedEcx: x86.CPUID_80000001_ECX_LAHF | x86.CPUID_80000001_ECX_LZCNT | x86.CPUID_80000001_ECX_PREFETCHW,
-  structuredEbx: x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_TSC_ADJUST | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
-    | x86.CPUID_7_EBX_RDSEED | x86.CPUID_7_EBX_ADX | x86.CPUID_7_EBX_SMAP | x86.CPUID_7_EBX_CLFLUSHOPT | x86.CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
+  structuredEbx: LONG_STRUCTURED_EBX | x86.CPUID_7_EBX_FSGSBASE | x86.CPUID_7_EBX_BMI1 | x86.CPUID_7_EBX_SMEP | x86.CPUID_7_EBX_BMI2 | x86.CPUID_7_EBX_INVPCID
+    | x86.CPUID_7_EBX_ADX | x86.CPUID_7_EBX_SMAP | x86.CPUID_7_EBX_CLFLUSHOPT | x86.CPUID_7_EBX_CLWB | CPUID_7_EBX_SHA,
   structuredEcx: x86.CPUID_7_ECX_UMIP | x86.CPUID_7_ECX_RDPID,
   structuredEdx: IMMUNE,
   xsaveEax: CPUID_D_1_EAX_XSAVEOPT,
