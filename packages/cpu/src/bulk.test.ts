@@ -83,3 +83,48 @@ test("downwards as well: REP STOS and REP MOVS, also onto what lies ahead of the
     expect([moved.cpu.state.gpr32(6), moved.cpu.state.gpr32(7)]).toEqual([0xfff8, 0xfff8 + by]);
   }
 });
+
+test("where code was executed, REP STOS and REP MOVS take a page at once, and the code is as it was written", () => {
+  for (const [source, helper] of [["call rdx\nrep stosq\nmov ebx, eax\ncall rdx\nhlt", "bulkStos"], ["call rdx\nrep movsq\nmov ebx, eax\ncall rdx\nhlt", "bulkMovs"]] as const) {
+    const made = machine(source);
+    const { cpu, physical } = made;
+    physical.load(0x10100, assemble("mov eax, 1\nret", { origin: 0x10100, bits: 64 }));
+    const after = assemble("mov eax, 2\nret\nnop\nnop", { origin: 0x10100, bits: 64 });
+    for (let at = 0x30000; at < 0x31000; at += 8) physical.load(at, after);
+    cpu.state.setGpr64(2, 0x10100, 0);
+    cpu.state.setGpr64(4, 0x7000, 0);
+    cpu.state.setGpr64(6, 0x30000, 0);
+    cpu.state.setGpr64(7, 0x10000, 0);
+    cpu.state.setGpr64(1, 512, 0);
+    const { helpers } = made.engine as unknown as { helpers: Record<string, (...args: number[]) => number> };
+    const original = helpers[helper]!;
+    let count = 0;
+    helpers[helper] = (...args) => (count++, original(...args));
+    if (helper === "bulkStos") {
+      // What is stored is in RAX, which the function at the place sets: the second call returns what the code there says now.
+      physical.load(0x10100, assemble("mov rax, [0x30000]\nret", { origin: 0x10100, bits: 64 }));
+    }
+    expect(made.engine.run(10_000).reason).toBe("halted");
+    expect(count).toBeLessThan(6);
+    expect(cpu.state.gpr32(0)).toBe(2);
+  }
+});
+
+test("a REP STOS that overwrites itself ends where it is no more", () => {
+  const made = machine("rep stosb\nhlt");
+  // The seventeenth iteration puts HLT where the instruction begins.
+  made.cpu.state.setGpr64(0, 0xf4, 0);
+  made.cpu.state.setGpr64(7, CODE - 16, 0);
+  made.cpu.state.setGpr64(1, 512, 0);
+  expect(made.engine.run(10_000).reason).toBe("halted");
+  expect([made.cpu.state.gpr32(1), made.cpu.state.gpr32(7), made.cpu.state.rip]).toEqual([512 - 17, CODE + 1, CODE + 1]);
+});
+
+test("what is no RAM stays as it is: REP STOS onto ROM", () => {
+  const made = machine("rep stosq\nhlt");
+  made.physical.map(0x10, made.physical.frameOf(0x10), "rom");
+  made.cpu.state.setGpr64(0, -1, -1);
+  made.cpu.state.setGpr64(7, 0x10000, 0);
+  calls(made, "bulkStos");
+  expect([made.physical.read32(0x10000), made.physical.read32(0x10ffc), made.cpu.state.gpr32(7)]).toEqual([0, 0, 0x11000]);
+});

@@ -1,13 +1,13 @@
 /**
  * REP MOVS and REP STOS over whole runs: as many iterations as lie in one page of each operand are done at once when both
- * pages are in the TLB and nothing watches them. The last iteration, and everything special, is left to the instruction
+ * are memory and no debug register watches them. The last iteration, and everything special, is left to the instruction
  * itself, so that faults, flags and counts are its own.
  */
-import { READ, TLB_ENTRIES, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, WRITE } from "@doppel/mmu";
+import { type Access, READ, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, WRITE } from "@doppel/mmu";
 import type { Arena } from "@doppel/memory";
 import type { Cpu } from "./cpu.ts";
 import { isCanonical } from "./system/non-canonical.ts";
-import { BUDGET, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
+import { BUDGET, CS, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
 
 const RAX = 0;
 const RCX = 1;
@@ -15,6 +15,8 @@ const RSI = 6;
 const RDI = 7;
 const DF = 0x400;
 const PAGE_SIZE = 4096;
+/** Bytes of an instruction at most. */
+const MAX_LENGTH = 15;
 
 /** One operand of a string instruction: where it points, and where that is when the TLB knows. */
 interface Operand {
@@ -78,18 +80,22 @@ function advance(cpu: Cpu, register: number, bytes: number): void {
 }
 
 /**
- * Host addresses of two operands whose pages have one place in the TLB between them, so that it never holds both: each is translated as
- * the instruction would, the source before the destination. Undefined when that is not why one is missing, or something watches.
+ * Host address of an operand's lowest byte. What the TLB does not have is translated as the instruction would, and who observes a frame is told
+ * of the write. -1 where bytes cannot be accessed at once, and where an instruction would overwrite itself.
+ *
+ * @param below bytes from the lowest element up to that which the operand points to
  */
-function inTurns(cpu: Cpu, from: Operand, to: Operand): readonly [number, number] | undefined {
-  const { mmu } = cpu;
-  const user = cpu.state.cpl === 3;
-  const apart = Math.floor(from.linear / PAGE_SIZE) - Math.floor(to.linear / PAGE_SIZE);
-  if (apart === 0 || apart % TLB_ENTRIES !== 0 || mmu.viewOf(user) === VIEW_CHECKED || cpu.dataBreakpoints) return undefined;
-  if (cpu.longMode && !(isCanonical(from.linear) && isCanonical(to.linear))) return undefined;
-  if (!mmu.translate(from.linear, READ, user) || mmu.host < 0) return undefined;
-  const source = mmu.host;
-  return mmu.translate(to.linear, WRITE, user) && mmu.host >= 0 ? [source, mmu.host] : undefined;
+function reach(cpu: Cpu, { linear, host }: Operand, access: Access, below: number, bytes: number): number {
+  if (host >= 0) return host - below;
+  const { mmu, state } = cpu;
+  const user = state.cpl === 3;
+  if (mmu.viewOf(user) === VIEW_CHECKED || cpu.dataBreakpoints || (cpu.longMode && !isCanonical(linear))) return -1;
+  if (!mmu.translate(linear, access, user) || mmu.mmio) return -1;
+  if (mmu.host >= 0) return mmu.host - below;
+  const page = Math.floor(mmu.physical / PAGE_SIZE);
+  const code = mmu.tlb.lookup(mmu.viewOf(user), cpu.wrap(state.segmentBase(CS) + state.rip), TLB_EXEC_TAG);
+  const isOwn = code < 0 || code % PAGE_SIZE > PAGE_SIZE - MAX_LENGTH || code - (code % PAGE_SIZE) === cpu.physical.hostAddress(page);
+  return isOwn ? -1 : cpu.physical.aboutToWrite(mmu.physical - below, bytes);
 }
 
 /** Does iterations of REP MOVS in 32- or 64-bit addressing. */
@@ -101,10 +107,10 @@ export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: numb
   const n = iterations(cpu, arena, size, addressSize, Math.min(to.room, from.room));
   const bytes = n * size;
   if (n <= 0) return STATUS_OK;
-  const hosts = to.host >= 0 && from.host >= 0 ? ([from.host, to.host] as const) : inTurns(cpu, from, to);
-  if (hosts === undefined) return STATUS_OK;
-  // The lowest element of each.
-  const [source, target] = hosts.map((host) => (step > 0 ? host : host - bytes + size)) as [number, number];
+  const below = step > 0 ? 0 : bytes - size;
+  const source = reach(cpu, from, READ, below, bytes);
+  const target = source < 0 ? -1 : reach(cpu, to, WRITE, below, bytes);
+  if (target < 0) return STATUS_OK;
   const memory = arena.u8;
   const ahead = step > 0 ? target - source : source - target;
   if (ahead > 0 && ahead < bytes) {
@@ -126,11 +132,12 @@ export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: numb
   const step = stepOf(cpu, size);
   const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
   const n = iterations(cpu, arena, size, addressSize, to.room);
-  if (to.host < 0 || n <= 0) return STATUS_OK;
+  if (n <= 0) return STATUS_OK;
+  const bytes = n * size;
+  const target = reach(cpu, to, WRITE, step > 0 ? 0 : bytes - size, bytes);
+  if (target < 0) return STATUS_OK;
   const value = [cpu.state.gpr32(RAX), cpu.state.gprHigh(RAX)];
   const memory = arena.u8;
-  const bytes = n * size;
-  const target = step > 0 ? to.host : to.host - bytes + size;
   const first = value[0]! & 0xff;
   let areAlike = true;
   for (let at = 0; at < size; at++) {

@@ -287,6 +287,8 @@ abstract class RecordTarget implements Target {
   }
   bulk(s: Statement & { kind: "bulk" }): void {
     const { f } = this;
+    // Whether the instruction overwrites itself is seen by where it is.
+    this.setRip(() => this.ip());
     f.i32(s.size).i32(s.addressSize);
     this.recordSegment();
     f.call(this.helper(s.operation === "movs" ? "bulkMovs" : "bulkStos", 3)).op(OP.drop);

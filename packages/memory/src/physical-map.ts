@@ -19,7 +19,6 @@ export class PhysicalMap {
   private readonly chunks = new Map<number, Int32Array>();
   private lastChunk = -1;
   private last: Int32Array | undefined;
-  private readonly word = new Uint8Array(8);
 
   constructor(frames: Frames) {
     this.frames = frames;
@@ -119,26 +118,26 @@ export class PhysicalMap {
 
   /** Writes one byte; ignored where there is no RAM. */
   write8(physical: PhysicalAddress, value: number): void {
-    this.word[0] = value;
-    this.writeRun(physical, this.word, 0, 1);
+    const at = this.aboutToWrite(physical, 1);
+    if (at >= 0) this.arena.u8[at] = value;
   }
   /** Writes two bytes. */
   write16(physical: PhysicalAddress, value: number): void {
-    this.word[0] = value;
-    this.word[1] = value >> 8;
-    this.writeBytes(physical, this.word.subarray(0, 2));
+    if (physical % PAGE_SIZE > PAGE_SIZE - 2) {
+      this.write8(physical, value);
+      return this.write8(physical + 1, value >> 8);
+    }
+    const at = this.aboutToWrite(physical, 2);
+    if (at >= 0) this.arena.view.setUint16(at, value, true);
   }
   /** Writes four bytes. */
   write32(physical: PhysicalAddress, value: number): void {
-    if (physical % PAGE_SIZE <= PAGE_SIZE - 4) {
-      const page = Math.floor(physical / PAGE_SIZE);
-      if (this.writable(page)) {
-        this.arena.view.setUint32(this.hostAddress(page) + (physical % PAGE_SIZE), value, true);
-        return;
-      }
+    if (physical % PAGE_SIZE > PAGE_SIZE - 4) {
+      this.write16(physical, value);
+      return this.write16(physical + 2, value >>> 16);
     }
-    for (let i = 0; i < 4; i++) this.word[i] = value >>> (8 * i);
-    this.writeBytes(physical, this.word.subarray(0, 4));
+    const at = this.aboutToWrite(physical, 4);
+    if (at >= 0) this.arena.view.setUint32(at, value, true);
   }
 
   /** Copies bytes out of guest memory. */
@@ -156,18 +155,24 @@ export class PhysicalMap {
   writeBytes(physical: PhysicalAddress, from: Uint8Array): void {
     for (let done = 0; done < from.length; ) {
       const run = Math.min(from.length - done, PAGE_SIZE - ((physical + done) % PAGE_SIZE));
-      this.writeRun(physical + done, from, done, run);
+      const at = this.aboutToWrite(physical + done, run);
+      if (at >= 0) this.arena.u8.set(from.subarray(done, done + run), at);
       done += run;
     }
   }
 
-  private writeRun(physical: PhysicalAddress, from: Uint8Array, start: number, length: number): void {
+  /**
+   * Tells observers that bytes of one page are about to be written, by whoever asks.
+   *
+   * @returns machine address of the first, or -1 where stores change nothing: ROM, and where there is no memory
+   */
+  aboutToWrite(physical: PhysicalAddress, length: number): MachineAddress {
     const entry = this.entry(Math.floor(physical / PAGE_SIZE));
-    if (entry === 0 || (entry & ROM) !== 0) return;
+    if (entry === 0 || (entry & ROM) !== 0) return -1;
     const frame = entry & FRAME_MASK;
     const offset = physical % PAGE_SIZE;
     if (this.frames.observed[frame] !== 0) this.frames.notify(frame, offset, length);
-    this.arena.u8.set(from.subarray(start, start + length), frame * PAGE_SIZE + offset);
+    return frame * PAGE_SIZE + offset;
   }
 
   /** Puts bytes into RAM or ROM as the host does when it loads an image: ROM takes them too. */

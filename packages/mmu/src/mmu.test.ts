@@ -18,6 +18,7 @@ function machine() {
     frameOf: (page) => page + 7,
     read8: (a) => view.getUint8(RAM + a), read16: (a) => view.getUint16(RAM + a, true), read32: (a) => view.getInt32(RAM + a, true),
     write8: (a, v) => view.setUint8(RAM + a, v), write16: (a, v) => view.setUint16(RAM + a, v, true), write32: (a, v) => view.setInt32(RAM + a, v, true),
+    aboutToWrite: (a) => RAM + a,
   };
   const mmu = new Mmu(buffer, 0, physical);
   /** What generated code does: the comparison of a tag. */

@@ -22,6 +22,8 @@ export interface PhysicalMap {
   write8(physical: number, value: number): void;
   write16(physical: number, value: number): void;
   write32(physical: number, value: number): void;
+  /** Tells observers that bytes of one page are about to be written, by whoever asks. Linear-memory address of the first, or -1 where stores change nothing. */
+  aboutToWrite(physical: number, length: number): number;
 }
 
 /** The part of {@link PhysicalMap} that a page walk uses. */

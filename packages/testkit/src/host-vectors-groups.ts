@@ -32,6 +32,7 @@ export const WITHOUT_VECTORS: ReadonlyMap<string, string> = new Map([
   ...["INT"].map((m) => [m, "enters the host's kernel"] as const),
   ...["INT1", "SYSENTER", "SYSEXIT", "SYSCALL", "SYSRET"].map((m) => [m, "enters the host's kernel"] as const),
   ...["CPUID", "RDTSC", "RDTSCP", "RDPMC"].map((m) => [m, "answers with facts of the host"] as const),
+  ...["RDRAND", "RDSEED"].map((m) => [m, "answers with random numbers"] as const),
   ...["SGDT", "SIDT", "SLDT", "STR", "SMSW"].map((m) => [m, "the host's kernel intercepts it (UMIP)"] as const),
   ...["MONITOR", "MWAIT"].map((m) => [m, "disabled outside the host's kernel"] as const),
   ["RSM", "outside system-management mode only #UD"],

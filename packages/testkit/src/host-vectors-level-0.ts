@@ -27,6 +27,9 @@ export const LEVEL_0_PROGRAMS: readonly Level0Program[] = [
   { name: "CPUID leaf 0: the vendor in EBX, EDX, ECX", source: "xor eax, eax\n cpuid\n mov esi, 1", registers: { [ESI]: 1 }, vector: -1 },
   { name: "RDTSC", source: "mov eax, 7\n mov edx, 7\n rdtsc", registers: { [EAX]: 0, [EDX]: 0 }, vector: -1 },
   { name: "RDPMC at level 0", source: "mov edx, 7\n xor ecx, ecx\n rdpmc", registers: { [EDX]: 0 }, vector: -1 },
+  ...["rdrand", "rdseed"].map((name) => ({
+    name: `${name.toUpperCase()}: CF, and another number the next time`, source: `xor ecx, ecx\n ${name} eax\n setc cl\n ${name} ebx\n cmp eax, ebx\n setne ch`, registers: { [ECX]: 0x0101 }, vector: -1,
+  })),
   { name: "INVD", source: "mov ebx, 5\n invd\n inc ebx", registers: { [EBX]: 6 }, vector: -1 },
   { name: "SLDT to memory writes 16 bits", source: "mov dword [0x6000], -1\n sldt [0x6000]\n mov ebx, [0x6000]", registers: { [EBX]: 0xffff0028 }, vector: -1 },
   { name: "STR to memory writes 16 bits", source: "mov dword [0x6000], -1\n str [0x6000]\n mov ebx, [0x6000]", registers: { [EBX]: 0xffff0030 }, vector: -1 },

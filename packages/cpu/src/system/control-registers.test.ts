@@ -162,13 +162,14 @@ describe("SDM volume 2: CPUID", () => {
     expect(text(...cpuidLeaf(MODEL_I686, 0x80000002, 0, ON), ...cpuidLeaf(MODEL_I686, 0x80000003, 0, ON)).replaceAll("\0", "")).toBe(MODEL_I686.brand);
     expect(cpuidLeaf(MODEL_I686, 0x80000008, 0, ON)[0]).toBe(0x2024);
   });
-  test("features: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, SSE3, TSC deadline, NX", () => {
+  test("features: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2, SSE3, TSC deadline, RDRAND, RDSEED, NX", () => {
     expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[3] >>> 0).toBe(0x078bfbff);
     expect(cpuidLeaf(MODEL_I686, 1, 0, { ...ON, apic: false })[3] >>> 0).toBe(0x078bf9ff);
-    expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[2] >>> 0).toBe(0x81000001);
+    expect(cpuidLeaf(MODEL_I686, 1, 0, ON)[2] >>> 0).toBe(0xc1000001);
+    expect(cpuidLeaf(MODEL_I686, 7, 0, ON)[1]).toBe(1 << 18);
     expect(cpuidLeaf(MODEL_I686, 0x80000001, 0, ON)[3]).toBe(1 << 20);
     const { cpu } = new Machine();
-    expect(["", "SSE3", "SSSE3", "LM", "BMI1"].map((name) => cpu.hasFeature(name))).toEqual([true, true, false, false, false]);
+    expect(["", "SSE3", "RDRAND", "RDSEED", "SSSE3", "LM", "BMI1"].map((name) => cpu.hasFeature(name))).toEqual([true, true, true, true, false, false, false]);
   });
   test("leaves above the highest give the highest basic one", () => {
     const [highest, ...name] = cpuidLeaf(MODEL_I686, 0x40000000, 0, ON);

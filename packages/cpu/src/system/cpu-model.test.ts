@@ -95,9 +95,9 @@ describe("SDM volume 2, CPUID", () => {
   const { "i686": i686, "x86-64": base, "x86-64-v2": second, "max": max } = CPU_MODELS;
   test("levels of the psABI for x86-64", () => {
     expect(cpuidLeaf(base, 0x80000001, 0, on)[3]).toBe(0x20100800);
-    expect(cpuidLeaf(base, 1, 0, on)[2] >>> 0).toBe(0x81000000);
+    expect(cpuidLeaf(base, 1, 0, on)[2] >>> 0).toBe(0xc1000000);
     // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF in the extended leaf.
-    expect(cpuidLeaf(second, 1, 0, on)[2] >>> 0).toBe(0x81982201);
+    expect(cpuidLeaf(second, 1, 0, on)[2] >>> 0).toBe(0xc1982201);
     expect(cpuidLeaf(second, 0x80000001, 0, on)[2]).toBe(1);
     expect(cpuidLeaf(i686, 0x80000001, 0, on)[3]).toBe(1 << 20);
   });
@@ -120,12 +120,16 @@ describe("SDM volume 2, CPUID", () => {
     expect([0, 1, 2].map((level) => cpuidLeaf(base, 0xb, level, third))).toEqual([[0, 1, 0x100, 2], [2, 4, 0x201, 2], [0, 0, 2, 2]]);
     expect([cpuidLeaf(base, 1, 0, on)[1], cpuidLeaf(base, 0xb, 1, on)]).toEqual([0x00010800, [0, 1, 0x201, 0]]);
   });
+  test("random numbers are announced by all models", () => {
+    const bits = Object.values(CPU_MODELS).map((model) => [(cpuidLeaf(model, 1, 0, on)[2] >>> 30) & 1, (cpuidLeaf(model, 7, 0, on)[1] >>> 18) & 1]);
+    expect(bits).toEqual(bits.map(() => [1, 1]));
+  });
   test("leaf 7: speculation is controlled, by bits of its second subleaf as well, and immunities are told of", () => {
     for (const model of [i686, base, second, max]) {
       const [last, , , edx] = cpuidLeaf(model, 7, 0, on);
       expect([last, edx >>> 26, cpuidLeaf(model, 7, 1, on), cpuidLeaf(model, 7, 2, on)]).toEqual([2, 0b1011, [0, 0, 0, 0], [0, 0, 0, 1 << 4]]);
     }
-    expect([0, 1, 2].map((subleaf) => cpuidLeaf(CPU_MODELS["pentium-pro"], 7, subleaf, on))).toEqual([0, 1, 2].map(() => [0, 0, 0, 0]));
+    expect([0, 1, 2].map((subleaf) => cpuidLeaf(CPU_MODELS["pentium-pro"], 7, subleaf, on))).toEqual([[0, 1 << 18, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]);
   });
   test("CR4 has what the features bring", () => {
     const bits: readonly (readonly [boolean, number])[] = [

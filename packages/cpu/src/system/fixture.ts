@@ -80,6 +80,7 @@ export class Machine {
       write8: (a, v) => void (inside(a) && view.setUint8(a, v)),
       write16: (a, v) => void (inside(a) && view.setUint16(a, v, true)),
       write32: (a, v) => void (inside(a) && view.setUint32(a, v, true)),
+      aboutToWrite: (a) => (inside(a) ? RAM + a : -1),
     };
     const bus = {
       readPort: (port: number, size: number): number => (this.log.push(`in ${port.toString(16)} ${size}`), 0xa5a5a5a5),
