@@ -51,7 +51,8 @@ async function main(): Promise<number> {
     else say(`bench: ${engine.name} ${found.lacks}; there are no ratios with it.`);
   }
 
-  const processors = options.cpus ?? [availableParallelism() - 1];
+  const last = availableParallelism() - 1;
+  const processors = options.cpus ?? (last > 0 ? [last - 1, last] : [last]);
   const prefix = options.pin ? pinTo(processors) : [];
   const before = load();
   const raw = await measure({

@@ -42,7 +42,7 @@ on the host itself where that runs programs of the guest, in turns, and prints m
   --guest NAME       debian-12-i386 (default), debian-12-i386-pae, debian-12-amd64; or, without a network, embedded: our own kernel, micro and
                      micro-64: kernels of a few instructions each (calls, system calls, page faults, ...) in 32 and in 64 bits
   --quick            a tenth of the work
-  --cpu N[,N...]     the processors that the machines are pinned to (default the last one)
+  --cpu N[,N...]     the processors that the machines are pinned to (default the last two: compilers work beside the machine)
   --no-pin           leave the machines to the host's scheduler
   --source           run Doppel from its sources; without it the packages are built first, and measured as their users run them
   --json             print the report as JSON, raw figures included
@@ -53,7 +53,7 @@ on the host itself where that runs programs of the guest, in turns, and prints m
 Examples:
   npx pnpm@12.21.0 bench --quick --runs 1
   npx pnpm@12.21.0 bench --guest debian-12-amd64 --only boot,sort --runs 3
-  npx pnpm@12.21.0 bench --only boot --cpu 0,1
+  npx pnpm@12.21.0 bench --only boot --cpu 0
   npx pnpm@12.21.0 bench --guest micro --engines doppel-auto,v86
   npx pnpm@12.21.0 bench --engines doppel-interpreter --only awk-float --json
   npx pnpm@12.21.0 bench --out docs/performance/interpreter

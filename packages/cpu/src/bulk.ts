@@ -19,13 +19,16 @@ const PAGE_SIZE = 4096;
 const MAX_LENGTH = 15;
 
 /** One operand of a string instruction: where it points, and where that is when the TLB knows. */
-interface Operand {
-  readonly linear: number;
+class Operand {
+  linear = 0;
   /** -1 when the TLB has no entry for the access. */
-  readonly host: number;
+  host = -1;
   /** Bytes that may be accessed from here on, upwards or downwards. */
-  readonly room: number;
+  room = 0;
 }
+
+/** Those of the instruction that is under way: short runs are many, and would leave more garbage than they move bytes. */
+const [source, destination] = [new Operand(), new Operand()];
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -40,20 +43,19 @@ function setPointer(cpu: Cpu, register: number, value: number): void {
 }
 
 /** @param step bytes from one element to the next */
-function operand(cpu: Cpu, register: number, segmentPlace: number, write: boolean, step: number): Operand {
+function find(operand: Operand, cpu: Cpu, register: number, segmentPlace: number, write: boolean, step: number): void {
   const { state } = cpu;
   const offset = pointer(cpu, register);
   const segment = (segmentPlace - SEGMENT) / SEGMENT_STRIDE;
   // In 64-bit mode there are no limits, and a non-canonical address is in no TLB.
   const length = cpu.longMode ? Infinity : state.address(segmentPlace + (write ? SEG_WRITE_LENGTH : SEG_READ_LENGTH));
   const linear = cpu.wrap(state.segmentBase(segment) + offset);
-  const view = cpu.mmu.viewOf(state.cpl === 3);
-  const host = cpu.mmu.tlb.lookup(view, linear, write ? TLB_WRITE_TAG : TLB_READ_TAG);
   const inPage = linear & (PAGE_SIZE - 1);
-  if (step > 0) return { linear, host, room: Math.min(PAGE_SIZE - inPage, length - offset) };
+  operand.linear = linear;
+  operand.host = cpu.mmu.tlb.lookup(cpu.mmu.viewOf(state.cpl === 3), linear, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+  if (step > 0) operand.room = Math.min(PAGE_SIZE - inPage, length - offset);
   // The first element ends highest.
-  const fits = inPage - step <= PAGE_SIZE && offset - step <= length;
-  return { linear, host, room: fits ? Math.min(inPage, cpu.longMode ? Infinity : offset) - step : 0 };
+  else operand.room = inPage - step <= PAGE_SIZE && offset - step <= length ? Math.min(inPage, cpu.longMode ? Infinity : offset) - step : 0;
 }
 
 /** Iterations to do now: not the last one, not more than the budget, within both rooms; 0 for none. */
@@ -102,24 +104,24 @@ function reach(cpu: Cpu, { linear, host }: Operand, access: Access, below: numbe
 export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: number, segmentPlace: number): number {
   if (iterations(cpu, arena, size, addressSize, PAGE_SIZE) < 4) return STATUS_OK;
   const step = stepOf(cpu, size);
-  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
-  const from = operand(cpu, RSI, segmentPlace, false, step);
-  const n = iterations(cpu, arena, size, addressSize, Math.min(to.room, from.room));
+  find(destination, cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
+  find(source, cpu, RSI, segmentPlace, false, step);
+  const n = iterations(cpu, arena, size, addressSize, Math.min(destination.room, source.room));
   const bytes = n * size;
   if (n <= 0) return STATUS_OK;
   const below = step > 0 ? 0 : bytes - size;
-  const source = reach(cpu, from, READ, below, bytes);
-  const target = source < 0 ? -1 : reach(cpu, to, WRITE, below, bytes);
-  if (target < 0) return STATUS_OK;
+  const from = reach(cpu, source, READ, below, bytes);
+  const to = from < 0 ? -1 : reach(cpu, destination, WRITE, below, bytes);
+  if (to < 0) return STATUS_OK;
   const memory = arena.u8;
-  const ahead = step > 0 ? target - source : source - target;
+  const ahead = step > 0 ? to - from : from - to;
   if (ahead > 0 && ahead < bytes) {
     // An overlap ahead repeats what was just written: order matters, so copy element by element.
     for (let done = 0; done < bytes; done += size) {
       const at = step > 0 ? done : bytes - size - done;
-      memory.copyWithin(target + at, source + at, source + at + size);
+      memory.copyWithin(to + at, from + at, from + at + size);
     }
-  } else memory.copyWithin(target, source, source + bytes);
+  } else memory.copyWithin(to, from, from + bytes);
   retire(cpu, arena, n);
   advance(cpu, RSI, n * step);
   advance(cpu, RDI, n * step);
@@ -130,24 +132,24 @@ export function bulkMovs(cpu: Cpu, arena: Arena, size: number, addressSize: numb
 export function bulkStos(cpu: Cpu, arena: Arena, size: number, addressSize: number): number {
   if (iterations(cpu, arena, size, addressSize, PAGE_SIZE) < 4) return STATUS_OK;
   const step = stepOf(cpu, size);
-  const to = operand(cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
-  const n = iterations(cpu, arena, size, addressSize, to.room);
+  find(destination, cpu, RDI, SEGMENT + SEGMENT_STRIDE * ES, true, step);
+  const n = iterations(cpu, arena, size, addressSize, destination.room);
   if (n <= 0) return STATUS_OK;
   const bytes = n * size;
-  const target = reach(cpu, to, WRITE, step > 0 ? 0 : bytes - size, bytes);
-  if (target < 0) return STATUS_OK;
-  const value = [cpu.state.gpr32(RAX), cpu.state.gprHigh(RAX)];
+  const to = reach(cpu, destination, WRITE, step > 0 ? 0 : bytes - size, bytes);
+  if (to < 0) return STATUS_OK;
+  const [low, high] = [cpu.state.gpr32(RAX), cpu.state.gprHigh(RAX)];
   const memory = arena.u8;
-  const first = value[0]! & 0xff;
+  const first = low & 0xff;
   let areAlike = true;
   for (let at = 0; at < size; at++) {
-    const byte = (value[at >> 2]! >>> (8 * (at & 3))) & 0xff;
-    memory[target + at] = byte;
+    const byte = ((at < 4 ? low : high) >>> (8 * (at & 3))) & 0xff;
+    memory[to + at] = byte;
     areAlike &&= byte === first;
   }
   // Most clear memory.
-  if (areAlike) memory.fill(first, target, target + bytes);
-  else for (let done = size; done < bytes; done *= 2) memory.copyWithin(target + done, target, target + Math.min(done, bytes - done));
+  if (areAlike) memory.fill(first, to, to + bytes);
+  else for (let done = size; done < bytes; done *= 2) memory.copyWithin(to + done, to, to + Math.min(done, bytes - done));
   retire(cpu, arena, n);
   advance(cpu, RDI, n * step);
   return STATUS_OK;
