@@ -19,7 +19,7 @@ import { MODEL_I686 } from "./system/cpu-model.ts";
 import type { CpuModel } from "./system/cpu-model.ts";
 import { afterInstruction, applyBreakpoints, beforeInstruction, noDebugState } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
-import { deliver, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts";
+import { deliver, enterEvent, EXTERNAL_INTERRUPT, NON_MASKABLE } from "./system/delivery.ts";
 import type { Delivery } from "./system/delivery.ts";
 import { LinearMemory } from "./system/linear-memory.ts";
 import { ModelSpecificRegisters } from "./system/model-specific-registers.ts";
@@ -298,6 +298,9 @@ export class Cpu {
   hasFeature(feature: string): boolean {
     return this.#features.has(feature);
   }
+
+  /** Enters the handler of an event. RIP in the state is what it returns to; false when that faults. An engine may put something quicker here. */
+  enterEvent = (vector: number, code: number, resume: number): boolean => enterEvent(this, vector, code, resume);
 
   /** Delivers an exception or interrupt, with double and triple faults; see `delivery.ts`. */
   deliver(vector: number, code: number, kind: number): Delivery {

@@ -144,6 +144,7 @@ export class Interpreter implements Engine {
       this.compiler?.dropped(id);
     };
     cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
+    cpu.enterEvent = (vector, code, resume) => this.helpers["enterEvent"]!(vector, code, resume) === STATUS_OK;
     cpu.onActivity = () => this.endVisit();
     cpu.onWatch = (point) => {
       this.watchHit ??= point;

@@ -26,9 +26,9 @@ const IMAGE = 0x28000;
 type Bare = ReturnType<typeof bareMachine>;
 
 /** What is for 64-bit mode. */
-const LONG: readonly string[] = ["syscall", "sysret", "swapgs", "iret in 64-bit mode"];
-/** Quick ways, one of them in two modes. */
-const CASES = [...QUICK, "iret in 64-bit mode"] as const;
+const LONG: readonly string[] = ["syscall", "sysret", "swapgs", "iret in 64-bit mode", "enterEvent in 64-bit mode"];
+/** Quick ways, two of them in two modes. */
+const CASES = [...QUICK, "iret in 64-bit mode", "enterEvent in 64-bit mode"] as const;
 
 /** A machine as a seed says: mostly as kernels have it, with some defects. */
 function machine(seed: number, long: boolean): Bare {
@@ -106,6 +106,12 @@ function machine(seed: number, long: boolean): Bare {
     const canonical = (): readonly number[] => (seldom() ? [next(), 0x8000] : pick([[next(), 0x7ffe], [next(), 0xffff_ffff]]));
     const innerStack = pick([0, 0, DATA0, DATA0, seldom() ? 3 : DATA0]);
     put(state.gpr32(4), [...canonical(), seldom() ? next() & 0x3f : outer ? CODE3 : CODE0, next(), flags, next(), ...canonical(), seldom() ? next() & 0x3f : outer ? DATA3 : innerStack, next()]);
+    // Gates of sixteen bytes, and stacks: of level 0, and of the interrupt stack table.
+    for (let vector = 0; vector < 8; vector++) {
+      const [low, high] = gate(seldom() ? pick([0, DATA0, CODE3, 4, 0x400]) : CODE0, next(), seldom() ? next() & 0xff : pick([0x8e, 0x8f, 0xee])) as [number, number];
+      put(IDT + 16 * vector, [low, high | pick([0, 0, next() & 7]), seldom() ? next() : pick([0, 0x7fff, 0xffff_8000, 0xffff_ffff]), 0]);
+    }
+    for (const at of [4, 36, 44, 52, 60, 68, 76, 84]) put(TSS + at, [seldom() ? pick([8, KERNEL_STACK - 0xff0, GDT + 0x30]) : KERNEL_STACK + (next() & 0xff), seldom() ? next() : 0]);
     cpu.efer = seldom() ? 0x500 : 0x501;
     cpu.hiddenBases.fill(next() & 0xffff);
     state.setSegmentAttributes(CS, 0x00a09b00 | (cpl << 13));
@@ -134,6 +140,8 @@ const ARGUMENTS: Record<(typeof CASES)[number], (next: () => number) => number[]
   swapgs: () => [],
   cli: () => [],
   pushFlags: (next) => [[2, 4, 8][next() % 3]!],
+  enterEvent: (next) => [next() % 9, next() % 2 === 0 ? -1 : next() & 0xffff, next() % 2 === 0 ? 0x10000 : 0],
+  "enterEvent in 64-bit mode": (next) => [next() % 9, next() % 2 === 0 ? -1 : next() & 0xffff, next() % 2 === 0 ? 0x10000 : 0],
   fxrstor: (next) => [IMAGE + (next() % 16 === 0 ? next() & 0xfff : 0), 0, next() % 2 === 0 ? 4 : 8],
 };
 
@@ -165,7 +173,7 @@ test.each(CASES)("%s", (what) => {
   if (name !== "pushFlags") expect(faults).toBeGreaterThan(3);
 });
 
-test.each(["loadSegment", "softInterrupt", "iret", "iret in 64-bit mode", "fxsave", "fxrstor"] as const)("%s of an engine leaves the same saved state with the TLB filled, which is quick, and empty", (what) => {
+test.each(["loadSegment", "softInterrupt", "iret", "iret in 64-bit mode", "fxsave", "fxrstor", "enterEvent", "enterEvent in 64-bit mode"] as const)("%s of an engine leaves the same saved state with the TLB filled, which is quick, and empty", (what) => {
   const [name] = what.split(" ") as [(typeof QUICK)[number]];
   let done = 0;
   for (let seed = 1; seed <= 60; seed++) {

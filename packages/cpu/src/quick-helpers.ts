@@ -7,6 +7,7 @@ import { OP } from "@doppel/wasm";
 import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
 import { MODE_LONG } from "./mode.ts";
 import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
+import { writeDelivery, writeLongDelivery } from "./quick-delivery.ts";
 import { writeCli, writePushFlags } from "./quick-flags.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
 import { writeLongReturn } from "./quick-long-return.ts";
@@ -15,7 +16,7 @@ import { QuickWriter } from "./quick-writer.ts";
 import { MODE, STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags"] as const;
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags", "enterEvent"] as const;
 
 /** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
 export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
@@ -41,6 +42,13 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
   write("swapgs", 0, writeSwapgs);
   write("cli", 0, writeCli);
   write("pushFlags", 1, writePushFlags);
+  write("enterEvent", 3, (q) => {
+    q.load(MODE).i32(MODE_LONG).op(OP.i32_and).if();
+    writeLongDelivery(q);
+    q.f.else();
+    writeDelivery(q);
+    q.f.end();
+  });
   const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
     body(q);
     q.f.i32(Number(isIret)).call(attend).op(OP.drop);

@@ -13,6 +13,15 @@ import { EFLAGS_DEFINED, ESP, FLAT_DATA, LONG_CODE, UNUSABLE } from "./system/ar
 /** RIP, CS, RFLAGS, RSP and SS. */
 const FRAME = 40;
 
+/** Puts the null selector of level 0 into SS. */
+export function setNullStack(q: QuickWriter): void {
+  const { f } = q;
+  const at = SEGMENT + SS * SEGMENT_STRIDE;
+  for (const [offset, value] of [[SEG_SELECTOR, 0], [SEG_LIMIT, 0], [SEG_ATTRIBUTES, UNUSABLE]] as const) q.store(at + offset, () => f.i32(value));
+  for (const offset of [SEG_READ_LENGTH, SEG_WRITE_LENGTH]) wide(q, at + offset, () => f.i64(0));
+  hideBase(q, SS);
+}
+
 /** (operand size, 0, 0): from the kernel to a program, or within the kernel. */
 export function writeLongReturn(q: QuickWriter): void {
   const { f, views } = q;
@@ -40,10 +49,7 @@ export function writeLongReturn(q: QuickWriter): void {
     q.requireFlat(q.lookDescriptor(stackSelector, true), FLAT_DATA, 0);
     load(SS, stackSelector, FLAT_DATA, 0);
     f.else();
-    const at = SEGMENT + SS * SEGMENT_STRIDE;
-    for (const [offset, value] of [[SEG_SELECTOR, 0], [SEG_LIMIT, 0], [SEG_ATTRIBUTES, UNUSABLE]] as const) q.store(at + offset, () => f.i32(value));
-    for (const offset of [SEG_READ_LENGTH, SEG_WRITE_LENGTH]) wide(q, at + offset, () => f.i64(0));
-    hideBase(q, SS);
+    setNullStack(q);
     f.end();
     load(CS, selector, LONG_CODE, 0);
   }

@@ -20,12 +20,12 @@ export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLA
 const KIND = 0x9f00;
 const DATA_KIND = 0x9300;
 /** P, S and type of a gate, without the bit that makes it a trap gate: a 32-bit interrupt gate. */
-const GATE_KIND = 0x9e00;
-const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
-const TRAP_GATE = 1 << 8;
-const TSS_32 = 0x800;
+export const GATE_KIND = 0x9e00;
+export const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
+export const TRAP_GATE = 1 << 8;
+export const TSS_32 = 0x800;
 /** Where the 32-bit TSS has ESP0, and SS0 behind it. */
-const ESP0 = 4;
+export const ESP0 = 4;
 const INT1 = 3;
 /** EIP, CS, EFLAGS, and of another level ESP and SS. */
 const FRAME = 20;

@@ -76,15 +76,15 @@ export class QuickWriter {
     return this.lookWide(() => void this.f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or), size, tag);
   }
 
-  /** The same for a linear address of 64 bits. */
-  lookWide(push: () => void, size: number, tag = TLB_READ_TAG): number {
+  /** The same for a linear address of 64 bits. @param view what of the TLB to look into; when absent, what the processor accesses memory by */
+  lookWide(push: () => void, size: number, tag = TLB_READ_TAG, view?: number): number {
     const { f } = this;
     const linear = f.local("i64");
     const entry = f.local("i32");
     const host = f.local("i32");
     push();
     f.tee(linear).op(OP.i32_wrap_i64).i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and);
-    this.load(TLB_VIEW).op(OP.i32_add).set(entry);
+    (view === undefined ? this.load(TLB_VIEW) : f.i32(view)).op(OP.i32_add).set(entry);
     f.get(linear).get(entry).memory(OP.i64_load, tag).op(OP.i64_add).i64(4096 - size).op(OP.i64_gt_u);
     this.leaveIf();
     f.get(linear).op(OP.i32_wrap_i64).i32(4095).op(OP.i32_and).get(entry).memory(OP.i32_load, tag + TLB_HOST).op(OP.i32_add).set(host);
@@ -94,7 +94,7 @@ export class QuickWriter {
   }
 
   /** The same for the GDT's entry of a selector, which is not null. @param wide in 64-bit mode, where its base has 64 bits */
-  lookDescriptor(selector: number, wide = false): number {
+  lookDescriptor(selector: number, wide = false, view?: number): number {
     const { f } = this;
     f.get(selector).i32(TABLE_INDICATOR).op(OP.i32_and);
     f.get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
@@ -106,7 +106,7 @@ export class QuickWriter {
       return this.lookWide(() => {
         f.i32(0).memory(OP.i64_load, STATE + GDTR_BASE);
         index().op(OP.i64_extend_i32_u).op(OP.i64_add);
-      }, 8);
+      }, 8, TLB_READ_TAG, view);
     }
     return this.look(() => void this.load(GDTR_BASE).get(selector).i32(SELECTOR_INDEX).op(OP.i32_and).op(OP.i32_add), 8);
   }

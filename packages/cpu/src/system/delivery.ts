@@ -61,7 +61,7 @@ export function deliver(cpu: Cpu, vector: number, code: number, kind: number): D
     // SDM 17.3.1.1: fault-class exceptions push RF set; #DB decides for itself.
     const resume = kind === EXCEPTION && vector !== VECTOR_DB ? EFLAGS_RF : 0;
     cpu.external = 1;
-    const done = enterHandler(cpu, vector, state.rip, kind, code, resume);
+    const done = cpu.enterEvent(vector, code, resume);
     cpu.external = 0;
     if (done) {
       if (vector === VECTOR_DB && kind === EXCEPTION) cpu.dr[7] &= ~DR7_GD;
@@ -81,6 +81,17 @@ export function deliver(cpu: Cpu, vector: number, code: number, kind: number): D
     kind = EXCEPTION;
     first = vector;
   }
+}
+
+/**
+ * Enters the handler of an exception or of an interrupt from outside. RIP in the state is what it returns to.
+ *
+ * @param code the error code, or -1
+ * @param resume flags that are pushed set
+ * @returns false when that faults, with nothing changed but what a task switch committed
+ */
+export function enterEvent(cpu: Cpu, vector: number, code: number, resume: number): boolean {
+  return enterHandler(cpu, vector, cpu.state.rip, EXCEPTION, code, resume);
 }
 
 /**

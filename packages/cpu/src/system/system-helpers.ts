@@ -14,7 +14,7 @@ import { EAX, ECX, EDX } from "./architecture.ts";
 import { clearTaskSwitched, loadMachineStatus, readControl, requireSupervisor, requireUserPermission, writeControl } from "./control-registers.ts";
 import { cpuidLeaf } from "./cpu-model.ts";
 import { notePortAccess, readDebug, writeDebug } from "./debug-registers.ts";
-import { PRIVILEGED_SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION, SOFTWARE_INTERRUPT, softInterrupt } from "./delivery.ts";
+import { enterEvent, PRIVILEGED_SOFTWARE_EXCEPTION, SOFTWARE_EXCEPTION, SOFTWARE_INTERRUPT, softInterrupt } from "./delivery.ts";
 import { randomNumber } from "./entropy.ts";
 import { readExtendedControl, restoreStates, saveStates, writeExtendedControl } from "./extended-state.ts";
 import { farCall, farJump, farReturn } from "./far-transfer.ts";
@@ -60,6 +60,7 @@ export class SystemHelpers {
   readonly farReturn = (size: number, popBytes: number): number => this.#status(farReturn(this.#pastShadow(), size, popBytes));
   readonly iret = (size: number, nextLow: number, nextHigh: number): number =>
     this.#status(interruptReturn(this.#pastShadow(), size, this.#number(nextLow, nextHigh)));
+  readonly enterEvent = (vector: number, code: number, resume: number): number => this.#status(enterEvent(this.#cpu, vector, code, resume));
   /** @param kind 0 INT n, 1 INT3, 2 INTO, 3 INT1 */
   readonly softInterrupt = (vector: number, kind: number, nextLow: number, nextHigh: number): number =>
     this.#status(softInterrupt(this.#pastShadow(), vector, this.#number(nextLow, nextHigh), INTERRUPT_KINDS[kind]));
