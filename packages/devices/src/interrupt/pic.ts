@@ -138,8 +138,10 @@ export class Pic implements BusDevice, Persist<PicState> {
 
   /** Place in the order of priority (0 is highest) of the first of these inputs, or 8. */
   #first(inputs: number): number {
-    for (let place = 0; place < 8; place++) if ((inputs & (1 << this.#inputAt(place))) !== 0) return place;
-    return 8;
+    if (inputs === 0) return 8;
+    const first = this.#inputAt(0);
+    const inOrder = ((inputs >> first) | (inputs << (8 - first))) & 0xff;
+    return 31 - Math.clz32(inOrder & -inOrder);
   }
 
   #inputAt(place: number): number {
