@@ -6,7 +6,7 @@ export { KeyMap } from "./key-map.ts";
 export { Cpu, type CpuOptions, type TableRegister } from "./cpu.ts";
 export { type Engine, type Exit, type InterruptSource } from "./engine.ts";
 export { featuresOf } from "./features.ts";
-export { ALONE, FAULT_HERE, GeneratedModule, instantiate, isDefined, JUMP, shapeKey, shapeOf } from "./handler.ts";
+export { ALONE, FAULT_HERE, GeneratedModule, type Helpers, instantiate, isDefined, JUMP, shapeKey, shapeOf } from "./handler.ts";
 export { hotShapes } from "./hot-shapes.ts";
 export { type HostWatchpoint } from "./system/host-watchpoints.ts";
 export { HotState } from "./hot-state.ts";

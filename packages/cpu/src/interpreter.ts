@@ -4,6 +4,7 @@
  */
 import type { Arena, Frames } from "@doppel/memory";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
+import { EFLAGS_RF, VECTOR_DB } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED } from "./code-cache.ts";
 import type { Span } from "./frame-code.ts";
@@ -17,7 +18,7 @@ import { Handlers } from "./handlers.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import { quickHelpers } from "./quick-helpers.ts";
 import {
-  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, JUMP_CACHE, MODE, RESUME, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
+  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, JUMP_CACHE, MODE, RESUME, RESUME_FLAG_AT, RESUME_FLAG_NOT, RESUME_FLAG_SHOWN, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
 } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
@@ -33,6 +34,7 @@ const FRUITLESS_FAULTS = 10_000;
 const RETIRED = 0;
 const FAULTED = 1;
 const STOPPED = 2;
+const TRIPLE_FAULTED = 3;
 /** Interpreted instructions between two looks at what runs, while a translator wants to know; a prime, or it might run in step with what it looks at. */
 const SAMPLE = 16_381;
 /** No linear address. */
@@ -105,6 +107,8 @@ export class Interpreter implements Engine {
   /** Faults and interrupts delivered since an instruction retired or `run` began. */
   private fruitless = 0;
   private shadowBudget = -1;
+  /** What was left of the budget when the visit delivered a fault. */
+  private faultedAt = -1;
   private inside = false;
   private slice = 0;
   /** Linear addresses at which the host wants to stop; the guest cannot see them. */
@@ -143,7 +147,10 @@ export class Interpreter implements Engine {
       this.handlers.release(handler, long);
       this.compiler?.dropped(id);
     };
-    cpu.mmu.tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
+    const { tlb } = cpu.mmu;
+    tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
+    tlb.forgetLocal = this.helpers["forgetLocal"]!;
+    tlb.forgetPage = this.helpers["forgetPage"]!;
     cpu.enterEvent = (vector, code, resume) => this.helpers["enterEvent"]!(vector, code, resume) === STATUS_OK;
     cpu.onActivity = () => this.endVisit();
     cpu.onWatch = (point) => {
@@ -155,34 +162,43 @@ export class Interpreter implements Engine {
   private makeHelpers(extra: Helpers): Helpers {
     const { cpu } = this;
     const system = new SystemHelpers(cpu) as unknown as Helpers;
-    const attentive = (name: string): ((...args: number[]) => number) => {
+    // No helper has more arguments; a list of them would be made anew each time.
+    type Helper = (a: number, b: number, c: number, d: number, e: number, f: number) => number;
+    const attentive = (name: string): Helper => {
       const helper = system[name]!;
-      // No helper has more arguments; a list of them would be made anew each time.
       return (a, b, c, d, e, f) => {
-        const status = helper(a!, b!, c!, d!, e!, f!);
+        const status = helper(a, b, c, d, e, f);
         if (cpu.shadow !== SHADOW_NONE) this.shadowBudget = this.unused() + this.forfeited;
         if (this.wantsAttention()) this.endVisit();
         return status;
       };
+    };
+    /** What pushes or keeps EFLAGS finds RF there, if an IRET has loaded it for this instruction. */
+    const resuming = (helper: Helper): Helper => (a, b, c, d, e, f) => {
+      if (this.words[(STATE + RESUME_FLAG_AT) >> 2] !== this.unused() + 1) return helper(a, b, c, d, e, f);
+      cpu.state.systemFlags |= EFLAGS_RF;
+      cpu.debug.resumeLoaded = false;
+      const status = helper(a, b, c, d, e, f);
+      if (status === STATUS_OK && !cpu.debug.resumeLoaded) cpu.state.systemFlags &= ~EFLAGS_RF;
+      cpu.updateMode();
+      return status;
     };
     const wrapped: Helpers = {};
     // Behind these, IF may be set, the mode may ask for single steps, or an interrupt may have become deliverable.
     for (const name of ["sti", "popFlags", "iret", "farReturn", "farCall", "farJump", "softInterrupt", "loadSegment", "writeControl", "writeDebug", "wrmsr", "sysexit", "sysenter", "syscall", "sysret"]) {
       wrapped[name] = attentive(name);
     }
+    for (const name of ["iret", "farCall", "farJump", "softInterrupt", "syscall"]) wrapped[name] = resuming(wrapped[name]!);
     // A quick return may have set IF, and has done no more of what a return does.
     const returned = (isIret: boolean): void => {
       cpu.shadow = SHADOW_NONE;
-      if (isIret) {
-        cpu.nmiBlocked = false;
-        cpu.debug.resumeLoaded = true;
-      }
+      if (isIret) cpu.nmiBlocked = false;
       if (this.wantsAttention()) this.endVisit();
     };
     return {
       ...system,
       ...wrapped,
-      ...quickHelpers(this.memory, cpu.mmu.tlb, { ...system, ...wrapped }, returned),
+      ...quickHelpers({ memory: this.memory, tlb: cpu.mmu.tlb, image: cpu.physical.image }, { ...system, ...wrapped }, returned),
       segmentCheck: (place, low, high, bytes, write) => system["segmentCheck"]!((place! - SEGMENT) / SEGMENT_STRIDE, low!, high!, bytes!, write!),
       checkPrivileged: () => (requireSupervisor(cpu) ? 0 : STATUS_FAULT),
       bulkMovs: (elementSize, addressSize, segment) => cpu.onAccess !== undefined ? STATUS_OK : bulkMovs(cpu, this.arena, elementSize!, addressSize!, segment!),
@@ -369,6 +385,12 @@ export class Interpreter implements Engine {
       left -= done;
       this.retired += done;
       if (done > 0) this.fruitless = 0;
+      if (end === TRIPLE_FAULTED) return { reason: "shutdown" };
+      // To deliver a fault other than #DB sets RF in what is pushed, anyway.
+      if (this.words[(STATE + RESUME_FLAG_AT) >> 2] === rest && (end !== FAULTED || cpu.state.faultVector === VECTOR_DB)) {
+        cpu.state.systemFlags |= EFLAGS_RF;
+        cpu.updateMode();
+      }
       if (end === FAULTED) {
         if (!this.deliverFault()) return { reason: "shutdown" };
         if (this.stepping) left = 0;
@@ -404,6 +426,7 @@ export class Interpreter implements Engine {
     const { cpu, words } = this;
     this.forfeited = 0;
     this.ending = false;
+    this.faultedAt = -1;
     const mode = (STATE + MODE) >> 2;
     // Fused pairs retire two at once: a visit of one instruction uses blocks without them.
     if (slice === 1) words[mode]! |= MODE_SINGLE;
@@ -416,6 +439,7 @@ export class Interpreter implements Engine {
     words[(STATE + BUDGET) >> 2] = slice - 1;
     words[(STATE + BUDGET_KEPT) >> 2] = 0;
     words[(STATE + RESUME) >> 2] = 0;
+    words[(STATE + RESUME_FLAG_AT) >> 2] = this.observer === undefined ? RESUME_FLAG_NOT : RESUME_FLAG_SHOWN;
     let rest = slice;
     const { observer } = this;
     try {
@@ -437,7 +461,14 @@ export class Interpreter implements Engine {
         const exit = this.handlers.dispatcher((cpu.state.mode & MODE_LONG) !== 0).run(next, this.unused);
         const left = words[(STATE + BUDGET) >> 2]!;
         if (samples) this.toSample = left + words[(STATE + SAMPLE_BEYOND) >> 2]!;
-        if (exit === EXIT_FAULT) return FAULTED;
+        if (exit === EXIT_FAULT) {
+          const isUsual = slice > 1 && observer === undefined && !this.ending && this.stops.size === 0 && cpu.shadow === SHADOW_NONE && words[(STATE + RESUME_FLAG_AT) >> 2] !== this.unused();
+          if (!isUsual) return FAULTED;
+          if (!this.deliverInside()) return TRIPLE_FAULTED;
+          if (this.ending || this.exitRequested) return RETIRED;
+          rest = this.unused();
+          continue;
+        }
         rest = this.unused();
         if (exit === EXIT_BUDGET) {
           // A pair does not begin on the last instruction of a budget: the run loop executes that alone.
@@ -462,6 +493,20 @@ export class Interpreter implements Engine {
     }
   }
 
+  /** Delivers a fault in the middle of a visit; false after a triple fault. */
+  private deliverInside(): boolean {
+    const { words } = this;
+    const rest = this.unused();
+    if (rest !== this.faultedAt) this.fruitless = 0;
+    this.faultedAt = rest;
+    // As if the instruction were executing, so that `count` is right and a wish to end the visit is heard.
+    words[(STATE + BUDGET) >> 2]! -= 1;
+    const isAlive = this.deliverFault();
+    words[(STATE + BUDGET) >> 2]! += 1;
+    words[(STATE + CONTROL_FROM) >> 2] = 0;
+    return isAlive;
+  }
+
   /** Tells an observer of the block that begins here; false when the visit is to end in front of it. */
   private tellBlock(block: () => void, rest: number): boolean {
     const { words } = this;
@@ -474,10 +519,12 @@ export class Interpreter implements Engine {
     return !this.ending;
   }
 
-  /** Tells the compiler of regions what runs, if its page is at hand: a look must not fill the TLB. */
+  /** Tells the compiler of regions what runs. A look must not fill the TLB, in which data may have taken the place of the code's page. */
   private sample(): void {
     const { mmu, state } = this.cpu;
-    const host = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), this.linearIp(), TLB_EXEC_TAG);
+    const linear = this.linearIp();
+    const known = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_EXEC_TAG);
+    const host = known >= 0 ? known : mmu.peekHost(linear);
     if (host >= 0) this.compiler!.sample(host);
   }
 

@@ -86,6 +86,7 @@ export function writeSysexit(q: QuickWriter): void {
 export function writeSyscall(q: QuickWriter): void {
   const { f, views } = q;
   q.requireUsual(LONG_MODE | MODE_USER, views.user);
+  q.requireNoResume();
   q.load(EFER).i32(EFER_SCE).op(OP.i32_and).op(OP.i32_eqz);
   q.leaveIf();
   const [flags, image] = [f.local("i32"), f.local("i32")];

@@ -1,37 +1,57 @@
 /**
- * The usual way of exceptions and interrupts into a kernel, from its programs or from itself: through an interrupt or a trap gate to flat code of
- * level 0, in 32-bit protected mode and in 64-bit mode (SDM volume 3, 6.12 and 6.14). RIP in the state is what the handler returns to.
+ * The usual way of exceptions, interrupts and INT n into a kernel, from its programs or from itself: through an interrupt or a trap gate to flat code of
+ * level 0, in 32-bit protected mode and in 64-bit mode (SDM volume 3, 6.12 and 6.14; volume 2, INT n).
  */
 import { TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
-import { EFLAGS_IF } from "@doppel/x86";
+import { DESCRIPTOR_DPL, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
 import { MODE_USER } from "./mode.ts";
 import { hideBase, LONG_MODE, pushWide, requireCanonical, setFixed, wide } from "./quick-calls.ts";
 import { setNullStack } from "./quick-long-return.ts";
-import { enterLevel, ESP0, GATE_KIND, INTERRUPT_GATE, pushEflags, setLow, TRAP_GATE, TSS_32, USUAL_MODE } from "./quick-transfers.ts";
+import { enterLevel, PAGE_SIZE, pushEflags, setLow, USUAL_MODE } from "./quick-transfers.ts";
 import { type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
 import {
   CPL, CS, EFLAGS_REST, GPR, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, TLB_VIEW, TR,
 } from "./state-layout.ts";
 import { ESP, FLAT_CODE, FLAT_DATA, LONG_CODE } from "./system/architecture.ts";
 
-/** Arguments: the vector, the error code or -1, and flags that are pushed set. */
-const [VECTOR, CODE, RESUME] = [0, 1, 2];
+/** P, S and type of a gate, without the bit that makes it a trap gate: a 32-bit interrupt gate. */
+const GATE_KIND = 0x9e00;
+const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
+const TRAP_GATE = 1 << 8;
+const TSS_32 = 0x800;
+/** Where the 32-bit TSS has ESP0, and SS0 behind it. */
+const ESP0 = 4;
+
+/** What is delivered, as parameters of the function. */
+interface QuickEvent {
+  readonly vector: number;
+  /** The error code or -1, and flags that are pushed set; RIP in the state is what the handler returns to. */
+  readonly hardware?: { readonly code: number; readonly resume: number };
+  /** The kind of instruction, and both halves of RIP behind it. */
+  readonly software?: { readonly kind: number; readonly low: number; readonly high: number };
+}
+/** (vector, error code or -1, flags to push set) */
+export const EVENT: QuickEvent = { vector: 0, hardware: { code: 1, resume: 2 } };
+/** (vector, kind, both halves of RIP behind the instruction) */
+export const SOFT_INTERRUPT: QuickEvent = { vector: 0, software: { kind: 1, low: 2, high: 3 } };
+/** Kind of INT1, which no DPL holds back. */
+const INT1 = 3;
 /** Where the 64-bit TSS has RSP0, and eight bytes in front of IST1. */
 const RSP0 = 4;
 const IST0 = 28;
-const PAGE_SIZE = 4096;
 
 function isUser(q: QuickWriter): FunctionBuilder {
   return q.load(MODE).i32(MODE_USER).op(OP.i32_and);
 }
 
-function hasCode(q: QuickWriter): FunctionBuilder {
-  return q.f.get(CODE).i32(0).op(OP.i32_ge_s);
+/** Pushes whether there is an error code. */
+function hasCode(q: QuickWriter, { hardware }: QuickEvent): FunctionBuilder {
+  return hardware === undefined ? q.f.i32(0) : q.f.get(hardware.code).i32(0).op(OP.i32_ge_s);
 }
 
 /** Leaves unless the processor is in a mode, at level 0 or 3, memory is accessed as it is there, no flag is unusual, and the IDT has the vector. */
-function requireEither(q: QuickWriter, mode: number, gateSize: number): void {
+function requireEither(q: QuickWriter, { vector, software }: QuickEvent, mode: number, gateSize: number): void {
   const { f, views } = q;
   q.load(MODE).i32(~MODE_USER).op(OP.i32_and).i32(mode).op(OP.i32_ne);
   q.load(CPL).i32(1).op(OP.i32_add).i32(2).op(OP.i32_and).op(OP.i32_or);
@@ -39,16 +59,22 @@ function requireEither(q: QuickWriter, mode: number, gateSize: number): void {
   isUser(q).op(OP.select);
   q.load(TLB_VIEW).op(OP.i32_ne).op(OP.i32_or);
   q.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);
-  f.get(VECTOR).i32(gateSize).op(OP.i32_mul).i32(gateSize - 1).op(OP.i32_add);
+  f.get(vector).i32(gateSize).op(OP.i32_mul).i32(gateSize - 1).op(OP.i32_add);
   q.load(IDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
+  if (software !== undefined) f.get(software.kind).i32(INT1).op(OP.i32_eq).op(OP.i32_or);
   q.leaveIf();
+  if (software !== undefined) q.requireNoResume();
 }
 
-/** Leaves unless a gate is present and for interrupts or traps; its second dword in a new local. */
-function lookGate(q: QuickWriter, gate: number): number {
+/** Leaves unless a gate is present and for interrupts or traps, and a program may call it where it does; its second dword in a new local. */
+function lookGate(q: QuickWriter, { software }: QuickEvent, gate: number): number {
   const { f } = q;
   const second = f.local("i32");
   f.get(gate).memory(OP.i32_load, 4).tee(second).i32(GATE_KIND).op(OP.i32_and).i32(INTERRUPT_GATE).op(OP.i32_ne);
+  if (software !== undefined) {
+    f.get(second).i32(DESCRIPTOR_DPL).op(OP.i32_and).i32(DESCRIPTOR_DPL).op(OP.i32_ne);
+    isUser(q).i32(0).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+  }
   q.leaveIf();
   return second;
 }
@@ -59,10 +85,22 @@ function requirePage(q: QuickWriter, size: number): void {
   q.leaveIf();
 }
 
+/** Writes the error code, if there is one, at a frame's beginning, which is then behind it. */
+function pushCode(q: QuickWriter, { hardware }: QuickEvent, frame: number, size: 4 | 8): void {
+  const { f } = q;
+  if (hardware === undefined) return;
+  f.get(hardware.code).i32(0).op(OP.i32_ge_s).if();
+  f.get(frame).get(hardware.code);
+  if (size === 8) f.op(OP.i64_extend_i32_u).memory(OP.i64_store);
+  else f.memory(OP.i32_store);
+  f.get(frame).i32(size).op(OP.i32_add).set(frame);
+  f.end();
+}
+
 /** Pushes the image of the flags. */
-function pushFlags(q: QuickWriter): void {
+function pushFlags(q: QuickWriter, { hardware }: QuickEvent): void {
   pushEflags(q);
-  q.f.get(RESUME).op(OP.i32_or);
+  if (hardware !== undefined) q.f.get(hardware.resume).op(OP.i32_or);
 }
 
 /** A trap gate leaves IF as it is. */
@@ -73,12 +111,12 @@ function clearFlags(q: QuickWriter, second: number): void {
   });
 }
 
-/** (vector, error code or -1, flags to push set) in 32-bit protected mode. */
-export function writeDelivery(q: QuickWriter): void {
+/** In 32-bit protected mode. */
+export function writeDelivery(q: QuickWriter, event: QuickEvent): void {
   const { f, views } = q;
-  requireEither(q, USUAL_MODE, 8);
-  const gate = q.look(() => void q.load(IDTR_BASE).get(VECTOR).i32(8).op(OP.i32_mul).op(OP.i32_add), 8);
-  const second = lookGate(q, gate);
+  requireEither(q, event, USUAL_MODE, 8);
+  const gate = q.look(() => void q.load(IDTR_BASE).get(event.vector).i32(8).op(OP.i32_mul).op(OP.i32_add), 8);
+  const second = lookGate(q, event, gate);
   const [codeSelector, stackSelector, data, pointer, size, target] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   f.get(gate).memory(OP.i32_load16_u, 2).set(codeSelector);
   const code = q.requireFlat(q.lookDescriptor(codeSelector), FLAT_CODE);
@@ -100,7 +138,7 @@ export function writeDelivery(q: QuickWriter): void {
   f.i32(12).set(size);
   f.end();
   f.get(size);
-  hasCode(q).i32(2).op(OP.i32_shl).op(OP.i32_add).set(size);
+  hasCode(q, event).i32(2).op(OP.i32_shl).op(OP.i32_add).set(size);
   f.get(pointer).get(size).op(OP.i32_sub).tee(pointer);
   requirePage(q, size);
   const frame = q.look(() => void f.get(pointer), 4, TLB_WRITE_TAG);
@@ -109,13 +147,10 @@ export function writeDelivery(q: QuickWriter): void {
     value();
     f.memory(OP.i32_store, at);
   };
-  hasCode(q).if();
-  push(0, () => f.get(CODE));
-  f.get(frame).i32(4).op(OP.i32_add).set(frame);
-  f.end();
-  push(0, () => q.load(RIP));
+  pushCode(q, event, frame, 4);
+  push(0, () => (event.software === undefined ? q.load(RIP) : f.get(event.software.low)));
   push(4, () => q.load(SEGMENT + CS * SEGMENT_STRIDE + SEG_SELECTOR));
-  push(8, () => pushFlags(q));
+  push(8, () => pushFlags(q, event));
   isUser(q).if();
   push(12, () => q.load(GPR + 8 * ESP));
   push(16, () => q.load(SEGMENT + SS * SEGMENT_STRIDE + SEG_SELECTOR));
@@ -128,17 +163,17 @@ export function writeDelivery(q: QuickWriter): void {
   enterLevel(q, 0, USUAL_MODE, views.supervisor);
 }
 
-/** (vector, error code or -1, flags to push set) in 64-bit mode. */
-export function writeLongDelivery(q: QuickWriter): void {
+/** In 64-bit mode. */
+export function writeLongDelivery(q: QuickWriter, event: QuickEvent): void {
   const { f, views } = q;
-  requireEither(q, LONG_MODE, 16);
+  requireEither(q, event, LONG_MODE, 16);
   const at = (register: number, offset: () => void): void => {
     pushWide(q, register);
     offset();
     f.op(OP.i64_extend_i32_u).op(OP.i64_add);
   };
-  const gate = q.lookWide(() => at(IDTR_BASE, () => f.get(VECTOR).i32(16).op(OP.i32_mul)), 16, TLB_READ_TAG, views.supervisor);
-  const second = lookGate(q, gate);
+  const gate = q.lookWide(() => at(IDTR_BASE, () => f.get(event.vector).i32(16).op(OP.i32_mul)), 16, TLB_READ_TAG, views.supervisor);
+  const second = lookGate(q, event, gate);
   const [selector, ist, size, target, pointer] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i64"), f.local("i64")];
   f.get(gate).memory(OP.i64_load32_u, 8).i64(32).op(OP.i64_shl);
   f.get(second).i32(0xffff0000 | 0).op(OP.i32_and).get(gate).memory(OP.i32_load16_u).op(OP.i32_or).op(OP.i64_extend_i32_u).op(OP.i64_or).set(target);
@@ -160,7 +195,7 @@ export function writeLongDelivery(q: QuickWriter): void {
   pushWide(q, GPR + 8 * ESP).set(pointer);
   f.end();
   f.i32(40);
-  hasCode(q).i32(3).op(OP.i32_shl).op(OP.i32_add).set(size);
+  hasCode(q, event).i32(3).op(OP.i32_shl).op(OP.i32_add).set(size);
   f.get(pointer).i64(-16).op(OP.i64_and).get(size).op(OP.i64_extend_i32_u).op(OP.i64_sub).tee(pointer).op(OP.i32_wrap_i64);
   requirePage(q, size);
   const frame = q.lookWide(() => void f.get(pointer), 8, TLB_WRITE_TAG, views.supervisor);
@@ -170,14 +205,14 @@ export function writeLongDelivery(q: QuickWriter): void {
     f.memory(OP.i64_store, place);
   };
   const selectorOf = (segment: number): FunctionBuilder => q.load(SEGMENT + segment * SEGMENT_STRIDE + SEG_SELECTOR).op(OP.i64_extend_i32_u);
-  hasCode(q).if();
-  push(0, () => f.get(CODE).op(OP.i64_extend_i32_u));
-  f.get(frame).i32(8).op(OP.i32_add).set(frame);
-  f.end();
-  push(0, () => pushWide(q, RIP));
+  pushCode(q, event, frame, 8);
+  push(0, () => {
+    if (event.software === undefined) pushWide(q, RIP);
+    else f.get(event.software.low).op(OP.i64_extend_i32_u).get(event.software.high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or);
+  });
   push(8, () => selectorOf(CS));
   push(16, () => {
-    pushFlags(q);
+    pushFlags(q, event);
     f.op(OP.i64_extend_i32_u);
   });
   push(24, () => pushWide(q, GPR + 8 * ESP));

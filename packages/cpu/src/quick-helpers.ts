@@ -2,27 +2,39 @@
  * Quick ways, as WebAssembly, in front of helpers that operating systems call all the time: they do what nearly every call asks for, with everything
  * in the TLB and nothing that traps, steps or watches. Whatever is not so is the helper's, with nothing done: it finds the faults as well.
  */
-import { type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
+import { type PageImage, type Tlb, VIEW_SUPERVISOR, VIEW_USER } from "@doppel/mmu";
 import { OP } from "@doppel/wasm";
 import { GeneratedModule, type Helpers, instantiate } from "./handler.ts";
 import { MODE_LONG } from "./mode.ts";
 import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
-import { writeDelivery, writeLongDelivery } from "./quick-delivery.ts";
-import { writeCli, writePushFlags } from "./quick-flags.ts";
+import { EVENT, SOFT_INTERRUPT, writeDelivery, writeLongDelivery } from "./quick-delivery.ts";
+import { QuickAccess } from "./quick-fill.ts";
+import { writeCheckPort, writeCli, writePushFlags } from "./quick-flags.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
+import { writeForget } from "./quick-forget.ts";
 import { writeLongReturn } from "./quick-long-return.ts";
-import { writeLoadSegment, writeReturn, writeSoftInterrupt } from "./quick-transfers.ts";
+import { writeLoadSegment, writeReturn } from "./quick-transfers.ts";
 import { QuickWriter } from "./quick-writer.ts";
 import { MODE, STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags", "enterEvent"] as const;
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags", "checkPort", "enterEvent"] as const;
+/** ... and those that generated code calls for memory. */
+export const QUICK_ACCESSES = ["loadSlow", "storeSlow", "probeWrite"] as const;
 
-/** Helpers with the quick ways in front of `helpers`. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
-export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
+/** Where a machine's memory is. */
+export interface QuickPlaces {
+  readonly memory: WebAssembly.Memory;
+  readonly tlb: Tlb;
+  /** Without it accesses have no quick way. */
+  readonly image: PageImage | undefined;
+}
+
+/** Helpers with the quick ways in front of `helpers`; `forgetLocal` and `forgetPage`, which the TLB may take. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
+export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
   const generated = new GeneratedModule();
   const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
-  const write = (name: (typeof QUICK)[number], parameters: number, body: (q: QuickWriter) => void): void => {
+  const write = (name: (typeof QUICK | typeof QUICK_ACCESSES)[number], parameters: number, body: (q: QuickWriter) => void): void => {
     const slow = generated.helper(name, parameters);
     const { builder: f } = generated.module.function({ parameters: Array.from({ length: parameters }, () => "i32" as const), results: ["i32"] }, name);
     const unusual = f.block();
@@ -33,7 +45,6 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
   };
   const attend = generated.helper("returned", 1);
   write("loadSegment", 2, writeLoadSegment);
-  write("softInterrupt", 4, writeSoftInterrupt);
   write("fxsave", 3, writeFxsave);
   write("fxrstor", 3, writeFxrstor);
   write("sysenter", 0, writeSysenter);
@@ -42,13 +53,22 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
   write("swapgs", 0, writeSwapgs);
   write("cli", 0, writeCli);
   write("pushFlags", 1, writePushFlags);
-  write("enterEvent", 3, (q) => {
-    q.load(MODE).i32(MODE_LONG).op(OP.i32_and).if();
-    writeLongDelivery(q);
-    q.f.else();
-    writeDelivery(q);
-    q.f.end();
-  });
+  write("checkPort", 2, writeCheckPort);
+  for (const [name, parameters, event] of [["enterEvent", 3, EVENT], ["softInterrupt", 4, SOFT_INTERRUPT]] as const) {
+    write(name, parameters, (q) => {
+      q.load(MODE).i32(MODE_LONG).op(OP.i32_and).if();
+      writeLongDelivery(q, event);
+      q.f.else();
+      writeDelivery(q, event);
+      q.f.end();
+    });
+  }
+  if (image !== undefined) {
+    const access = new QuickAccess(generated, { tlb, image, views });
+    write("loadSlow", 3, access.load);
+    write("storeSlow", 3, access.store);
+    write("probeWrite", 3, access.probe);
+  }
   const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
     body(q);
     q.f.i32(Number(isIret)).call(attend).op(OP.drop);
@@ -61,6 +81,7 @@ export function quickHelpers(memory: WebAssembly.Memory, tlb: Tlb, helpers: Help
     q.f.end();
   }, true));
   write("sysret", 1, attentive(writeSysret, false));
+  writeForget(generated, tlb.base);
   const all = { ...helpers, returned: (isIret: number) => (returned(isIret !== 0), STATUS_OK) };
   return instantiate(new WebAssembly.Module(generated.module.encode()), memory, all).exports as Helpers;
 }

@@ -3,8 +3,8 @@ import { OP } from "@doppel/wasm";
 import { DESCRIPTOR_DPL } from "@doppel/x86";
 import { MODE_USER } from "./mode.ts";
 import { hideBase, LONG_MODE, pushWide, requireCanonical, setFixed, wide } from "./quick-calls.ts";
-import { enterLevel, requireOuterData, takeEflags } from "./quick-transfers.ts";
-import { type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
+import { enterLevel, requireImage, requireOuterData, takeImage } from "./quick-transfers.ts";
+import type { QuickWriter } from "./quick-writer.ts";
 import {
   CPL, CS, GPR, RIP, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS,
 } from "./state-layout.ts";
@@ -32,8 +32,8 @@ export function writeLongReturn(q: QuickWriter): void {
   q.leaveIf();
   const frame = q.lookWide(() => void pushWide(q, GPR + 8 * ESP), FRAME);
   const [image, selector, stackSelector] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  f.get(frame).memory(OP.i32_load, 16).i32(EFLAGS_DEFINED).op(OP.i32_and).i32(2).op(OP.i32_or).tee(image).i32(UNUSUAL_FLAGS).op(OP.i32_and);
-  q.leaveIf();
+  f.get(frame).memory(OP.i32_load, 16).i32(EFLAGS_DEFINED).op(OP.i32_and).i32(2).op(OP.i32_or).set(image);
+  requireImage(q, image);
   requireCanonical(q, () => void f.get(frame).memory(OP.i64_load));
   f.get(frame).memory(OP.i32_load16_u, 8).set(selector);
   f.get(frame).memory(OP.i32_load16_u, 32).tee(stackSelector).get(selector).op(OP.i32_xor).i32(3).op(OP.i32_and);
@@ -66,5 +66,5 @@ export function writeLongReturn(q: QuickWriter): void {
   f.end();
   wide(q, GPR + 8 * ESP, () => f.get(frame).memory(OP.i64_load, 24));
   wide(q, RIP, () => f.get(frame).memory(OP.i64_load));
-  takeEflags(q, image);
+  takeImage(q, image);
 }

@@ -1,16 +1,15 @@
 /**
- * The usual segment load, gate and return of 32-bit protected mode: flat segments, accessed already, between levels 3 and 0 (SDM volume 3, 3.4, 5.2
- * to 5.7 and 6.12; volume 2, MOV, INT n, IRET).
+ * The usual segment load and return of 32-bit protected mode: flat segments, accessed already, between levels 3 and 0 (SDM volume 3, 3.4, 5.2
+ * to 5.7; volume 2, MOV, IRET).
  */
-import { TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
-import { DESCRIPTOR_DPL, DESCRIPTOR_DPL_SHIFT, DESCRIPTOR_G, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
+import { DESCRIPTOR_DPL, DESCRIPTOR_DPL_SHIFT, DESCRIPTOR_G, EFLAGS_RF } from "@doppel/x86";
 import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER } from "./mode.ts";
 import { AVL, type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
 import {
-  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT,
-  SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW, TR,
+  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, BUDGET_KEPT, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, MODE, RESUME_FLAG_AT, RESUME_FLAG_SHOWN, RIP, SEGMENT,
+  SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW,
 } from "./state-layout.ts";
 import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, FLAT_CODE, FLAT_DATA, UNUSABLE } from "./system/architecture.ts";
 
@@ -19,15 +18,9 @@ export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLA
 /** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
 const KIND = 0x9f00;
 const DATA_KIND = 0x9300;
-/** P, S and type of a gate, without the bit that makes it a trap gate: a 32-bit interrupt gate. */
-export const GATE_KIND = 0x9e00;
-export const INTERRUPT_GATE = 0x8000 | (TYPE_INTERRUPT_GATE32 << 8);
-export const TRAP_GATE = 1 << 8;
-export const TSS_32 = 0x800;
-/** Where the 32-bit TSS has ESP0, and SS0 behind it. */
-export const ESP0 = 4;
-const INT1 = 3;
-/** EIP, CS, EFLAGS, and of another level ESP and SS. */
+export const PAGE_SIZE = 4096;
+/** EIP, CS, EFLAGS; and of another level ESP and SS. */
+const INNER_FRAME = 12;
 const FRAME = 20;
 
 /** (segment, selector) */
@@ -99,55 +92,6 @@ export function writeLoadSegment(q: QuickWriter): void {
   narrow(SEG_SELECTOR, () => f.get(selector));
 }
 
-/** (vector, kind, RIP behind the instruction, 0): from a program to the kernel, by an interrupt or a trap gate. */
-export function writeSoftInterrupt(q: QuickWriter): void {
-  const { f, views } = q;
-  const [vector, kind, next] = [0, 1, 2];
-  q.requireUsual(USUAL_MODE | MODE_USER, views.user);
-  f.get(kind).i32(INT1).op(OP.i32_eq);
-  f.get(vector).i32(8).op(OP.i32_mul).i32(7).op(OP.i32_add);
-  q.load(IDTR_LIMIT).op(OP.i32_gt_u).op(OP.i32_or);
-  q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_ATTRIBUTES).i32(TSS_32).op(OP.i32_and).op(OP.i32_eqz).op(OP.i32_or);
-  q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_LIMIT).i32(ESP0 + 5).op(OP.i32_lt_u).op(OP.i32_or);
-  q.leaveIf();
-  const gate = q.look(() => void q.load(IDTR_BASE).get(vector).i32(8).op(OP.i32_mul).op(OP.i32_add), 8);
-  const second = f.local("i32");
-  f.get(gate).memory(OP.i32_load, 4).tee(second).i32(GATE_KIND | DESCRIPTOR_DPL).op(OP.i32_and).i32(INTERRUPT_GATE | DESCRIPTOR_DPL).op(OP.i32_ne);
-  q.leaveIf();
-  const codeSelector = f.local("i32");
-  f.get(gate).memory(OP.i32_load16_u, 2).set(codeSelector);
-  const code = q.requireFlat(q.lookDescriptor(codeSelector), FLAT_CODE);
-  const task = q.look(() => void q.load(SEGMENT + TR * SEGMENT_STRIDE + SEG_BASE).i32(ESP0).op(OP.i32_add), 8);
-  const [stackSelector, pointer] = [f.local("i32"), f.local("i32")];
-  f.get(task).memory(OP.i32_load16_u, 4).tee(stackSelector).i32(3).op(OP.i32_and);
-  q.leaveIf();
-  const data = q.requireFlat(q.lookDescriptor(stackSelector), FLAT_DATA);
-  const offset = f.local("i32");
-  f.get(second).i32(0xffff0000 | 0).op(OP.i32_and).get(gate).memory(OP.i32_load16_u).op(OP.i32_or).set(offset);
-  f.get(task).memory(OP.i32_load).i32(FRAME).op(OP.i32_sub).set(pointer);
-  const frame = q.look(() => void f.get(pointer), FRAME, TLB_WRITE_TAG);
-  const push = (at: number, value: () => void): void => {
-    f.get(frame);
-    value();
-    f.memory(OP.i32_store, at);
-  };
-  push(0, () => f.get(next));
-  push(4, () => q.load(SEGMENT + CS * SEGMENT_STRIDE + SEG_SELECTOR));
-  push(8, () => pushEflags(q));
-  push(12, () => q.load(GPR + 8 * ESP));
-  push(16, () => q.load(SEGMENT + SS * SEGMENT_STRIDE + SEG_SELECTOR));
-  q.setFlat(SS, data, () => f.get(stackSelector));
-  q.setFlat(CS, code, () => f.get(codeSelector).i32(~3).op(OP.i32_and));
-  setLow(q, GPR + 8 * ESP, () => f.get(pointer));
-  setLow(q, RIP, () => f.get(offset));
-  // A trap gate leaves IF as it is.
-  q.store(EFLAGS_REST, () => {
-    q.load(EFLAGS_REST);
-    f.get(second).i32(TRAP_GATE).op(OP.i32_and).op(OP.i32_eqz).i32(Math.log2(EFLAGS_IF)).op(OP.i32_shl).i32(-1).op(OP.i32_xor).op(OP.i32_and);
-  });
-  enterLevel(q, 0, USUAL_MODE, views.supervisor);
-}
-
 /** (operand size, 0, 0): from the kernel to a program, or within the kernel. */
 export function writeReturn(q: QuickWriter): void {
   const { f, views } = q;
@@ -156,10 +100,10 @@ export function writeReturn(q: QuickWriter): void {
   f.get(size).i32(4).op(OP.i32_ne);
   q.load(CPL).op(OP.i32_or);
   q.leaveIf();
-  const frame = q.look(() => void q.load(GPR + 8 * ESP), FRAME);
+  const frame = q.look(() => void q.load(GPR + 8 * ESP), INNER_FRAME);
   const [selector, image] = [f.local("i32"), f.local("i32")];
-  f.get(frame).memory(OP.i32_load, 8).i32(EFLAGS_DEFINED).op(OP.i32_and).i32(2).op(OP.i32_or).tee(image).i32(UNUSUAL_FLAGS).op(OP.i32_and);
-  q.leaveIf();
+  f.get(frame).memory(OP.i32_load, 8).i32(EFLAGS_DEFINED).op(OP.i32_and).i32(2).op(OP.i32_or).set(image);
+  requireImage(q, image);
   f.get(frame).memory(OP.i32_load16_u, 4).set(selector);
   const code = q.lookDescriptor(selector);
   const second = f.local("i32");
@@ -167,12 +111,14 @@ export function writeReturn(q: QuickWriter): void {
   level(selector).op(OP.i32_eqz).if();
   {
     f.get(q.requireFlat(code, FLAT_CODE)).set(second);
-    setLow(q, GPR + 8 * ESP, () => q.load(GPR + 8 * ESP).i32(12).op(OP.i32_add));
+    setLow(q, GPR + 8 * ESP, () => q.load(GPR + 8 * ESP).i32(INNER_FRAME).op(OP.i32_add));
   }
   f.else();
   {
     level(selector).i32(3).op(OP.i32_ne);
     requireOuterData(q);
+    q.load(GPR + 8 * ESP).i32(PAGE_SIZE - 1).op(OP.i32_and).i32(PAGE_SIZE - FRAME).op(OP.i32_gt_u);
+    q.leaveIf();
     f.get(q.requireFlat(code, FLAT_CODE | DESCRIPTOR_DPL)).set(second);
     const stackSelector = f.local("i32");
     f.get(frame).memory(OP.i32_load16_u, 16).set(stackSelector);
@@ -186,6 +132,27 @@ export function writeReturn(q: QuickWriter): void {
   f.end();
   q.setFlat(CS, second, () => f.get(selector));
   setLow(q, RIP, () => f.get(frame).memory(OP.i32_load));
+  takeImage(q, image);
+}
+
+/** Leaves where a local has flags that IRET is seldom to load. */
+export function requireImage(q: QuickWriter, image: number): void {
+  const { f } = q;
+  f.get(image).i32(UNUSUAL_FLAGS & ~EFLAGS_RF).op(OP.i32_and);
+  q.load(RESUME_FLAG_AT).i32(RESUME_FLAG_SHOWN).op(OP.i32_eq).i32(Math.log2(EFLAGS_RF)).op(OP.i32_shl).get(image).op(OP.i32_and).op(OP.i32_or);
+  q.leaveIf();
+}
+
+/** Takes such flags. RF holds for the next instruction, and is not to end the visit before it: no breakpoint is enabled that it could hold back. */
+export function takeImage(q: QuickWriter, image: number): void {
+  const { f } = q;
+  f.get(image).i32(EFLAGS_RF).op(OP.i32_and).if();
+  q.store(RESUME_FLAG_AT, () => {
+    q.load(BUDGET);
+    q.load(BUDGET_KEPT).op(OP.i32_add);
+  });
+  f.get(image).i32(~EFLAGS_RF).op(OP.i32_and).set(image);
+  f.end();
   takeEflags(q, image);
 }
 

@@ -2,7 +2,7 @@ import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import { EFLAGS_AC, EFLAGS_NT, EFLAGS_RF, EFLAGS_TF, EFLAGS_VM } from "@doppel/x86";
 import {
-  CS, EFLAGS_REST, GDTR_BASE, GDTR_LIMIT, MODE, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_SELECTOR, SEG_WRITE_LENGTH, STATE, TLB_VIEW,
+  BUDGET, BUDGET_KEPT, CS, EFLAGS_REST, GDTR_BASE, GDTR_LIMIT, MODE, RESUME_FLAG_AT, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_SELECTOR, SEG_WRITE_LENGTH, STATE, TLB_VIEW,
 } from "./state-layout.ts";
 import { ATTRIBUTES_MASK } from "./system/architecture.ts";
 
@@ -52,6 +52,14 @@ export class QuickWriter {
     this.load(MODE).i32(mode).op(OP.i32_ne);
     this.load(TLB_VIEW).i32(view).op(OP.i32_ne).op(OP.i32_or);
     this.load(EFLAGS_REST).i32(UNUSUAL_FLAGS).op(OP.i32_and).op(OP.i32_or);
+    this.leaveIf();
+  }
+
+  /** Leaves where the instruction that runs has RF set; see `RESUME_FLAG_AT`. */
+  requireNoResume(): void {
+    this.load(BUDGET);
+    this.load(BUDGET_KEPT).op(OP.i32_add).i32(1).op(OP.i32_add);
+    this.load(RESUME_FLAG_AT).op(OP.i32_eq);
     this.leaveIf();
   }
 

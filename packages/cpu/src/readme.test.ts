@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { Cpu, Interpreter } from "./index.ts";
 
 test("README example", () => {
-  const arena = new Arena(8 << 20);
+  const arena = new Arena(16 << 20);
   arena.reserve(4096);
   const tlbBase = arena.reserve(TLB_SIZE);
   const frames = new Frames(arena, 256);

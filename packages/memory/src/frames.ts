@@ -17,7 +17,7 @@ export interface WriteObserver {
 /** Allocates the arena's frames and knows who watches them. */
 export class Frames {
   readonly arena: Arena;
-  /** Bit i set: observer i watches this frame. */
+  /** Bit i set: observer i watches this frame. It stands in the arena, where generated code sees it. */
   readonly observed: Uint8Array;
   private readonly references: Uint16Array;
   private readonly observers: WriteObserver[] = [];
@@ -29,10 +29,11 @@ export class Frames {
   /** Takes `count` frames of the arena, after everything reserved so far. */
   constructor(arena: Arena, count: number) {
     this.arena = arena;
+    const all = arena.size / PAGE_SIZE;
+    this.observed = arena.u8.subarray(arena.reserve(all)).subarray(0, all);
     this.first = arena.reserve(count * PAGE_SIZE) / PAGE_SIZE;
     this.cursor = this.first;
     this.references = new Uint16Array(this.first + count);
-    this.observed = new Uint8Array(this.first + count);
   }
 
   /** Frames in use. */

@@ -2,7 +2,7 @@
  * The physical->machine map of one VM: which machine frame holds each guest-physical page, and what kind of page it is.
  * Pages that have no frame are memory-mapped I/O or nothing at all; the bus decides.
  *
- *   chunk[page >> 10][page & 1023] = frame | ROM flag, or 0 for no memory
+ *   chunk[page >> 10][page & 1023] = frame | ROM flag, or 0 for no memory; the first chunks stand in the arena
  */
 import type { Arena } from "./arena.ts";
 import { PAGE_SIZE, type Frame, type MachineAddress, type PhysicalAddress } from "./address.ts";
@@ -11,18 +11,29 @@ import type { Frames } from "./frames.ts";
 const ROM = 0x4000_0000;
 const FRAME_MASK = 0x3fff_ffff;
 const CHUNK_PAGES = 1024;
+const CHUNK_SIZE = 4 * CHUNK_PAGES;
 
 /** Guest-physical memory as reads and writes of whatever size; what is not memory reads all ones and ignores writes. */
 export class PhysicalMap {
   readonly frames: Frames;
+  /** Where generated code finds the entries of the first pages, and who watches frames. */
+  readonly image: { readonly entries: MachineAddress; readonly pages: number; readonly romBit: number; readonly observed: MachineAddress };
   private readonly arena: Arena;
   private readonly chunks = new Map<number, Int32Array>();
   private lastChunk = -1;
   private last: Int32Array | undefined;
 
-  constructor(frames: Frames) {
+  /** @param known the first pages, whose entries generated code is to find: each takes 4 bytes of the arena */
+  constructor(frames: Frames, known = 0) {
     this.frames = frames;
     this.arena = frames.arena;
+    const size = PhysicalMap.sizeFor(known);
+    this.image = { entries: this.arena.reserve(size), pages: (size / CHUNK_SIZE) * CHUNK_PAGES, romBit: ROM, observed: frames.observed.byteOffset };
+  }
+
+  /** Bytes of the arena that the entries of so many pages take. */
+  static sizeFor(known: number): number {
+    return Math.ceil(known / CHUNK_PAGES) * CHUNK_SIZE;
   }
 
   private entry(page: number): number {
@@ -38,7 +49,8 @@ export class PhysicalMap {
     const chunk = Math.floor(page / CHUNK_PAGES);
     let entries = this.chunks.get(chunk);
     if (entries === undefined) {
-      entries = new Int32Array(CHUNK_PAGES);
+      const { entries: known, pages } = this.image;
+      entries = page < pages ? new Int32Array(this.arena.buffer, known + chunk * CHUNK_SIZE, CHUNK_PAGES) : new Int32Array(CHUNK_PAGES);
       this.chunks.set(chunk, entries);
       this.lastChunk = -1;
     }

@@ -6,7 +6,8 @@
 import type { PhysicalMap, TableMemory } from "./physical.ts";
 import { createPagingMode, loadPdptes, READ, Translation, walk, WRITE } from "./page-walk.ts";
 import type { Access, PagingMode } from "./page-walk.ts";
-import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
+import { Tlb, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WALK, TLB_WRITE_TAG, VIEW_CHECKED, VIEW_OPEN, VIEW_SUPERVISOR, VIEW_USER } from "./tlb.ts";
+import { WalkImage } from "./walk-image.ts";
 
 /** Where a TLB entry has the tag of a kind of access. */
 const TAG_OF = [TLB_READ_TAG, TLB_WRITE_TAG, TLB_EXEC_TAG] as const;
@@ -38,24 +39,30 @@ export class Mmu {
   userView: number = VIEW_USER;
   /** The view that supervisor accesses use: {@link VIEW_SUPERVISOR}, or {@link VIEW_OPEN} while EFLAGS.AC lifts SMAP. */
   supervisorView: number = VIEW_SUPERVISOR;
-  /** Page walks since construction, for statistics. */
-  walks = 0;
   readonly #physical: PhysicalMap;
+  readonly #image: WalkImage;
   readonly #masked: TableMemory;
   #tables: TableMemory;
   #a20 = true;
   #watched: readonly number[] = [];
+  #isObserved = false;
   readonly #result = new Translation();
 
   /** @param buffer the linear memory's buffer  @param tlbBase where the TLB's `TLB_SIZE` bytes stand in it */
   constructor(buffer: ArrayBufferLike, tlbBase: number, physical: PhysicalMap) {
     this.tlb = new Tlb(buffer, tlbBase);
+    this.#image = new WalkImage(buffer, tlbBase + TLB_WALK);
     this.#physical = physical;
     this.#tables = physical;
     this.#masked = {
       read32: (address) => physical.read32(this.#gate(address)),
       write32: (address, value) => physical.write32(this.#gate(address), value),
     };
+  }
+
+  /** Page walks since construction, for statistics. */
+  get walks(): number {
+    return this.tlb.walks;
   }
 
   /** The view of an access privilege. */
@@ -68,7 +75,19 @@ export class Mmu {
   /** Changes the paging mode. Flushes the whole TLB when anything but the root changes. */
   configure(change: Partial<Omit<PagingMode, "pdptes" | "root" | "accessOpen">>): void {
     Object.assign(this.mode, change);
+    this.#modeChanged();
     this.tlb.flush();
+  }
+
+  /** Tells generated code how to walk; while an access may have effects that a walk has not, it is not to. */
+  #modeChanged(): void {
+    this.#image.write(this.mode, this.#a20 && this.#watched.length === 0 && !this.#isObserved);
+  }
+
+  /** Whether somebody is told of every access that the TLB does not answer, so that generated code must not fill it. */
+  set isObserved(value: boolean) {
+    this.#isObserved = value;
+    this.#modeChanged();
   }
 
   /**
@@ -77,12 +96,15 @@ export class Mmu {
    */
   setRoot(root: number, keep = false): void {
     this.mode.root = root;
+    this.#modeChanged();
     if (!keep) this.tlb.flushLocal();
   }
 
   /** Loads the PDPTE registers from the table at `root`; false when a reserved bit is set, and nothing changes. */
   loadPdptes(root: number): boolean {
-    return loadPdptes(this.#tables, this.mode, root);
+    if (!loadPdptes(this.#tables, this.mode, root)) return false;
+    this.#modeChanged();
+    return true;
   }
 
   /** The A20 gate: when closed, bit 20 of every physical address is zero. */
@@ -90,6 +112,7 @@ export class Mmu {
     if (this.#a20 === open) return;
     this.#a20 = open;
     this.#tables = open ? this.#physical : this.#masked;
+    this.#modeChanged();
     this.tlb.flush();
   }
 
@@ -101,6 +124,7 @@ export class Mmu {
   /** Linear page addresses with data breakpoints: they get no data tags, so that each access takes the slow path. */
   watch(pages: readonly number[]): void {
     this.#watched = pages;
+    this.#modeChanged();
     this.tlb.flush();
   }
 
@@ -149,6 +173,13 @@ export class Mmu {
     return walk(frozen, this.mode, linear, READ, false, result) ? this.#gate(result.physical) : -1;
   }
 
+  /** Linear-memory address of a byte as the tables map it now, or -1 where they do not, or where no memory is: without a fill, as {@link peek}. */
+  peekHost(linear: number): number {
+    const physical = this.peek(linear);
+    const page = physical < 0 ? -1 : this.#physical.hostAddress(Math.floor(physical / 4096));
+    return page < 0 ? -1 : page + (physical & 0xfff);
+  }
+
   #gate(physical: number): number {
     return this.#a20 || !(Math.floor(physical / A20) & 1) ? physical : physical - A20;
   }
@@ -156,7 +187,7 @@ export class Mmu {
   #fill(view: number, linear: number, access: Access, user: boolean): boolean {
     const result = this.#result;
     const { mode } = this;
-    this.walks += 1;
+    this.tlb.countWalk();
     mode.accessOpen = view === VIEW_OPEN;
     if (!walk(this.#tables, mode, linear, access, user, result)) {
       this.faultCode = result.faultCode;

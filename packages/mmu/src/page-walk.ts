@@ -108,7 +108,7 @@ function allowed(mode: PagingMode, access: Access, user: boolean, out: Translati
 }
 
 /** Bits 63:32 that must be zero in a 64-bit entry. */
-function reservedHigh(mode: PagingMode): number {
+export function reservedHigh(mode: PagingMode): number {
   const address = mode.physicalBits >= 52 ? 0 : (0xfffff << (mode.physicalBits - 32)) & 0xfffff;
   // Bits 62:52 are ignored with 4-level paging and reserved with PAE paging (tables 4-10 and 4-11).
   return address | (mode.longMode ? 0 : 0x7ff00000) | (mode.noExecute ? 0 : PTE_XD_HIGH);

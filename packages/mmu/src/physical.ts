@@ -3,6 +3,17 @@
  * this is the consumer's side of it, so that page walks and TLB fills can be tested on a plain array.
  */
 
+/** Where linear memory says what stands behind physical pages, for generated code. */
+export interface PageImage {
+  /** Of each page a dword: its machine frame, with {@link romBit} where it is ROM, or 0 where it is no memory. */
+  readonly entries: number;
+  /** Pages that have one. */
+  readonly pages: number;
+  readonly romBit: number;
+  /** Of each machine frame a byte that is not 0 while stores to it are to be told of. */
+  readonly observed: number;
+}
+
 /**
  * Physical memory as a page walk and a TLB fill see it. A physical page is a page number (address / 4096);
  * a physical address is an unsigned number below 2^52.
@@ -10,6 +21,8 @@
  * No method throws: a read of nothing gives all ones, and a write to nothing or to ROM is dropped.
  */
 export interface PhysicalMap {
+  /** The map as generated code sees it; absent, it asks. */
+  readonly image?: PageImage | undefined;
   /** Linear-memory byte address of the machine frame behind a page (it may exceed 2^31), or -1 when the page is not memory. */
   hostAddress(physicalPage: number): number;
   /** True when a store may go straight to the frame: not ROM, and no observer (code, dirty log) wants to hear of it. */

@@ -112,6 +112,13 @@ export const HIDDEN_BASES = 0x2d0;
 /** Interpreted instructions from the end of BUDGET to the next sample (i32), and, while regions run, from now to the next sample (i32). */
 export const SAMPLE_BEYOND = 0x2f0;
 export const SAMPLE_IN = 0x2f4;
+/**
+ * EFLAGS.RF is set, though it is not in EFLAGS_REST, while BUDGET and BUDGET_KEPT make this together (i32): an IRET loaded it, and no instruction has retired
+ * since. Or one of these: nothing loaded it; and IRET is to put it where it belongs.
+ */
+export const RESUME_FLAG_AT = 0x2f8;
+export const RESUME_FLAG_NOT = -1;
+export const RESUME_FLAG_SHOWN = -2;
 /** The record in front of which the last visit used up BUDGET (i32): the next one goes on there, without looking RIP up, unless it is 0. */
 export const RESUME = 0x2fc;
 

@@ -13,7 +13,7 @@ const SINGLE = new Map<number, string>([
   [layout.BUDGET, "budget"], [layout.MODE, "mode"], [layout.TLB_VIEW, "tlb view"], [layout.FPU_TRAP, "fpu trap"], [layout.FAULT_VECTOR, "fault vector"],
   [layout.FAULT_CODE, "fault code"], [layout.FAULT_HAS_CODE, "fault has code"], [layout.CPL, "cpl"], [layout.SCRATCH, "scratch"],
   [layout.RUN_CONTROL, "run control"], [layout.STACK_MASK, "stack mask"], [layout.FAULT_ADDRESS, "fault address"], [layout.JUMP_CACHE, "jump cache"],
-  [layout.GENERATION, "generation"], [layout.GLOBAL_GENERATION, "global generation"], [layout.BUDGET_KEPT, "budget kept"], [layout.SAMPLE_BEYOND, "sample beyond"], [layout.SAMPLE_IN, "sample in"], [layout.RESUME, "resume"],
+  [layout.GENERATION, "generation"], [layout.GLOBAL_GENERATION, "global generation"], [layout.BUDGET_KEPT, "budget kept"], [layout.SAMPLE_BEYOND, "sample beyond"], [layout.SAMPLE_IN, "sample in"], [layout.RESUME_FLAG_AT, "resume flag at"], [layout.RESUME, "resume"],
   [layout.FPU_CONTROL, "fpu control"], [layout.FPU_STATUS, "fpu status"], [layout.FPU_TAGS, "fpu tags"], [layout.FPU_OPCODE, "fpu opcode"],
   [layout.FPU_IP, "fpu ip"], [layout.FPU_DP, "fpu dp"], [layout.FPU_CS, "fpu cs"], [layout.FPU_DS, "fpu ds"], [layout.MXCSR, "mxcsr"],
 ]);

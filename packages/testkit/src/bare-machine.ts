@@ -50,7 +50,7 @@ export function bareMachine(options: BareMachineOptions = {}): BareMachine {
   arena.reserve(PAGE_SIZE); // the hot state, at STATE
   const tlbBase = arena.reserve(TLB_SIZE);
   const frames = new Frames(arena, ram / PAGE_SIZE);
-  const physical = new PhysicalMap(frames);
+  const physical = new PhysicalMap(frames, ram / PAGE_SIZE);
   physical.addRam(0, ram);
   const cpu = new Cpu({ buffer: arena.buffer, tlbBase, physical, bus, ...(options.model === undefined ? {} : { model: options.model }) });
   const engine = new Interpreter({

@@ -3,12 +3,10 @@
  * lie on one page. A region that misses it too often is made anew without.
  */
 import type { Cpu } from "@doppel/cpu";
-import { TLB_READ_TAG } from "@doppel/mmu";
 import type { Region } from "./region.ts";
 import { hostAt } from "./region-places.ts";
 import type { WindowRule } from "./windows.ts";
 
-const PAGE_SIZE = 4096;
 /** Times that another TLB view is in use before a region is made anew. */
 const MOST_VIEWS = 64;
 /** Times that windows are missed (a page ends in one, or may not be written), for each instruction of the region: what missing them and making it anew cost is alike then. */
@@ -76,15 +74,14 @@ export class Assumptions {
   }
 
   /**
-   * Takes note of a window that was missed, unless the page is only not in the TLB yet: that passes.
+   * Takes note of a window that was missed.
    * @param low and `high`, the halves of its linear address @param at the place that it opens in front of
    * @returns whether the region is to be made anew
    */
-  missedWindow({ missed, instructions, pages }: Assuming, low: number, high: number, length: number, at: number): boolean {
-    const { state, mmu, longMode } = this.cpu;
+  missedWindow({ missed, instructions, pages }: Assuming, low: number, high: number, at: number): boolean {
+    const { state, longMode } = this.cpu;
     const address = (upper: number, lower: number): number => (longMode ? upper * 2 ** 32 : 0) + (lower >>> 0);
     const linear = address(high, low);
-    if ((linear & 0xfff) + length <= PAGE_SIZE && mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_READ_TAG) < 0) return false;
     if (Math.abs(linear - address(state.gprHigh(RSP), state.gpr32(RSP))) < NEAR_STACK) missed.frames++;
     else {
       const place = hostAt({ pages }, at);

@@ -1,5 +1,5 @@
 /** Functions that all regions share: they are made once, and the modules of regions import them. */
-import { GeneratedModule, ifKnown, layout } from "@doppel/cpu";
+import { GeneratedModule, type Helpers, ifKnown, layout } from "@doppel/cpu";
 import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 import { writeFlagHelpers } from "./kept-flags.ts";
@@ -27,10 +27,11 @@ export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "
 export const VIEW_MISSED = "viewMissed";
 export const VIEW_MISSED_SIGNATURE: Signature = { parameters: ["i32"], results: [] };
 
-/** The functions by the names under which modules import them. */
-export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...args: number[]) => number> {
+/** The functions by the names under which modules import them. @param windowMissed is told of missed windows, unless the page is only not in the TLB yet: that passes */
+export function regionHelpers(memory: WebAssembly.Memory, windowMissed: (id: number, low: number, high: number, length: number, at: number) => void): Helpers {
   const generated = new GeneratedModule();
   writeFlagHelpers(generated);
+  writeWindowMissed(generated);
   for (const long of [false, true]) {
     const { builder: f } = generated.module.function(findSignature(long), findName(long));
     const linear = f.local(long ? "i64" : "i32");
@@ -40,7 +41,19 @@ export function regionHelpers(memory: WebAssembly.Memory): Record<string, (...ar
     f.i32(0);
   }
   for (const long of [false, true]) for (const operation of ["movs", "stos"] as const) writeBulk(generated, operation, long);
-  return generated.instantiate(memory, {}).exports as Record<string, (...args: number[]) => number>;
+  return generated.instantiate(memory, { [WINDOW_MISSED]: windowMissed as Helpers[string] }).exports as Helpers;
+}
+
+function writeWindowMissed({ module }: GeneratedModule): void {
+  const tell = module.importFunction("helpers", WINDOW_MISSED, WINDOW_MISSED_SIGNATURE);
+  const { builder: f } = module.function(WINDOW_MISSED_SIGNATURE, WINDOW_MISSED);
+  const [low, high, length] = [1, 2, 3];
+  f.get(low).op(OP.i64_extend_i32_u).get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).op(OP.i64_or);
+  f.get(low).i32(TLB_SHIFT).op(OP.i32_shr_u).i32(TLB_MASK).op(OP.i32_and).i32(0).memory(OP.i32_load, layout.STATE + layout.TLB_VIEW).op(OP.i32_add);
+  f.memory(OP.i64_load, TLB_READ_TAG).op(OP.i64_add).i64(PAGE_SIZE).op(OP.i64_lt_u);
+  f.get(low).i32(PAGE_SIZE - 1).op(OP.i32_and).get(length).op(OP.i32_add).i32(PAGE_SIZE).op(OP.i32_gt_u).op(OP.i32_or).if();
+  for (let n = 0; n < WINDOW_MISSED_SIGNATURE.parameters.length; n++) f.get(n);
+  f.call(tell).end();
 }
 
 function writeBulk(generated: GeneratedModule, operation: "movs" | "stos", long: boolean): void {

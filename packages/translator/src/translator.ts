@@ -3,7 +3,7 @@
  * executed often enough gets a region. Regions are compiled in batches (engine.md: one module for many
  * functions), on another thread where the host has one to give; V8 makes quick code first and good code in the background.
  */
-import { codeKey, type Cpu, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
+import { codeKey, type Cpu, type Helpers, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { FORMS } from "@doppel/x86";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
@@ -11,7 +11,7 @@ import { meaningOf } from "./effects.ts";
 import { exportName, type Order, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, MOST_INSTRUCTIONS, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
-import { regionHelpers, VIEW_MISSED, WINDOW_MISSED } from "./region-helpers.ts";
+import { regionHelpers, VIEW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-frame.ts";
 import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from "./region-message.ts";
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
@@ -132,7 +132,7 @@ export class Translator implements RegionCompiler {
   readonly memory: WebAssembly.Memory;
   private readonly threshold: number;
   private readonly tally: Tally | undefined;
-  private readonly helpers: ReturnType<typeof regionHelpers>;
+  private readonly helpers: Helpers;
   /** How often a block must have been executed before a next look, by key; where there is nothing, the threshold or its part for long blocks. */
   private readonly next = new KeyMap<number>();
   /** Regions by their ids, by the keys of their entries, and by the frames that they have code in. */
@@ -173,8 +173,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory),
-      [WINDOW_MISSED]: (id, low, high, length, at) => this.missed(id!, (region) => this.assumptions.missedWindow(region, low!, high!, length!, at!)),
+      ...this.engine.helpers, ...regionHelpers(options.memory, (id, low, high, _length, at) => this.missed(id, (region) => this.assumptions.missedWindow(region, low, high, at))),
       [VIEW_MISSED]: (id) => this.missed(id!, (region) => this.assumptions.missedView(region)),
     };
     this.tailCalls = options.tailCalls ?? true;
@@ -324,7 +323,7 @@ export class Translator implements RegionCompiler {
     const drafts = this.relieved();
     for (const place of this.pending.splice(0)) {
       // Formed now and not when it was queued: the page may have changed. Mapped otherwise, it may come up again.
-      const isThere = this.hostOf(place.linear, place.view) === place.host;
+      const isThere = this.hostOf(place.linear, place.view) === place.host || this.cpu.mmu.peekHost(place.linear) === place.host;
       // What is part of another draft may become an entry of that region later.
       if (isThere && ![drafts, ...this.underWay].some((batch) => batch.some(({ body }) => body.includes(place.host)))) this.add(drafts, place);
     }

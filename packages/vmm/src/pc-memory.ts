@@ -17,6 +17,17 @@ export function framesFor(memory: number, bios: number): number {
   return memory / PAGE_SIZE + Math.ceil(bios / PAGE_SIZE) + (SHADOW_END - SHADOW_START) / PAGE_SIZE;
 }
 
+/** Pages up to the end of RAM. */
+function pagesOf(memory: number): number {
+  const { lowEnd, highEnd } = layoutMemory(memory);
+  return Math.max(lowEnd, highEnd) / PAGE_SIZE;
+}
+
+/** Bytes of the arena that say where the machine's pages are. */
+export function mapSize(memory: number): number {
+  return PhysicalMap.sizeFor(pagesOf(memory));
+}
+
 /** RAM and ROM of one machine. */
 export class PcMemory {
   readonly map: PhysicalMap;
@@ -32,7 +43,7 @@ export class PcMemory {
   constructor(frames: Frames, size: number) {
     this.frames = frames;
     this.size = size;
-    this.map = new PhysicalMap(frames);
+    this.map = new PhysicalMap(frames, pagesOf(size));
     const { lowEnd, highEnd } = layoutMemory(size);
     this.map.addRam(0, LOW_RAM_END);
     for (let at = SHADOW_START; at < SHADOW_END; at += PAGE_SIZE) this.shadow.push({ ram: frames.allocate(), rom: 0 });

@@ -19,7 +19,7 @@ import { hostFeatures, type WasmFeatures } from "@doppel/wasm";
 import { CPU_NAMES, type CpuName, DEFAULT_CPU, PLAIN_CPU } from "./cpu-name.ts";
 import { DEFAULT_ENGINE, type EngineName } from "./engine-name.ts";
 import { hashMachine, restoreMachine, saveMachine } from "./machine-state.ts";
-import { framesFor, PcMemory } from "./pc-memory.ts";
+import { framesFor, mapSize, PcMemory } from "./pc-memory.ts";
 import { joinChipset, makeProcessors, regionsSize, reserveRegions } from "./processors.ts";
 import { type Hooks, Observers } from "./observers.ts";
 import { RunLoop } from "./run-loop.ts";
@@ -103,7 +103,7 @@ export interface Hotspots {
   readonly regions: readonly RegionSummary[];
 }
 
-const SLACK = 1 << 20;
+const SLACK = 2 << 20;
 /** Bytes for the counters of each translator's regions: address space only, until they count. */
 const COUNTS_SIZE = 4 << 20;
 /** As many as there are observers of frames. */
@@ -167,7 +167,7 @@ export class VirtualMachine {
     const biosSize = options.bios === undefined ? 0 : 2 * options.bios.length;
     const frameCount = framesFor(options.memory, biosSize);
     const translates = (options.engine ?? DEFAULT_ENGINE) === "auto";
-    const arena = new Arena(frameCount * PAGE_SIZE + regionsSize(cpus) + (translates ? cpus * COUNTS_SIZE : 0) + SLACK);
+    const arena = new Arena(frameCount * PAGE_SIZE + mapSize(options.memory) + regionsSize(cpus) + (translates ? cpus * COUNTS_SIZE : 0) + SLACK);
     const regions = reserveRegions(arena, cpus);
     this.counts = translates ? regions.map(() => new RegionCounts(arena.memory, arena.reserve(COUNTS_SIZE), COUNTS_SIZE)) : [];
     this.frames = new Frames(arena, frameCount);

@@ -163,6 +163,7 @@ export function applyBreakpoints(cpu: Cpu): void {
     if (enabled(cpu, i) && (kind === ON_WRITE || kind === ON_ACCESS)) pages.add(cpu.dr[i] - (cpu.dr[i] & 0xfff));
   }
   if (pages.size > 0 || cpu.mmu.isWatching) cpu.mmu.watch([...pages]);
+  cpu.mmu.isObserved = cpu.onAccess !== undefined;
   cpu.dataBreakpoints = pages.size > 0 || cpu.onAccess !== undefined;
   cpu.updateMode();
 }

@@ -12,7 +12,7 @@ import { setSegment } from "./segmentation.ts";
 import { SystemHelpers } from "./system-helpers.ts";
 
 /** Where RAM begins in linear memory. */
-export const RAM = 0x400000;
+export const RAM = 0x800000;
 const RAM_SIZE = 0x100000;
 
 export const GDT = 0x1000;

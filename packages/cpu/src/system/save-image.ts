@@ -5,7 +5,7 @@ import type { Cpu } from "../cpu.ts";
 import {
   BLOCK_ENDED, BUDGET, CPL, CS, FAULT_ADDRESS, FAULT_VECTOR, FPR, FPU_TRAP, MODE, SAMPLE_BEYOND, SCRATCH, SEGMENT, STACK_MASK, STATE_SIZE, TLB_VIEW,
 } from "../state-layout.ts";
-import { applyBreakpoints } from "./debug-registers.ts";
+import { applyBreakpoints, noDebugState } from "./debug-registers.ts";
 import type { DebugState } from "./debug-registers.ts";
 
 /** Everything architectural about one vCPU. */
@@ -55,7 +55,8 @@ export function saveCpu(cpu: Cpu): CpuImage {
     gdtr: { ...cpu.gdtr },
     idtr: { ...cpu.idtr },
     debugRegisters: [...cpu.dr],
-    debug: { ...cpu.debug },
+    // The rest is about the instruction that runs, and what is left of the last one depends on how that was executed.
+    debug: { ...noDebugState(), pending: cpu.debug.pending },
     activity: cpu.activity,
     shadow: cpu.shadow,
     nmiBlocked: cpu.nmiBlocked,

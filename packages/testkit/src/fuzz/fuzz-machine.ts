@@ -85,7 +85,7 @@ export class FuzzMachine {
     this.arena = arena;
     this.counter = arena.reserve(COUNTERS);
     const frames = new Frames(arena, RAM / PAGE_SIZE);
-    this.physical = new PhysicalMap(frames);
+    this.physical = new PhysicalMap(frames, RAM / PAGE_SIZE);
     this.physical.addRam(0, RAM);
     const base = this.physical.hostAddress(0);
     for (let page = 1; page < RAM / PAGE_SIZE; page++) {
@@ -116,8 +116,8 @@ export class FuzzMachine {
     const deliver = cpu.deliverFault.bind(cpu);
     cpu.deliverFault = () => {
       this.faults++;
-      if (this.streakAt !== this.engine.retired) this.streak = 0;
-      this.streakAt = this.engine.retired;
+      if (this.streakAt !== this.engine.count) this.streak = 0;
+      this.streakAt = this.engine.count;
       if (++this.streak >= MOST_FAULTS) this.engine.requestExit();
       return deliver();
     };
