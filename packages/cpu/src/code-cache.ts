@@ -591,7 +591,10 @@ export class CodeCache implements WriteObserver {
     // Two spaces of numbers, neither with 0: the cache's empty entries carry that.
     this.generation = (this.generation + 1) & (GLOBAL - 1) || 1;
     if (!localOnly) this.globalGeneration = ((this.globalGeneration + 1) & (GLOBAL - 1)) | GLOBAL;
-    if (this.active) this.publish();
+    if (!this.active) return;
+    this.publish();
+    // A region that has called the helper or device behind this may have its code elsewhere now.
+    this.onDropped();
   }
 
   /** Puts the generations into the hot state: generated code compares them. */

@@ -175,7 +175,7 @@ export function dispatchModule(hot: readonly HotShape[], long: boolean, pairs = 
   const h = entry;
   // Only what a visit begins with is looked for here then, and no jump learns where it leads.
   if (watching === "blocks") f.i32(0).set(from).get(record).op(OP.i32_eqz).if();
-  const unknown = ifKnown(f, long, () => f.get(ip), linear, h);
+  const unknown = ifKnown(f, long, () => f.get(ip), linear, h, { mayFill: () => f.get(budget).i32(0).op(OP.i32_gt_s), fillCode: generated.helper("fillCode", 2) });
   f.get(h).memory(OP.i32_load, ENTRY_RECORD).tee(record).memory(OP.i32_load16_u).op(OP.i32_eqz).brIf(unknown, false);
   load(TLB_VIEW).set(view);
   // A direct jump within its page remembers the way: same delta means same page. Only flat code: a limit cannot change there.

@@ -148,7 +148,9 @@ export class Interpreter implements Engine {
       this.compiler?.dropped(id);
     };
     const { tlb } = cpu.mmu;
-    tlb.onFlush = (localOnly) => this.code.outdate(localOnly);
+    tlb.onFlush = (localOnly, linear) => {
+      if (linear === undefined || this.jumps.mayHave(linear)) this.code.outdate(localOnly);
+    };
     tlb.forgetLocal = this.helpers["forgetLocal"]!;
     tlb.forgetPage = this.helpers["forgetPage"]!;
     cpu.enterEvent = (vector, code, resume) => this.helpers["enterEvent"]!(vector, code, resume) === STATUS_OK;

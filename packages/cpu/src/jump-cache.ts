@@ -10,7 +10,7 @@
  *   +24 i32 host address of the code, or 0 where a look at its page in the TLB does not say everything
  *
  * An address has two places. What is new takes the first, and what was there goes to its second. An entry whose mapping was flushed is good again when the TLB has the
- * page where it was. One whose record was dropped leads to an END record, which is as good as none.
+ * page where it was, or gets it there. One whose record was dropped leads to an END record, which is as good as none.
  */
 import { TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
@@ -36,6 +36,10 @@ export const LONG_ENTRY = 1 << 30;
 const SECOND = 0x9e3779b1 | 0;
 const SECOND_SHIFT = 32 - Math.log2(ENTRIES);
 const PAGE_SIZE = 4096;
+const PAGES_NOTED = 1 << 16;
+
+/** Number of a page's bit. */
+const noted = (linear: number): number => (linear >>> 12) & (PAGES_NOTED - 1);
 
 /** What an entry says. */
 export interface JumpEntry {
@@ -52,6 +56,8 @@ export class JumpCache {
   /** Its address in linear memory. */
   readonly base: number;
   private readonly words: Int32Array;
+  /** A bit for each page, by the low bits of its number: whether there may be an entry for code in it. */
+  private readonly pages = new Uint8Array(PAGES_NOTED >> 3);
 
   /** @param words the linear memory  @param base where `JUMP_CACHE_SIZE` bytes of it are the cache's, at a multiple of 32 */
   constructor(words: Int32Array, base: number) {
@@ -64,7 +70,13 @@ export class JumpCache {
   forgetCode(): void {
     const at = (this.base + CODE_GENERATION) >> 2;
     this.words[at] = (this.words[at]! + 1) | 0 || 1;
+    this.pages.fill(0);
     this.codeChanged();
+  }
+
+  /** Whether any entry may depend on where the page of a linear address is. */
+  mayHave(linear: number): boolean {
+    return ((this.pages[noted(linear) >> 3]! >> (noted(linear) & 7)) & 1) !== 0;
   }
 
   /** Decoded code was dropped. */
@@ -90,6 +102,8 @@ export class JumpCache {
     words[at + (E_GENERATION >> 2)] = generation;
     words[at + (ENTRY_RECORD >> 2)] = record;
     words[at + (E_HOST >> 2)] = host;
+    // An instruction may reach into the next page.
+    for (const page of [noted(low), noted(low + PAGE_SIZE)]) this.pages[page >> 3]! |= 1 << (page & 7);
   }
 
   private first(low: number): number {
@@ -104,6 +118,14 @@ export class JumpCache {
 /** Pushes a number that changes whenever decoded code is dropped. */
 export function pushCodeChanges(f: FunctionBuilder): void {
   f.i32(0).memory(OP.i32_load, STATE + JUMP_CACHE).memory(OP.i32_load, CODE_CHANGES);
+}
+
+/** How the TLB is filled with a page of code. */
+export interface FillCode {
+  /** Pushes whether an instruction may be fetched: where the budget is used up, to mark its page as accessed is the next run's. */
+  mayFill(): void;
+  /** Index of the helper `fillCode`. */
+  readonly fillCode: number;
 }
 
 /** Writes the look-ups of one function. `linear` and `entry` are locals: the linear address, and the address of the entry. */
@@ -153,8 +175,8 @@ class LookUp {
     this.state(GLOBAL_GENERATION).op(OP.i32_ne).op(OP.i32_and);
   }
 
-  /** Makes the entry good where the TLB has its page where it was; else leaves to `unknown`. */
-  renew(unknown: Label): void {
+  /** Makes the entry good where the TLB has its page where it was, or is filled so; else leaves to `unknown`. */
+  renew(unknown: Label, { mayFill, fillCode }: FillCode): void {
     const { f, long, linear, entry } = this;
     const slot = f.local("i32");
     this.linear32();
@@ -163,10 +185,17 @@ class LookUp {
     f.get(slot).memory(long ? OP.i64_load : OP.i32_load, TLB_EXEC_TAG).get(linear);
     if (long) f.i64(-PAGE_SIZE).op(OP.i64_and).op(OP.i64_ne);
     else f.i32(-PAGE_SIZE).op(OP.i32_and).op(OP.i32_ne);
+    f.if(undefined, false);
+    mayFill();
+    f.op(OP.i32_eqz).brIf(unknown, false);
+    this.linear32();
+    if (long) f.get(linear).i64(32).op(OP.i64_shr_u).op(OP.i32_wrap_i64);
+    else f.i32(0);
+    f.call(fillCode).op(OP.i32_eqz).brIf(unknown, false).end();
     f.get(slot).memory(OP.i32_load, TLB_EXEC_TAG + TLB_HOST);
     this.linear32();
     f.i32(PAGE_SIZE - 1).op(OP.i32_and).op(OP.i32_add);
-    this.field(E_HOST).op(OP.i32_ne).op(OP.i32_or).brIf(unknown, false);
+    this.field(E_HOST).op(OP.i32_ne).brIf(unknown, false);
     f.get(entry);
     this.state(GENERATION).memory(OP.i32_store, E_GENERATION);
     f.release(slot);
@@ -197,7 +226,7 @@ class LookUp {
  * Looks an instruction pointer up and opens a block that is left where it is not known; the local `entry` has the address of the entry in it.
  * `linear` is a local of the width of addresses, for the linear address. Returns the block: whoever executes the record leaves it where that is an END record.
  */
-export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number): Label {
+export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linear: number, entry: number, fill: FillCode): Label {
   const look = new LookUp(f, long, linear, entry);
   look.choose(ip);
   const unknown = f.block();
@@ -209,7 +238,7 @@ export function ifKnown(f: FunctionBuilder, long: boolean, ip: () => void, linea
   f.brIf(unknown, false).end();
   look.isFlushed();
   f.op(OP.i32_eqz).brIf(known, true);
-  look.renew(unknown);
+  look.renew(unknown, fill);
   f.end();
   return unknown;
 }

@@ -23,8 +23,8 @@ const ADDRESS = 0x000f_ffff_ffff_f000n;
 const PAGE_SIZE = 4096;
 const UNUSUAL = 0;
 const FAULTED = 1;
-/** Arguments of the function: the linear address, and 1 for a write. */
-const [LINEAR, IS_WRITE] = [0, 1];
+/** Arguments of the function: the linear address, 1 for a write, and 1 for a fetch. */
+const [LINEAR, IS_WRITE, IS_FETCH] = [0, 1, 2];
 
 /** Where the vCPU's TLB and the machine's pages stand. */
 export interface FillPlaces {
@@ -33,9 +33,9 @@ export interface FillPlaces {
   readonly views: { readonly user: number; readonly supervisor: number };
 }
 
-/** Writes the function, and gives its index: host address of the byte, {@link UNUSUAL}, or {@link FAULTED} with the page fault recorded. */
+/** Writes the function, and gives its index: host address of the byte, {@link UNUSUAL}, or {@link FAULTED} with the page fault recorded. A fetch that faults is unusual. */
 function writeFill(module: GeneratedModule, places: FillPlaces): number {
-  const { builder, index } = module.module.function({ parameters: ["i64", "i32"], results: ["i32"] });
+  const { builder, index } = module.module.function({ parameters: ["i64", "i32", "i32"], results: ["i32"] });
   new FillWriter(builder, places).write();
   return index;
 }
@@ -134,9 +134,10 @@ class FillWriter {
     f.i32(SLOT_SHIFT).op(OP.i32_shl).i32(base + TLB_SLOTS).op(OP.i32_add).set(this.slot);
   }
 
-  /** Returns where the TLB has the page. Leaves where a write is permitted, and somebody watched the frame. */
+  /** Returns where the TLB has the page: whoever fetches has looked there. Leaves where a write is permitted, and somebody watched the frame. */
   private known(): void {
     const { f } = this;
+    f.get(IS_FETCH).op(OP.i32_eqz).if();
     for (const [isWrite, tag] of [[0, TLB_READ_TAG], [1, TLB_WRITE_TAG]] as const) {
       f.get(IS_WRITE).i32(isWrite).op(OP.i32_eq);
       this.fromTag(tag).op(OP.i32_and).if();
@@ -147,6 +148,7 @@ class FillWriter {
     this.fromTag(TLB_READ_TAG).op(OP.i32_and);
     f.get(this.slot).memory(OP.f64_load, SLOT_STORE_PAGE).f64(0).op(OP.f64_gt).op(OP.i32_and);
     this.leaveIf();
+    f.end();
   }
 
   /** Looks up the frame of the page on the stack. Leaves where it is not RAM, or not known here. */
@@ -167,6 +169,8 @@ class FillWriter {
       f.memory(OP.i32_store, STATE + offset);
     };
     f.if(undefined, false);
+    f.get(IS_FETCH);
+    this.leaveIf();
     put(FAULT_VECTOR, () => f.i32(VECTOR_PF));
     put(FAULT_CODE, () => f.get(IS_WRITE).i32(1).op(OP.i32_shl).get(this.isUser).i32(2).op(OP.i32_shl).op(OP.i32_or).i32(code).op(OP.i32_or));
     put(FAULT_HAS_CODE, () => f.i32(1));
@@ -284,14 +288,23 @@ class FillWriter {
     return this.has(this.flags, WALK_WRITE_PROTECT).op(OP.i32_or).op(OP.i32_eqz).op(OP.i32_or);
   }
 
+  /** Pushes whether the page may not be executed. */
+  private pushNoCode(): FunctionBuilder {
+    this.f.get(this.never);
+    this.pushPrevented();
+    return this.has(this.flags, WALK_SMEP).i32(0).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+  }
+
   /** Rights; leaves also where a store is not to go to the frame, and in runs through a large page. */
   private check(): void {
     const { f, base, places: { image } } = this;
     this.has(this.rights, USER).op(OP.i32_eqz).get(this.isUser).op(OP.i32_and);
     this.pushPrevented();
-    this.has(this.flags, WALK_SMAP).i32(0).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
+    this.has(this.flags, WALK_SMAP).i32(0).op(OP.i32_ne).op(OP.i32_and).get(IS_FETCH).op(OP.i32_eqz).op(OP.i32_and).op(OP.i32_or);
     this.pushWritable().op(OP.i32_eqz).get(IS_WRITE).op(OP.i32_and).op(OP.i32_or);
     this.faultIf(PF_P);
+    this.pushNoCode().get(IS_FETCH).op(OP.i32_and);
+    this.leaveIf();
     f.get(this.page);
     this.lookFrame();
     this.pushObserved().i32(0).op(OP.i32_ne).get(IS_WRITE).op(OP.i32_and);
@@ -303,7 +316,7 @@ class FillWriter {
     f.get(this.shift).i32(12).op(OP.i32_gt_u).if();
     {
       const number = f.local("f64");
-      const last = (): FunctionBuilder => f.get(IS_WRITE).i32(3).op(OP.i32_shl).i32(base + TLB_LAST).op(OP.i32_add);
+      const last = (): FunctionBuilder => f.get(IS_WRITE).get(IS_FETCH).i32(1).op(OP.i32_shl).op(OP.i32_or).i32(3).op(OP.i32_shl).i32(base + TLB_LAST).op(OP.i32_add);
       f.get(LINEAR).i64(12).op(OP.i64_shr_s).op(OP.f64_convert_i64_s).tee(number);
       last().memory(OP.f64_load).f64(1).op(OP.f64_add).op(OP.f64_eq);
       this.leaveIf();
@@ -337,9 +350,7 @@ class FillWriter {
     // Tags: what may be read, may be written at once, and may be executed.
     f.get(permitted);
     this.pushObserved().op(OP.i32_eqz).op(OP.i32_and).i32(Math.log2(SLOT_WRITE)).op(OP.i32_shl).i32(SLOT_READ).op(OP.i32_or);
-    f.get(this.never);
-    this.pushPrevented();
-    this.has(this.flags, WALK_SMEP).i32(0).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or).op(OP.i32_eqz).i32(Math.log2(SLOT_EXECUTE)).op(OP.i32_shl).op(OP.i32_or).set(valid);
+    this.pushNoCode().op(OP.i32_eqz).i32(Math.log2(SLOT_EXECUTE)).op(OP.i32_shl).op(OP.i32_or).set(valid);
     f.get(this.frame).i32(12).op(OP.i32_shl).set(host);
     f.get(LINEAR).i64(-PAGE_SIZE).op(OP.i64_and).set(page);
     const tag = (at: number, push: () => void): void => {
@@ -440,21 +451,30 @@ export class QuickAccess {
   /** (both halves of the linear address, size) */
   readonly probe = (q: QuickWriter): void => void this.look(q, true);
 
+  /** (both halves of the linear address of code that the TLB does not have; the result is 0 where `Mmu.translate` is to be asked) */
+  writeFetch(f: FunctionBuilder): void {
+    this.pushLinear(f).i32(0).i32(1).call(this.fill);
+  }
+
   /** Host address of the bytes in a new local. */
   private look(q: QuickWriter, write: boolean): number {
     const { f } = q;
-    const [low, high, size] = [0, 1, 2];
+    const [low, size] = [0, 2];
     const host = f.local("i32");
     f.get(low).i32(PAGE_SIZE - 1).op(OP.i32_and).get(size).op(OP.i32_add).i32(PAGE_SIZE).op(OP.i32_gt_u);
     q.leaveIf();
-    f.get(low).op(OP.i64_extend_i32_u);
-    f.get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).i64(0);
-    f.i32(this.places.tlb.base).memory(OP.i32_load, TLB_WALK + WALK_KIND).i32(WALK_LONG).op(OP.i32_eq).op(OP.select).op(OP.i64_or);
-    f.i32(Number(write)).call(this.fill).tee(host).i32(UNUSUAL).op(OP.i32_eq);
+    this.pushLinear(f).i32(Number(write)).i32(0).call(this.fill).tee(host).i32(UNUSUAL).op(OP.i32_eq);
     q.leaveIf();
     f.get(host).i32(FAULTED).op(OP.i32_eq).if(undefined, false);
     f.i32(STATUS_FAULT).op(OP.return).end();
     return host;
+  }
+
+  private pushLinear(f: FunctionBuilder): FunctionBuilder {
+    const [low, high] = [0, 1];
+    f.get(low).op(OP.i64_extend_i32_u);
+    f.get(high).op(OP.i64_extend_i32_u).i64(32).op(OP.i64_shl).i64(0);
+    return f.i32(this.places.tlb.base).memory(OP.i32_load, TLB_WALK + WALK_KIND).i32(WALK_LONG).op(OP.i32_eq).op(OP.select).op(OP.i64_or);
   }
 
   /** Copies what an access has bytes of; `narrow` stores fewer than are stored in front of others. */

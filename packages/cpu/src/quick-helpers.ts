@@ -30,7 +30,7 @@ export interface QuickPlaces {
   readonly image: PageImage | undefined;
 }
 
-/** Helpers with the quick ways in front of `helpers`; `forgetLocal` and `forgetPage`, which the TLB may take. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
+/** Helpers with the quick ways in front of `helpers`; `forgetLocal` and `forgetPage`, which the TLB may take; `fillCode`, for what looks code up. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
 export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
   const generated = new GeneratedModule();
   const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
@@ -68,6 +68,7 @@ export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpe
     write("loadSlow", 3, access.load);
     write("storeSlow", 3, access.store);
     write("probeWrite", 3, access.probe);
+    access.writeFetch(generated.module.function({ parameters: ["i32", "i32"], results: ["i32"] }, "fillCode").builder);
   }
   const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
     body(q);

@@ -107,9 +107,9 @@ export class Tlb {
   readonly base: number;
   /**
    * Called whenever translations become invalid: what was looked up through them must be looked up again. With `localOnly`,
-   * those of global pages stay.
+   * those of global pages stay; with `linear`, all but those of the page that has this address.
    */
-  onFlush: (localOnly: boolean) => void = () => {};
+  onFlush: (localOnly: boolean, linear?: number) => void = () => {};
   /** Number of the page that the MMU entered last for each kind of access. A flush forgets it: a machine that is restored goes on as the one that was saved. */
   readonly last: Float64Array;
   readonly #words: Int32Array;
@@ -236,11 +236,12 @@ export class Tlb {
 
   /** Forgets the page of a linear address in every view, global or not, with every piece of a large page. */
   flushPage(linear: number): void {
-    this.onFlush(false);
     this.forgetPage(linear | 0, Math.floor(linear / TWO_32));
     const large = largeOf(linear);
     const words = this.#words;
-    if (words[TLB_EVERYWHERE >> 2] !== 0 || ((words[(TLB_LARGE >> 2) + (large >> 5)]! >>> (large & 31)) & 1) !== 0) {
+    const mayBeLarge = words[TLB_EVERYWHERE >> 2] !== 0 || ((words[(TLB_LARGE >> 2) + (large >> 5)]! >>> (large & 31)) & 1) !== 0;
+    this.onFlush(false, mayBeLarge ? undefined : linear);
+    if (mayBeLarge) {
       this.#eachUsed((slot) => {
         const size = 2 ** this.#sizeShift(slot);
         if (size > 4096 && Math.floor(this.#page(slot) / size) === Math.floor(linear / size)) this.#clear(slot);

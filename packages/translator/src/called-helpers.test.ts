@@ -1,5 +1,6 @@
 /** Helpers that a region calls itself do what they do for the interpreter, also where they fault. */
-import { CR0_AM } from "@doppel/x86";
+import { bareMachine, enterFlatMode } from "@doppel/testkit";
+import { assemble, CR0_AM } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { DATA, machine, outcome } from "./machine.fixture.ts";
 
@@ -41,4 +42,50 @@ test("XMM registers and MXCSR that a region has in locals, behind FXRSTOR of wha
   expect(outcome(translated)).toEqual(outcome(interpreted));
   // Its other changes undone, xmm1 gains ecx each time, and xmm2 the sum of both.
   expect(new DataView(interpreted.cpu.state.xmm(2).slice().buffer).getUint32(0, true)).toBe(285 + 45);
+});
+
+test.each([32, 64] as const)("a device that is watched finds in %i-bit code RIP and the count, and ends the run behind the instruction", (bits) => {
+  const both = [false, true].map((translate) => {
+    const made = machine("mov ecx, 40\nmov edx, 0x3f8\nl: mov eax, ecx\nout dx, al\nadd ebx, eax\nin eax, 0x21\nxor ebx, eax\nstc\nin ax, dx\nadc ebx, eax\nloop l\nhlt", bits, translate);
+    const { cpu, engine } = made;
+    const seen: unknown[] = [];
+    let accesses = 0;
+    engine.observe({});
+    const tell = (...what: number[]): void => {
+      seen.push([...what, cpu.state.rip, engine.count, cpu.state.gpr32(1)]);
+      if (++accesses % 5 === 0) engine.requestExit();
+    };
+    cpu.bus.writePort = (...access) => tell(...access);
+    cpu.bus.readPort = (...access) => {
+      tell(...access);
+      return 0x12345678 + accesses;
+    };
+    for (let runs = 0; runs < 24; runs++) {
+      expect(engine.run(10_000).reason).toBe("requested");
+      seen.push(outcome(made));
+    }
+    expect(engine.run(10_000).reason).toBe("halted");
+    return { seen, end: outcome(made) };
+  });
+  expect(both[1]!.seen).toEqual(both[0]!.seen);
+  expect(both[1]!.end).toEqual(both[0]!.end);
+});
+
+test("a port behind which memory is elsewhere: the next instruction is that of the new place (gate A20)", () => {
+  const [low, high] = [0x1000, 0x101000];
+  const sums = [undefined, 0].map((translate) => {
+    const made = bareMachine({ ram: 2 << 20, ...(translate === undefined ? {} : { translate }) });
+    const { cpu, engine, physical } = made;
+    enterFlatMode(cpu, 32);
+    cpu.bus.writePort = (_port, _size, value) => cpu.mmu.setA20((value & 2) !== 0);
+    for (const [at, addend] of [[low, 100], [high, 1]] as const) {
+      physical.load(at, assemble(`mov ecx, 40\nl: mov eax, ecx\nout 0x92, al\nadd ebx, ${addend}\nloop l\nhlt`, { bits: 32, origin: high }));
+    }
+    cpu.state.rip = high;
+    expect(engine.run(10_000).reason).toBe("halted");
+    expect(engine.retired).toBe(162);
+    return cpu.state.gpr32(3);
+  });
+  // Half of the numbers from 40 to 1 have bit 1 set.
+  expect(sums).toEqual([20 + 2000, 20 + 2000]);
 });

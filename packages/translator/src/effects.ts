@@ -29,6 +29,10 @@ export interface Meaning {
   readonly calls: boolean;
   /** It does no more than compute: it accesses no memory, and has no fault. */
   readonly computes: boolean;
+  /** That helper accesses a device. */
+  readonly device: boolean;
+  /** That helper may change where memory is: the region is left behind it. */
+  readonly remaps: boolean;
   /** That helper says where control goes. */
   readonly transfers: boolean;
   /** With REP: it may have to be executed again. */
@@ -41,12 +45,17 @@ export interface Meaning {
   readonly changesSteady: boolean;
 }
 
+/** Helpers that may change where memory is, or the mode: a region ends with one. */
+const REMAPS = new Set(["invlpg", "writeControl", "clts", "wrmsr"]);
+/** Helpers that access a device, which wants to know what executes. */
+const DEVICE = new Set(["portIn", "portOut"]);
 /**
  * Helpers that a region calls, those that kernels need most often: they write no memory but an image of registers, a frame on the stack and accessed
  * bits, a fault leaves everything as it was, and of what a region takes for granted they change nothing but what it looks at behind them.
  */
 const CALLED = new Set([
-  "loadSegment", "checkProtected", "verr", "verw", "lar", "lsl", "cli", "sti", "pushFlags", "popFlags", "accessFlag", "rdtsc", "readBase", "writeBase", "swapgs",
+  ...DEVICE, ...REMAPS, "checkPort",
+  "loadSegment", "checkProtected", "verr", "verw", "lar", "lsl", "cli", "sti", "pushFlags", "popFlags", "accessFlag", "rdtsc", "rdmsr", "readControl", "readBase", "writeBase", "swapgs",
   "softInterrupt", "iret", "sysenter", "sysexit", "syscall", "sysret", "fxsave", "fxrstor",
 ]);
 /** Those that read or write the arithmetic flags. */
@@ -117,7 +126,7 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const reads: Place[] = [];
   const writes: Place[] = [];
   const conditions: number[] = [];
-  const found = { addresses: false, needsFlagWords: false, setsFlags: false, setsAllFlags: false, calls: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, counted: undefined as Value | undefined };
+  const found = { addresses: false, needsFlagWords: false, setsFlags: false, setsAllFlags: false, calls: false, device: false, remaps: false, accesses: false, transfers: false, loadsVectors: false, notes: false, changesSteady: false, repeats: false, counted: undefined as Value | undefined };
   const seen = new Set<Value>();
   const value = (v: Value): void => {
     if (seen.has(v)) return;
@@ -132,7 +141,10 @@ function findMeaning(shape: Shape): Meaning | undefined {
   const statements = (block: Block, always: boolean): boolean => block.statements.every((s) => statement(s, always));
   const statement = (s: Statement, always: boolean): boolean => {
     for (const part of Object.values(s) as unknown[]) if (isValue(part)) value(part);
-    if ("address" in s) value(s.address.offset);
+    if ("address" in s) {
+      value(s.address.offset);
+      found.accesses = true;
+    }
     if ("args" in s) s.args.forEach(value);
     switch (s.kind) {
       case "again":
@@ -141,6 +153,8 @@ function findMeaning(shape: Shape): Meaning | undefined {
       case "helper":
         if (!always) return true;
         found.calls = true;
+        found.device ||= DEVICE.has(s.name);
+        found.remaps ||= REMAPS.has(s.name);
         if (FLAGGED.has(s.name)) found.needsFlagWords = true;
         if (s.name === "fxrstor") found.loadsVectors = found.changesSteady = true;
         return isCalled(s.name);
@@ -168,7 +182,8 @@ function findMeaning(shape: Shape): Meaning | undefined {
       default: return true;
     }
   };
-  return statements(builder.root, true) ? { statements: builder.root, reads, writes, conditions, computes: builder.root.statements.every(({ kind }) => COMPUTES.has(kind)), ...found } : undefined;
+  // An access of memory that misses leaves in front of the instruction, which would access the device again.
+  return statements(builder.root, true) && !(found.device && found.accesses) ? { statements: builder.root, reads, writes, conditions, computes: builder.root.statements.every(({ kind }) => COMPUTES.has(kind)), ...found } : undefined;
 }
 
 function isValue(part: unknown): part is Value {

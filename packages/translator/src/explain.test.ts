@@ -138,9 +138,9 @@ describe("an address", () => {
   test("without a fragment: the one that it would get, of code that ran or of any", () => {
     const { engine, physical, explainer } = counting("nop\nhlt", 32);
     engine.run(10);
-    physical.load(0x3000, assemble("l: add eax, 1\ndec ecx\njnz l\nnop\nrdmsr", { bits: 32, origin: 0x3000 }));
+    physical.load(0x3000, assemble("l: add eax, 1\ndec ecx\njnz l\nnop\nrdpmc", { bits: 32, origin: 0x3000 }));
     const unit = explainer().at(0x3000);
-    expect(unit).toMatchObject({ state: "never executed", blocks: [{ next: ["0x3000", "0x3006"] }, { instructions: [{ text: "nop" }, { text: "rdmsr", sensitive: true }] }] });
+    expect(unit).toMatchObject({ state: "never executed", blocks: [{ next: ["0x3000", "0x3006"] }, { instructions: [{ text: "nop" }, { text: "rdpmc", sensitive: true }] }] });
     expect(unit).not.toHaveProperty("entered");
     // A translator that counts nothing forms a region's like once more.
     const other = machine(LOOP, 32, true);

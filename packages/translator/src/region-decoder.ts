@@ -152,6 +152,6 @@ export class Decoder {
     const next = at + instruction.length;
     const target = next + instruction.immediate;
     const direct = form.operands.at(-1)?.kind === "J" && instruction.operandSize !== 2 && Math.abs(target) < FARTHEST;
-    return { instruction, meaning, registers: registersOf(meaning, instruction), at, next, flow: meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
+    return { instruction, meaning, registers: registersOf(meaning, instruction), at, next, flow: meaning.remaps ? "away" : meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
   }
 }

@@ -219,10 +219,16 @@ export class RegionFrame {
     this.storeRegisters();
     if (this.chaining !== undefined) this.chain(this.chaining);
     this.storeBudget();
-    // Outside of 64-bit code the upper half is zero, unless a transfer has led there: then it is right, too.
-    f.i32(0).get(this.ipLocal).memory(long ? OP.i64_store : OP.i32_store, STATE + RIP);
+    this.storeIp(() => f.get(this.ipLocal));
     this.flags.makeWords();
     f.get(this.how);
+  }
+
+  /** Stores RIP. Outside of 64-bit code its upper half is zero, unless a transfer has led there: then it is right, too. */
+  storeIp(push: () => void): void {
+    this.f.i32(0);
+    push();
+    this.f.memory(this.long ? OP.i64_store : OP.i32_store, STATE + RIP);
   }
 
   /** Stores what the region changes. */
@@ -307,7 +313,9 @@ export class RegionFrame {
     const linear = f.local(long ? "i64" : "i32");
     f.get(this.how).i32(JUMP).op(OP.i32_eq).if(undefined, true);
     const find = this.shared(findName(long), findSignature(long));
-    ifFound(f, long, () => f.get(this.ipLocal), linear, entry, () => f.call(find));
+    ifFound(f, long, () => f.get(this.ipLocal), linear, entry, () => {
+      f.i32(0).get(this.budget).memory(OP.i32_store, STATE + BUDGET).call(find);
+    });
     f.get(entry).memory(OP.i32_load, ENTRY_RECORD).tee(next).memory(OP.i32_load8_u, R_LENGTH).i32(REGION_MARK).op(OP.i32_eq).if();
     f.get(next);
     f.get(this.ipLocal).get(next).memory(long ? OP.i64_load16_u : OP.i32_load16_u, R_OFFSET).op(long ? OP.i64_sub : OP.i32_sub);

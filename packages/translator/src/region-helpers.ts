@@ -8,7 +8,7 @@ const PAGE_SIZE = 4096;
 
 /** Name of the function that looks up where a region goes on, in code of 32 or of 64 bits. */
 export const findName = (long: boolean): string => (long ? "find64" : "find32");
-/** It takes an instruction pointer and gives the address of the jump cache's entry, or 0. */
+/** It takes an instruction pointer and gives the address of the jump cache's entry, or 0; `BUDGET` is to be what is left. */
 export const findSignature = (long: boolean): Signature => ({ parameters: [long ? "i64" : "i32"], results: ["i32"] });
 
 /** Name of the function that does iterations of REP MOVS or REP STOS, in code of 32 or of 64 bits. */
@@ -27,8 +27,8 @@ export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "
 export const VIEW_MISSED = "viewMissed";
 export const VIEW_MISSED_SIGNATURE: Signature = { parameters: ["i32"], results: [] };
 
-/** The functions by the names under which modules import them. @param windowMissed is told of missed windows, unless the page is only not in the TLB yet: that passes */
-export function regionHelpers(memory: WebAssembly.Memory, windowMissed: (id: number, low: number, high: number, length: number, at: number) => void): Helpers {
+/** The functions by the names under which modules import them. @param fillCode the engine's helper @param windowMissed is told of missed windows, unless the page is only not in the TLB yet: that passes */
+export function regionHelpers(memory: WebAssembly.Memory, fillCode: Helpers[string], windowMissed: (id: number, low: number, high: number, length: number, at: number) => void): Helpers {
   const generated = new GeneratedModule();
   writeFlagHelpers(generated);
   writeWindowMissed(generated);
@@ -36,12 +36,13 @@ export function regionHelpers(memory: WebAssembly.Memory, windowMissed: (id: num
     const { builder: f } = generated.module.function(findSignature(long), findName(long));
     const linear = f.local(long ? "i64" : "i32");
     const entry = f.local("i32");
-    ifKnown(f, long, () => f.get(0), linear, entry);
+    const mayFill = (): void => void f.i32(0).memory(OP.i32_load, layout.STATE + layout.BUDGET).i32(0).op(OP.i32_gt_s);
+    ifKnown(f, long, () => f.get(0), linear, entry, { mayFill, fillCode: generated.helper("fillCode", 2) });
     f.get(entry).op(OP.return).end();
     f.i32(0);
   }
   for (const long of [false, true]) for (const operation of ["movs", "stos"] as const) writeBulk(generated, operation, long);
-  return generated.instantiate(memory, { [WINDOW_MISSED]: windowMissed as Helpers[string] }).exports as Helpers;
+  return generated.instantiate(memory, { fillCode, [WINDOW_MISSED]: windowMissed as Helpers[string] }).exports as Helpers;
 }
 
 function writeWindowMissed({ module }: GeneratedModule): void {

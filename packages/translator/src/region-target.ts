@@ -137,7 +137,8 @@ export class RegionTarget implements Target {
     if (!this.hasKept) this.frame.flags.changed(meaning.calls || meaning.repeats ? -1 : one.registers.writes);
     this.facts.instructionEnds();
     if (meaning.changesSteady) this.forgetSteady();
-    if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
+    if (meaning.remaps) this.frame.leaveTo(() => this.nextIp(), `remaps ${instruction.form.mnemonic}`, at);
+    else if (meaning.calls && !meaning.transfers) this.attend(at + instruction.length);
     this.left -= 1;
   }
 
@@ -253,6 +254,7 @@ export class RegionTarget implements Target {
     const { f } = this;
     this.isCalling = true;
     this.frame.storeRegisters();
+    if (this.meaning.device) this.frame.storeIp(() => this.ip());
     f.i32(0).get(this.frame.budget).i32(this.left - 1).op(OP.i32_add).memory(OP.i32_store, STATE + BUDGET);
     f.i32(0).memory(OP.i32_load, STATE + MODE).set(this.modeBefore);
     pushCodeChanges(f);

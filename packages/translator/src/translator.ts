@@ -173,7 +173,7 @@ export class Translator implements RegionCompiler {
     this.counts = options.counts;
     this.tally = options.tally;
     this.helpers = {
-      ...this.engine.helpers, ...regionHelpers(options.memory, (id, low, high, _length, at) => this.missed(id, (region) => this.assumptions.missedWindow(region, low, high, at))),
+      ...this.engine.helpers, ...regionHelpers(options.memory, this.engine.helpers["fillCode"]!, (id, low, high, _length, at) => this.missed(id, (region) => this.assumptions.missedWindow(region, low, high, at))),
       [VIEW_MISSED]: (id) => this.missed(id!, (region) => this.assumptions.missedView(region)),
     };
     this.tailCalls = options.tailCalls ?? true;

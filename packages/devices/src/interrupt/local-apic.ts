@@ -225,12 +225,12 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
     this.#vectors.restore(vectors);
     this.#timer.restore(timer);
     this.#options.network.moved();
-    this.#pending = this.#deliverable() >= 0 || this.#picPasses();
+    this.#pending = this.#picPasses() || this.#deliverable() >= 0;
   }
 
   /** To be called when the 8259's output changed without LINT0 being driven, as after a restore. */
   refresh(): void {
-    this.#pending = this.#deliverable() >= 0 || this.#picPasses();
+    this.#pending = this.#picPasses() || this.#deliverable() >= 0;
   }
 
   #fresh(): Registers {
@@ -244,7 +244,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
 
   #update(): void {
     const before = this.#pending;
-    this.#pending = this.#deliverable() >= 0 || this.#picPasses();
+    this.#pending = this.#picPasses() || this.#deliverable() >= 0;
     if (this.#pending && !before) this.#options.onPending();
   }
 
@@ -277,6 +277,7 @@ export class LocalApic implements BusDevice, InterruptSource, Persist<LocalApicS
 
   /** A local interrupt, as its table entry says. */
   #raise(index: number): void {
+    if (index === LVT.LINT0 && this.#table.passesExternal) return;
     const { isMasked, delivery, vector, level } = this.#table.entry(index);
     if (isMasked) return;
     if (delivery === DELIVERY.FIXED) {

@@ -11,6 +11,7 @@ import { DELIVERY } from "./apic-message.ts";
 /** Entries in the order of their registers, 320h to 370h. */
 export const LVT = { TIMER: 0, THERMAL: 1, PERFORMANCE: 2, LINT0: 3, LINT1: 4, ERROR: 5 } as const;
 
+const DELIVERY_MODE = 0x700;
 const MASKED = 0x10000;
 const REMOTE_IRR = 0x4000;
 const LEVEL = 0x8000;
@@ -60,8 +61,7 @@ export class LocalVectorTable implements Persist<number[]> {
 
   /** Whether LINT0 passes the 8259 through. */
   get passesExternal(): boolean {
-    const { isMasked, delivery } = this.entry(LVT.LINT0);
-    return !isMasked && delivery === DELIVERY.EXT_INT;
+    return (this.#entries[LVT.LINT0] & (MASKED | DELIVERY_MODE)) === DELIVERY.EXT_INT << 8;
   }
 
   /** A level-triggered pin was accepted. */

@@ -82,9 +82,10 @@ export class Pic implements BusDevice, Persist<PicState> {
 
   /** The input that asks the CPU, or -1. */
   request(): number {
-    const { irr, imr, isr, specialMask, icw4 } = this.#state;
+    const { irr, imr } = this.#state;
+    if ((irr & ~imr) === 0) return -1;
+    const { isr, specialMask, icw4 } = this.#state;
     const asking = this.#first(irr & ~imr);
-    if (asking === 8) return -1;
     let serving = specialMask ? isr & ~imr : isr;
     // Special fully nested mode: the slave may interrupt itself, so its own service does not hold it back.
     if (this.#isMaster && (icw4 & ICW4_SFNM) !== 0) serving &= ~4;
