@@ -237,7 +237,7 @@ export class Explainer {
       if (end.kind === "leave") add(`leave ${end.why}`, end.at, end.at);
       for (const edge of "otherwise" in end ? [end.to, end.otherwise] : end.kind === "goto" ? [end.to] : []) if (edge.block < 0) add("edge", edge.at, edge.at);
       const last = instructions.at(-1);
-      if (end.kind !== "gone" || last === undefined) continue;
+      if ((end.kind !== "gone" && end.kind !== "indirect") || last === undefined) continue;
       const { form: { mnemonic, operands }, immediate, length, operandSize } = last.instruction;
       const direct = operands.at(-1)?.kind === "J" && operandSize !== 2;
       add(`jump ${mnemonic}`, last.at, direct ? last.at + length + immediate : undefined);

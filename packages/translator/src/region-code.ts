@@ -2,7 +2,7 @@
 import { GeneratedModule } from "@doppel/cpu";
 import type { Label } from "@doppel/wasm";
 import { OP } from "@doppel/wasm";
-import type { Edge, Region, RegionBlock } from "./region.ts";
+import type { BlockEnd, Edge, Region, RegionBlock } from "./region.ts";
 import { RegionFrame, type Tally } from "./region-frame.ts";
 import { RegionTarget } from "./region-target.ts";
 import { ROOT, type Structure, structureOf } from "./structure.ts";
@@ -132,10 +132,9 @@ class BlockWriter {
     this.sendOn(block.id);
     target.begin(block);
     const { end } = block;
-    const last = end.kind === "call" || end.kind === "return" || end.kind === "loop" ? block.instructions.at(-1) : undefined;
-    for (const one of block.instructions) {
-      target.lower(one, one !== last ? undefined : end.kind === "return" ? (to) => this.goBack(block, end.to, to) : () => this.go(block, (end as { to: Edge }).to));
-    }
+    const onJump = this.onJump(block);
+    const last = onJump && block.instructions.at(-1);
+    for (const one of block.instructions) target.lower(one, one === last ? onJump : undefined);
     if (end.kind === "branch") {
       target.blockCondition(end.condition);
       this.fork(() => this.go(block, end.to), () => this.go(block, end.otherwise));
@@ -168,10 +167,36 @@ class BlockWriter {
     f.end().op(OP.unreachable);
   }
 
+  /** How a block goes on whose last instruction jumps; it is given what pushes where that wants to go. */
+  private onJump(block: RegionBlock): ((target: () => void) => void) | undefined {
+    const { end } = block;
+    switch (end.kind) {
+      case "call": case "loop": return () => this.go(block, end.to);
+      case "indirect": return (target) => this.goToOneOf(block, end, target);
+      case "return": return (target) => this.goBack(block, end.to, target);
+      default: return undefined;
+    }
+  }
+
+  /** Goes on to where an indirect jump or call leads, if that is in the region. */
+  private goToOneOf(block: RegionBlock, { ways, asks }: BlockEnd & { kind: "indirect" }, target: () => void): void {
+    const { frame } = this;
+    const { at, instruction } = block.instructions.at(-1)!;
+    frame.holdTarget(target);
+    if (asks) frame.tellTarget(at);
+    const rest = (n: number): void => {
+      if (n === ways.length) return frame.leaveElsewhere(`jump ${instruction.form.mnemonic}`, at);
+      frame.isHeld(ways[n]!);
+      this.fork(() => this.go(block, ways[n]!), () => rest(n + 1));
+    };
+    rest(0);
+  }
+
   /** Returns to where the call was, if the guest's stack says the same. */
   private goBack(block: RegionBlock, to: Edge, target: () => void): void {
-    this.frame.isExpected(target, to);
-    this.fork(() => this.go(block, to), () => this.frame.leaveElsewhere(block.instructions.at(-1)!.at));
+    this.frame.holdTarget(target);
+    this.frame.isHeld(to);
+    this.fork(() => this.go(block, to), () => this.frame.leaveElsewhere("return elsewhere", block.instructions.at(-1)!.at));
   }
 
   private go(from: RegionBlock, to: Edge): void {

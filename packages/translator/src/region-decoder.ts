@@ -39,6 +39,8 @@ export interface CodeSource {
   isFunction(host: number): boolean;
   /** Whether a full region has an entry at this place in `bytes`: whoever comes there goes on to it. */
   isElsewhere(host: number): boolean;
+  /** Distances from an indirect call or jump at this place in `bytes` to where it usually leads; undefined while that is not known. Without it, nobody asks. */
+  usualTargets?(host: number): readonly number[] | undefined;
 }
 
 /** An instruction, and how control goes on behind it. */
@@ -48,6 +50,10 @@ export interface Decoded extends RegionInstruction {
   readonly flow: "on" | "jump" | "branch" | "loop" | "call" | "return" | "away" | "gone";
   /** Of a direct jump or call. */
   readonly target: number;
+  /** Of an indirect call or jump: where it usually leads. */
+  readonly targets: readonly number[];
+  /** It is to tell where it leads. */
+  readonly asks: boolean;
 }
 
 /** Number of the page that a place lies in, from the first entry's. */
@@ -152,6 +158,9 @@ export class Decoder {
     const next = at + instruction.length;
     const target = next + instruction.immediate;
     const direct = form.operands.at(-1)?.kind === "J" && instruction.operandSize !== 2 && Math.abs(target) < FARTHEST;
-    return { instruction, meaning, registers: registersOf(meaning, instruction), at, next, flow: meaning.remaps ? "away" : meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
+    const isIndirect = (form.mnemonic === "CALL" || form.mnemonic === "JMP") && !direct && instruction.operandSize !== 2 && this.source.usualTargets !== undefined;
+    const usual = isIndirect ? this.source.usualTargets!(host) : [];
+    const targets = (usual ?? []).map((distance) => at + distance).filter((one) => Math.abs(one) < FARTHEST);
+    return { instruction, meaning, registers: registersOf(meaning, instruction), at, next, targets, asks: usual === undefined, flow: meaning.remaps ? "away" : meaning.transfers ? (GOES.has(form.mnemonic) ? "gone" : "away") : flowOf(form, direct), target: direct ? target : NaN };
   }
 }

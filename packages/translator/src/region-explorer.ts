@@ -24,7 +24,7 @@ export interface Call {
   /** Calls of others that were not looked at. */
   readonly open: Decoded[];
   /** Calls of others that are part of the region, by the place behind the call. */
-  readonly callees: Map<number, Call>;
+  readonly callees: Map<number, Call[]>;
   readonly numbers: Map<number, number>;
   returns: boolean;
 }
@@ -75,6 +75,8 @@ export class Explorer {
   private follow(own: Call): void {
     for (let one = own.open.shift(); one !== undefined; one = own.open.shift()) {
       const taken = this.takeIn(own, one, Math.min(this.total + MOST_CALLED, this.most));
+      // Behind an indirect call control comes back anyway.
+      if (taken === undefined && one.flow === "away") continue;
       this.calls.push(...(taken ?? this.takeStub(own, one)));
       if (taken === undefined) this.comeBack(own, one.next);
       else this.walk(own, one.next, this.most);
@@ -96,7 +98,7 @@ export class Explorer {
       fits = inner !== undefined && this.walk(callee, one.next, limit);
     }
     if (fits && callee.returns) {
-      caller.callees.set(next, callee);
+      addCallee(caller, next, callee);
       return taken;
     }
     this.total = before;
@@ -114,7 +116,7 @@ export class Explorer {
       at = one.next;
       if (one.flow === "on") continue;
       this.total += stub.code.size;
-      caller.callees.set(next, stub);
+      addCallee(caller, next, stub);
       return [stub];
     }
     return [];
@@ -166,8 +168,15 @@ export class Explorer {
         this.total++;
         if (one.flow === "return") call.returns = true;
         if (one.flow === "call") call.open.push(one);
-        if (call.depth > 0 && (one.flow === "away" || one.flow === "gone")) return false;
+        if (call.depth > 0 && (one.flow === "away" || (one.flow === "gone" && one.targets.length === 0))) return false;
         if (one.flow === "away") this.resumed.push(one.next);
+        for (const target of one.targets) {
+          if (one.flow === "away") call.open.push({ ...one, target });
+          else if (call.depth > 0 || !this.decoder.isFunction(target)) {
+            call.leaders.add(target);
+            open.push(target);
+          }
+        }
         const forks = one.flow === "branch" || one.flow === "loop";
         if (one.flow === "jump" || forks) {
           call.leaders.add(one.target);
@@ -180,6 +189,12 @@ export class Explorer {
     }
     return call.code.has(entry);
   }
+}
+
+function addCallee({ callees }: Call, next: number, callee: Call): void {
+  const there = callees.get(next);
+  if (there === undefined) callees.set(next, [callee]);
+  else there.push(callee);
 }
 
 /** What leaves in the middle of a loop, as for a page that the TLB does not have, comes back with its next round. */

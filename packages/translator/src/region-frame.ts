@@ -14,7 +14,7 @@ import { type IrType, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
 import { FIRST_VECTOR, registerAt } from "./effects.ts";
 import { KeptFlagLocals } from "./kept-flags.ts";
-import { findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
+import { INDIRECT_TARGET, INDIRECT_TARGET_SIGNATURE, findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
 import type { Edge, Region, RegionBlock } from "./region.ts";
 
 const { STATE, GPR, XMM, XMM_STRIDE, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW } = layout;
@@ -390,18 +390,35 @@ export class RegionFrame {
     return this.generated.shared(name, () => this.generated.module.importFunction("helpers", name, signature));
   }
 
-  /** Leaves by a jump to another place than a return was expected to lead to; pushes whether it is the expected one. */
-  isExpected(target: () => void, { at }: Edge): void {
-    const { f, long } = this;
+  /** Holds where an instruction goes. */
+  holdTarget(target: () => void): void {
     target();
-    f.tee(this.ipLocal);
-    this.pushAddress(at);
-    f.op(long ? OP.i64_eq : OP.i32_eq);
+    this.f.set(this.ipLocal);
   }
 
-  /** Leaves to where `isExpected` has found that the instruction goes. */
-  leaveElsewhere(from: number): void {
-    this.leaveTo(() => this.f.get(this.ipLocal), "return elsewhere", from);
+  /** Pushes whether what is held is the expected place. */
+  isHeld({ at }: Edge): void {
+    this.f.get(this.ipLocal);
+    this.pushAddress(at);
+    this.f.op(this.long ? OP.i64_eq : OP.i32_eq);
+  }
+
+  /** Leaves to what is held. */
+  leaveElsewhere(why: string, from: number): void {
+    this.leaveTo(() => this.f.get(this.ipLocal), why, from);
+  }
+
+  /** Tells where the instruction at a place leads, as a place; see `UsualTargets`. A region without a name is not told apart. */
+  tellTarget(at: number): void {
+    const { f, long, missed } = this;
+    if (missed === undefined) return;
+    const place = (): FunctionBuilder => f.get(this.ipLocal).get(DELTA).op(long ? OP.i64_sub : OP.i32_sub);
+    f.i32(missed.name).i32(at);
+    if (long) place().op(OP.i32_wrap_i64);
+    else place();
+    if (long) place().i64(32).op(OP.i64_shr_s).op(OP.i32_wrap_i64);
+    else place().i32(31).op(OP.i32_shr_s);
+    f.call(this.shared(INDIRECT_TARGET, INDIRECT_TARGET_SIGNATURE));
   }
 
   /** A direct jump that leaves the region to a page of which nothing is known: whether it may go there is for the interpreter to say. */

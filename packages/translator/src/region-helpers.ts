@@ -27,6 +27,10 @@ export const WINDOW_MISSED_SIGNATURE: Signature = { parameters: ["i32", "i32", "
 export const VIEW_MISSED = "viewMissed";
 export const VIEW_MISSED_SIGNATURE: Signature = { parameters: ["i32"], results: [] };
 
+/** Name of the function that is told where an indirect call or jump leads: a region's number, the place of it, and both halves of where that is. */
+export const INDIRECT_TARGET = "indirectTarget";
+export const INDIRECT_TARGET_SIGNATURE: Signature = { parameters: ["i32", "i32", "i32", "i32"], results: [] };
+
 /** The functions by the names under which modules import them. @param fillCode the engine's helper @param windowMissed is told of missed windows, unless the page is only not in the TLB yet: that passes */
 export function regionHelpers(memory: WebAssembly.Memory, fillCode: Helpers[string], windowMissed: (id: number, low: number, high: number, length: number, at: number) => void): Helpers {
   const generated = new GeneratedModule();

@@ -13,7 +13,7 @@ import { ALL_WINDOWS } from "./windows.ts";
 const PAGE_SIZE = 4096;
 /** In place of a jump's place, where there is none: no region reaches so far. */
 const NONE = 0x7fff_ffff;
-const ENDS = ["goto", "branch", "loop", "leave", "call", "return", "gone"] as const;
+const ENDS = ["goto", "branch", "loop", "leave", "call", "indirect", "return", "gone"] as const;
 
 /** Regions that are to be one module: plain data. */
 export interface CompileRequest {
@@ -72,6 +72,7 @@ function pushBlock(words: number[], { id, start, count, length, own, end, instru
   words.push(id, start, count, length, Number(own), ENDS.indexOf(end.kind));
   if (end.kind === "leave") words.push(end.at);
   if ("to" in end) words.push(end.to.at, end.to.block);
+  if (end.kind === "indirect") words.push(Number(end.asks), end.ways.length, ...end.ways.flatMap(({ at, block }) => [at, block]));
   if (end.kind === "goto") words.push(end.jump ?? NONE);
   if ("otherwise" in end) words.push(end.otherwise.at, end.otherwise.block);
   if (end.kind === "branch") words.push(end.jump, end.condition);
@@ -91,6 +92,7 @@ export function ordersOf({ words, code }: CompileRequest): Order[] {
     switch (kind) {
       case "leave": return { kind, at: next(), why: "" };
       case "gone": return { kind };
+      case "indirect": return { kind, asks: next() === 1, ways: Array.from({ length: next() }, edge) };
       case "call": case "return": return { kind, to: edge() };
       case "loop": return { kind, to: edge(), otherwise: edge() };
       case "goto": {

@@ -3,7 +3,8 @@
  * called on the way, as basic blocks. A called function gets blocks of its own at each call, so that its return leads back to one place;
  * what it returns to is compared with what stands on the stack. Where control goes away and comes back (behind a call of a function that is
  * not part of it, behind an instruction that only the interpreter executes, and where loops begin) the region has a further entry, so that a
- * function is one region and not one for each of its calls. Indirect jumps leave the region; so does code that never ran.
+ * function is one region and not one for each of its calls. Indirect calls and jumps go on to what they usually
+ * lead to, once that is known (`usual-targets.ts`), or leave the region; code that never ran is left, too.
  */
 import { type CodeSource, Decoder, pageOf, type RegionInstruction } from "./region-decoder.ts";
 import { type Call, Explorer } from "./region-explorer.ts";
@@ -32,6 +33,8 @@ export type BlockEnd =
   | { readonly kind: "leave"; readonly at: number; readonly why: string }
   /** Its last instruction is a call of a function in the region. */
   | { readonly kind: "call"; readonly to: Edge }
+  /** Its last instruction is an indirect call or jump, to one of these places in the region or elsewhere; `asks` where that is to be told. */
+  | { readonly kind: "indirect"; readonly ways: readonly Edge[]; readonly asks: boolean }
   /** Its last instruction is a return, to here if the stack says so. */
   | { readonly kind: "return"; readonly to: Edge }
   /** Its last instruction leads elsewhere. */
@@ -111,10 +114,14 @@ function blockAt(decoder: Decoder, call: Call, start: number, id: number): Regio
     instructions.push(one);
     if (one.flow === "loop") return block({ kind: "loop", to: edge(call, one.target), otherwise: edge(call, one.next) }, length);
     if (one.flow === "call") {
-      const callee = call.callees.get(one.next);
+      const [callee] = call.callees.get(one.next) ?? [];
       return block(callee === undefined ? { kind: "gone" } : { kind: "call", to: edge(callee, one.target) }, length);
     }
     if (one.flow === "return") return block(call.caller === undefined ? { kind: "gone" } : { kind: "return", to: edge(call.caller, call.returnsTo) }, length);
+    if (one.asks || one.targets.length > 0) {
+      const ways = one.flow === "away" ? (call.callees.get(one.next) ?? []).map((callee) => edge(callee, callee.target)) : one.targets.map((target) => edge(call, target));
+      return block({ kind: "indirect", ways: ways.filter(({ block: to }) => to >= 0), asks: one.asks }, length);
+    }
     if (one.flow === "gone" || one.flow === "away") return block({ kind: "gone" }, length);
     at = one.next;
     if (call.leaders.has(at)) return block({ kind: "goto", to: edge(call, at) }, length);
@@ -157,6 +164,7 @@ function knownPages(entries: readonly RegionBlock[], blocks: ReadonlyMap<number,
 
 /** The ways on from a block by its end, out of the region as well. */
 export function edgesOf(end: BlockEnd): readonly Edge[] {
+  if (end.kind === "indirect") return end.ways;
   return "otherwise" in end ? [end.to, end.otherwise] : "to" in end ? [end.to] : [];
 }
 

@@ -7,11 +7,12 @@ import { codeKey, type Cpu, type Helpers, hostOfKey, instantiate, type Interpret
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { FORMS } from "@doppel/x86";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
+import { UsualTargets } from "./usual-targets.ts";
 import { meaningOf } from "./effects.ts";
 import { exportName, type Order, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, MOST_INSTRUCTIONS, type Region } from "./region.ts";
 import type { RegionCounts } from "./region-counts.ts";
-import { regionHelpers, VIEW_MISSED } from "./region-helpers.ts";
+import { INDIRECT_TARGET, regionHelpers, VIEW_MISSED } from "./region-helpers.ts";
 import type { Tally } from "./region-frame.ts";
 import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from "./region-message.ts";
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
@@ -151,6 +152,7 @@ export class Translator implements RegionCompiler {
   private translated = 0;
   private readonly pending: Place[] = [];
   private readonly assumptions: Assumptions;
+  private readonly targets: UsualTargets;
   /** Regions that are to be made anew without what they missed. */
   private readonly strained = new Set<number>();
   /** While regions are formed, how often the instructions of pages were interpreted: counts stand still then. */
@@ -167,6 +169,7 @@ export class Translator implements RegionCompiler {
     this.bytes = new Uint8Array(options.memory.buffer);
     this.elsewhere = options.threshold === 0 ? undefined : options.compiler;
     this.threshold = options.threshold ?? THRESHOLD;
+    this.targets = new UsualTargets(this.threshold === 0 ? 4 : undefined);
     this.capacity = options.capacity ?? MOST_TRANSLATED;
     this.longest = options.longest ?? MOST_INSTRUCTIONS;
     this.growsAtOnce = options.growsAtOnce ?? false;
@@ -175,6 +178,7 @@ export class Translator implements RegionCompiler {
     this.helpers = {
       ...this.engine.helpers, ...regionHelpers(options.memory, this.engine.helpers["fillCode"]!, (id, low, high, _length, at) => this.missed(id, (region) => this.assumptions.missedWindow(region, low, high, at))),
       [VIEW_MISSED]: (id) => this.missed(id!, (region) => this.assumptions.missedView(region)),
+      [INDIRECT_TARGET]: (id, at, low, high) => this.missed(id!, (region) => this.targets.note(hostAt(region, at!), high! * 2 ** 32 + (low! >>> 0) - at!)),
     };
     this.tailCalls = options.tailCalls ?? true;
     this.engine.regions = this;
@@ -263,7 +267,7 @@ export class Translator implements RegionCompiler {
         const found = this.hostOf(cpu.wrap(page + distance * PAGE_SIZE), view);
         return found < 0 ? undefined : found;
       },
-      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at), isElsewhere: (at) => this.isElsewhere(at, replaces), isRare: (at, beside) => this.threshold === 0 || this.times(at) * RARE < this.times(beside),
+      isKnown: (at) => this.threshold === 0 || this.times(at) >= least || this.isCompiled(at), isFunction: (at) => this.isFunction(at), isElsewhere: (at) => this.isElsewhere(at, replaces), usualTargets: (at) => this.targets.usual(at), isRare: (at, beside) => this.threshold === 0 || this.times(at) * RARE < this.times(beside),
     };
   }
 
