@@ -10,6 +10,7 @@ const SOURCES: [name: string, bits: Bits, source: string][] = [
   ["loops, branches and flags", 32, "l: add eax, [esi]\nadc ebx, [esi + 4]\njo m\nxor ebx, 5\nm: dec ecx\njnz l\njmp e\nnop\ne: hlt"],
   ["a function, a repeated instruction, and one that is not for regions", 64, "l: call f\nrep movsq\ncpuid\nadd rax, rbx\nloop l\njmp [rbx]\nf: push rbp\nmov rbp, rsp\nmov [rbp - 8], rdi\nadd dword [rsi + 64], 3\npop rbp\nret"],
   ["numbers of both units", 64, "fld qword [rsi]\nfadd st0, st1\nfstp qword [rdi + 8]\naddsd xmm1, [rsi + 16]\nmovaps xmm2, xmm1\nshl rax, 7\nlock xadd [rdi], eax\nhlt"],
+  ["an indirect call of a known function, and an indirect jump that asks", 64, "call [rbx]\nadd eax, 1\njmp [rcx]\nf: add ebx, 1\nret"],
 ];
 
 test.each(SOURCES)("%s: what is sent is what is written", (_name, bits, source) => {
@@ -18,7 +19,7 @@ test.each(SOURCES)("%s: what is sent is what is written", (_name, bits, source) 
   bytes.set(assemble("add eax, 1\njmp 4096", { bits, origin: 4000 }), 3 * 4096 + 4000);
   bytes.set(assemble(source, { bits, origin: 4096 }), 4096);
   const pageAt = (distance: number): number | undefined => [3 * 4096, 4096][distance];
-  const region = formRegion({ bytes, long: bits === 64, view: 64, comesBack: true, hasFeature: () => true, pageAt, isKnown: () => true, isRare: () => false, isFunction: () => false, isElsewhere: () => false }, 4000)!;
+  const region = formRegion({ bytes, long: bits === 64, view: 64, comesBack: true, hasFeature: () => true, pageAt, isKnown: () => true, isRare: () => false, isFunction: () => false, isElsewhere: () => false, usualTargets: (host) => (bytes[host + 1] === 0x13 ? [7] : undefined) }, 4000)!;
   const at = [...region.blocks.values()][0]!.start;
   const orders = [{ region, name: 7 }, { region }, { region, name: 8, windows: { frames: false, without: new Set([at]) } }];
   for (const first of [undefined, [900, 1000]] as const) {
