@@ -1,6 +1,6 @@
 /** Accesses that the TLB does not answer: WebAssembly walks, fills and forgets as TypeScript does, or leaves everything to it. Two machines, one of which has only TypeScript. */
 import { bareMachine } from "@doppel/testkit";
-import { Tlb, TLB_SIZE } from "@doppel/mmu";
+import { EXECUTE, Tlb, TLB_EXEC_TAG, TLB_SIZE } from "@doppel/mmu";
 import { CR0_PG, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_LME, EFER_NXE } from "@doppel/x86";
 import { expect, test } from "vitest";
 import { CPU_MODELS } from "./index.ts";
@@ -76,6 +76,16 @@ function differences(a: Bare, b: Bare): string[] {
   return Object.keys(is).filter((name) => Buffer.compare(is[name]!, should[name]!) !== 0);
 }
 
+/** Host address of code, or -1. @param quick asks WebAssembly where the TLB does not have it; `wasQuick` is told of an answer */
+function fetch({ cpu }: Bare, low: number, high: number, quick?: Helpers, wasQuick?: () => void): number {
+  const { mmu, state } = cpu;
+  const linear = cpu.longMode ? high * 2 ** 32 + (low >>> 0) : low >>> 0;
+  const known = mmu.tlb.lookup(mmu.viewOf(state.cpl === 3), linear, TLB_EXEC_TAG);
+  const found = known >= 0 || quick === undefined ? 0 : quick["fillCode"]!(low, high);
+  if (found !== 0) wasQuick!();
+  return found !== 0 ? found : mmu.translate(linear, EXECUTE, state.cpl === 3) ? mmu.host : -1;
+}
+
 /** A processor's accesses, without a quick way and with one; `wasSlow` says whether the last was that. */
 function accesses(made: Bare): { plain: Helpers; quick: Helpers; wasSlow: () => boolean } {
   let wasSlow = false;
@@ -92,7 +102,7 @@ function accesses(made: Bare): { plain: Helpers; quick: Helpers; wasSlow: () => 
 }
 
 test.each(["32-bit", "PAE", "4-level"] as const)("walks and fills as the MMU does: %s", (kind) => {
-  const outcomes = { quick: 0, slow: 0, faults: 0, quickFaults: 0 };
+  const outcomes = { quick: 0, slow: 0, faults: 0, quickFaults: 0, fetches: 0 };
   for (let seed = 1; seed <= 12; seed++) {
     const [a, b] = [machine(seed, kind, true), machine(seed, kind, false)];
     const { quick, wasSlow } = accesses(a);
@@ -119,6 +129,11 @@ test.each(["32-bit", "PAE", "4-level"] as const)("walks and fills as the MMU doe
           }
         }
       }
+      if (next() % 4 === 0 && high !== 0x8000) {
+        const [got, expected] = [fetch(a, low, high, quick, () => outcomes.fetches++), fetch(b, low, high)];
+        expect([got, differences(a, b)], `seed ${seed}, access ${n}: fetch ${low} ${high}`).toEqual([expected, []]);
+        continue;
+      }
       const name = QUICK_ACCESSES[next() % 3]!;
       const args = [low, high, [1, 2, 4, 8, 10, 16][next() % 6]!];
       const [got, expected] = [quick[name]!(...args), plain[name]!(...args)];
@@ -133,6 +148,7 @@ test.each(["32-bit", "PAE", "4-level"] as const)("walks and fills as the MMU doe
   expect(outcomes.quick - outcomes.quickFaults).toBeGreaterThan(600);
   expect(outcomes.quickFaults).toBeGreaterThan(400);
   expect(outcomes.slow).toBeGreaterThan(200);
+  expect(outcomes.fetches).toBeGreaterThan(100);
 });
 
 test("while somebody is told of accesses, or a page is watched, WebAssembly leaves everything to TypeScript", () => {

@@ -33,7 +33,7 @@ export interface FillPlaces {
   readonly views: { readonly user: number; readonly supervisor: number };
 }
 
-/** Writes the function, and gives its index: host address of the byte, {@link UNUSUAL}, or {@link FAULTED} with the page fault recorded. A fetch that faults is unusual. */
+/** Writes the function, and gives its index: host address of the byte, {@link UNUSUAL}, or {@link FAULTED} with the page fault recorded. A fetch that faults is unusual, and one of what data may not be read from. */
 function writeFill(module: GeneratedModule, places: FillPlaces): number {
   const { builder, index } = module.module.function({ parameters: ["i64", "i32", "i32"], results: ["i32"] });
   new FillWriter(builder, places).write();
@@ -300,7 +300,7 @@ class FillWriter {
     const { f, base, places: { image } } = this;
     this.has(this.rights, USER).op(OP.i32_eqz).get(this.isUser).op(OP.i32_and);
     this.pushPrevented();
-    this.has(this.flags, WALK_SMAP).i32(0).op(OP.i32_ne).op(OP.i32_and).get(IS_FETCH).op(OP.i32_eqz).op(OP.i32_and).op(OP.i32_or);
+    this.has(this.flags, WALK_SMAP).i32(0).op(OP.i32_ne).op(OP.i32_and).op(OP.i32_or);
     this.pushWritable().op(OP.i32_eqz).get(IS_WRITE).op(OP.i32_and).op(OP.i32_or);
     this.faultIf(PF_P);
     this.pushNoCode().get(IS_FETCH).op(OP.i32_and);
