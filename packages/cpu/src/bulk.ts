@@ -4,7 +4,7 @@
  * itself, so that faults, flags and counts are its own.
  */
 import { type Access, READ, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, WRITE } from "@doppel/mmu";
-import type { Arena } from "@doppel/memory";
+import { PAGE_SIZE, type Arena } from "@doppel/memory";
 import type { Cpu } from "./cpu.ts";
 import { isCanonical } from "./system/non-canonical.ts";
 import { BUDGET, CS, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
@@ -14,7 +14,6 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const DF = 0x400;
-const PAGE_SIZE = 4096;
 /** Bytes of an instruction at most. */
 const MAX_LENGTH = 15;
 

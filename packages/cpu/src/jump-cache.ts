@@ -12,6 +12,7 @@
  * An address has two places. What is new takes the first, and what was there goes to its second. An entry whose mapping was flushed is good again when the TLB has the
  * page where it was, or gets it there. One whose record was dropped leads to an END record, which is as good as none.
  */
+import { PAGE_SIZE } from "@doppel/memory";
 import { TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT } from "@doppel/mmu";
 import { type FunctionBuilder, type Label, OP } from "@doppel/wasm";
 import { CS, GENERATION, GLOBAL_GENERATION, JUMP_CACHE, MODE, SEGMENT, SEGMENT_STRIDE, SEG_BASE, STATE, TLB_VIEW } from "./state-layout.ts";
@@ -35,7 +36,7 @@ export const LONG_ENTRY = 1 << 30;
 /** Chooses an address's other place: two that share one seldom share both. */
 const SECOND = 0x9e3779b1 | 0;
 const SECOND_SHIFT = 32 - Math.log2(ENTRIES);
-const PAGE_SIZE = 4096;
+/** Bits for pages of which there may be entries. */
 const PAGES_NOTED = 1 << 16;
 
 /** Number of a page's bit. */
@@ -76,7 +77,12 @@ export class JumpCache {
 
   /** Whether any entry may depend on where the page of a linear address is. */
   mayHave(linear: number): boolean {
-    return ((this.pages[noted(linear) >> 3]! >> (noted(linear) & 7)) & 1) !== 0;
+    const page = noted(linear);
+    return ((this.pages[page >> 3]! >> (page & 7)) & 1) !== 0;
+  }
+
+  private note(page: number): void {
+    this.pages[page >> 3]! |= 1 << (page & 7);
   }
 
   /** Decoded code was dropped. */
@@ -103,7 +109,8 @@ export class JumpCache {
     words[at + (ENTRY_RECORD >> 2)] = record;
     words[at + (E_HOST >> 2)] = host;
     // An instruction may reach into the next page.
-    for (const page of [noted(low), noted(low + PAGE_SIZE)]) this.pages[page >> 3]! |= 1 << (page & 7);
+    this.note(noted(low));
+    this.note(noted(low + PAGE_SIZE));
   }
 
   private first(low: number): number {

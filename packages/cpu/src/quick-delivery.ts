@@ -2,13 +2,14 @@
  * The usual way of exceptions, interrupts and INT n into a kernel, from its programs or from itself: through an interrupt or a trap gate to flat code of
  * level 0, in 32-bit protected mode and in 64-bit mode (SDM volume 3, 6.12 and 6.14; volume 2, INT n).
  */
+import { PAGE_SIZE } from "@doppel/memory";
 import { TLB_READ_TAG, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import { DESCRIPTOR_DPL, EFLAGS_IF, TYPE_INTERRUPT_GATE32 } from "@doppel/x86";
 import { MODE_USER } from "./mode.ts";
 import { hideBase, LONG_MODE, pushWide, requireCanonical, setFixed, wide } from "./quick-calls.ts";
 import { setNullStack } from "./quick-long-return.ts";
-import { enterLevel, PAGE_SIZE, pushEflags, setLow, USUAL_MODE } from "./quick-transfers.ts";
+import { enterLevel, pushEflags, setLow, USUAL_MODE } from "./quick-transfers.ts";
 import { type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
 import {
   CPL, CS, EFLAGS_REST, GPR, IDTR_BASE, IDTR_LIMIT, MODE, RIP, SEGMENT, SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, TLB_VIEW, TR,

@@ -2,6 +2,7 @@
  * What accesses need that the TLB does not know yet, in the usual cases: the walk through tables in RAM, accessed and dirty bits, the entry in the TLB, and
  * page faults (SDM volume 3, 4.3 to 4.8). It does to the letter what `Mmu.translate` does, or nothing: then that is to be asked.
  */
+import { PAGE_SIZE } from "@doppel/memory";
 import {
   LARGE_MASK, LARGE_SHIFT, type PageImage, PF_P, SLOT_BITS, SLOT_CHAINED, SLOT_EXECUTE, SLOT_GLOBAL, SLOT_HOST, SLOT_LOCAL, SLOT_NEXT, SLOT_PREVIOUS, SLOT_READ,
   SLOT_SHARED, SLOT_SHIFT, SLOT_SIZE_SHIFT, SLOT_STORE_PAGE, SLOT_WRITE, type Tlb, TLB_ENTRIES, TLB_EVERYWHERE, TLB_EXEC_TAG, TLB_FILLS, TLB_HOST, TLB_LARGE, TLB_LAST,
@@ -20,7 +21,6 @@ const [PRESENT, WRITABLE, USER, ACCESSED, DIRTY, LARGE, GLOBAL] = [1 << 0, 1 << 
 /** Bits of an entry for a large page that must be zero, or, of 4 MiB, may be bits of addresses beyond 4 GiB. */
 const [RESERVED_4M, RESERVED_2M, RESERVED_1G] = [0x3fe000, 0x1fe000, 0x3fffe000];
 const ADDRESS = 0x000f_ffff_ffff_f000n;
-const PAGE_SIZE = 4096;
 const UNUSUAL = 0;
 const FAULTED = 1;
 /** Arguments of the function: the linear address, 1 for a write, and 1 for a fetch. */

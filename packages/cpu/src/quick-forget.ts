@@ -1,4 +1,5 @@
 /** Forgetting pages in WebAssembly: what `Tlb.forgetLocal` and `Tlb.forgetPage` do, as an operating system asks for at each switch of address spaces. */
+import { PAGE_SIZE } from "@doppel/memory";
 import {
   CHAINS_MASK, SLOT_BITS, SLOT_CHAINED, SLOT_EXECUTE, SLOT_GLOBAL, SLOT_LOCAL, SLOT_NEXT, SLOT_PREVIOUS, SLOT_READ, SLOT_SHIFT, SLOT_STORE_PAGE, SLOT_WRITE, TLB_CHAINS, TLB_ENTRIES,
   TLB_EXEC_TAG, TLB_LOCAL, TLB_LOCAL_COUNT, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_SLOTS, TLB_VIEWS, TLB_VIEW_SIZE, TLB_WRITE_TAG,
@@ -6,7 +7,6 @@ import {
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import type { GeneratedModule } from "./handler.ts";
 
-const PAGE_SIZE = 4096;
 const VALID = SLOT_READ | SLOT_WRITE | SLOT_EXECUTE;
 /** Tags, and the sign with which they name a page. */
 const TAGS = [[SLOT_READ, TLB_READ_TAG, -1], [SLOT_WRITE, TLB_WRITE_TAG, -1], [SLOT_EXECUTE, TLB_EXEC_TAG, 1]] as const;

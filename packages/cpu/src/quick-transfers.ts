@@ -2,6 +2,7 @@
  * The usual segment load and return of 32-bit protected mode: flat segments, accessed already, between levels 3 and 0 (SDM volume 3, 3.4, 5.2
  * to 5.7; volume 2, MOV, IRET).
  */
+import { PAGE_SIZE } from "@doppel/memory";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
 import { DESCRIPTOR_DPL, DESCRIPTOR_DPL_SHIFT, DESCRIPTOR_G, EFLAGS_RF } from "@doppel/x86";
 import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
@@ -18,7 +19,6 @@ export const USUAL_MODE = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32 | MODE_FLA
 /** P, S and type of a descriptor, DPL left out: data that may be written, accessed, not expand-down. */
 const KIND = 0x9f00;
 const DATA_KIND = 0x9300;
-export const PAGE_SIZE = 4096;
 /** EIP, CS, EFLAGS; and of another level ESP and SS. */
 const INNER_FRAME = 12;
 const FRAME = 20;
