@@ -44,6 +44,16 @@ describe("Clock", () => {
     late.cancel();
   });
 
+  test("tells of a timer that is due before all others, and of no other", () => {
+    const { clock } = counted();
+    const told: number[] = [];
+    clock.onSooner = (deadline) => void told.push(deadline);
+    for (const at of [300, 400, 200.5, Infinity, 201]) clock.schedule(at, () => {});
+    clock.schedule(100, () => {}).cancel();
+    clock.schedule(150, () => {});
+    expect(told).toEqual([300, 201, 100, 150]);
+  });
+
   test("cancelled timers leave the queue", () => {
     const { clock } = counted();
     for (let i = 0; i < 1000; i++) clock.schedule(1e9 - i, () => {}).cancel();

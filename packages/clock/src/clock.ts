@@ -31,6 +31,8 @@ export type ClockState = { readonly now: number; readonly paused: boolean };
  * clock.runDue(); // at 100
  */
 export class Clock implements TimeSource, Persist<ClockState> {
+  /** Told of a timer that is due before all others as soon as it is scheduled, with its deadline: whoever waits for the next one waits too long. */
+  onSooner: ((deadline: number) => void) | undefined;
   readonly #source: TimeSource;
   readonly #queue = new TimerQueue();
   #offset: number;
@@ -66,7 +68,10 @@ export class Clock implements TimeSource, Persist<ClockState> {
    */
   schedule(at: number, callback: () => void, label = ""): Timer {
     const entry: QueuedTimer = { deadline: Math.ceil(at), label, order: this.#order++, callback, place: -1 };
-    if (entry.deadline < Infinity) this.#queue.add(entry);
+    if (entry.deadline < Infinity) {
+      this.#queue.add(entry);
+      if (entry.place === 0) this.onSooner?.(entry.deadline);
+    }
     return { deadline: entry.deadline, cancel: () => this.#queue.remove(entry) };
   }
 

@@ -1,6 +1,6 @@
 /**
  * The CPU's way to devices: ports and memory-mapped registers of the chipset, and the pages of the BIOS area that read ROM and
- * write RAM. After each write it tells the machine, since a device may have armed a timer or raised an interrupt.
+ * write RAM.
  */
 import type { Bus } from "@doppel/cpu";
 import type { AccessSize, PcChipset } from "@doppel/devices";
@@ -12,25 +12,20 @@ export class GuestBus implements Bus {
   readonly counts = { portReads: 0, portWrites: 0, mmioReads: 0, mmioWrites: 0 };
   private readonly chipset: PcChipset;
   private readonly memory: PcMemory;
-  private readonly written: () => void;
 
-  constructor(chipset: PcChipset, memory: PcMemory, written: () => void) {
+  constructor(chipset: PcChipset, memory: PcMemory) {
     this.chipset = chipset;
     this.memory = memory;
-    this.written = written;
   }
 
   readPort(port: number, size: number): number {
     this.counts.portReads++;
-    const value = this.chipset.ports.read(port, size as AccessSize);
-    this.written();
-    return value;
+    return this.chipset.ports.read(port, size as AccessSize);
   }
 
   writePort(port: number, size: number, value: number): void {
     this.counts.portWrites++;
     this.chipset.ports.write(port, size as AccessSize, value);
-    this.written();
   }
 
   readMmio(physical: number, size: number): number {
@@ -43,6 +38,5 @@ export class GuestBus implements Bus {
     this.counts.mmioWrites++;
     if (this.memory.isSplit(physical)) this.memory.writeSplit(physical, size, value);
     else this.chipset.memory.write(physical, size as AccessSize, value);
-    this.written();
   }
 }

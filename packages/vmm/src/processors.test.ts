@@ -7,7 +7,6 @@ import {
 import { describe, expect, test } from "vitest";
 import { CPU_NAMES } from "./cpu-name.ts";
 import { VirtualMachine } from "./index.ts";
-import { joinChipset } from "./processors.ts";
 
 const KVM_SIGNATURE_LEAF = 0x40000100;
 
@@ -34,12 +33,15 @@ describe.each(CPU_NAMES)("%s", (name) => {
     }
   });
 
-  test("a write of the TSC deadline, or of the counter, tells that a timer may be nearer", () => {
+  test("a write of the TSC deadline, or of the counter, makes the timer nearer, and tells the clock's owner", () => {
     const machine = new VirtualMachine({ memory: 16 << 20, cpu: name, cpus: 3, deterministic: true, bios: new Uint8Array(0x10000) });
     let told = 0;
-    joinChipset(machine.processors, machine.chipset, () => told++);
+    machine.clock.onSooner = () => told++;
     const registers = machine.processors.processors[2]!.cpu.msr;
-    expect([registers.write(IA32_TSC_DEADLINE, 1000, 0), told, registers.write(IA32_TIME_STAMP_COUNTER, 1000, 0), told]).toEqual([true, 1, true, 2]);
+    const apic = machine.chipset.apics[2]!;
+    apic.write(0xf0, 4, 0x1ff);
+    apic.write(0x320, 4, 0x40030); // in TSC-deadline mode
+    expect([registers.write(IA32_TSC_DEADLINE, 5000, 0), told, registers.write(IA32_TIME_STAMP_COUNTER, 1000, 0), told]).toEqual([true, 1, true, 2]);
   });
 
   test("an invariant counter counts alike on every processor", () => {

@@ -59,15 +59,12 @@ export function makeProcessors(regions: readonly Region[], around: Surroundings)
   }, around.selected);
 }
 
-/** Interrupts, FERR#, and the MSRs that are registers of the local APIC. @param written called when one of them was written that may have armed a timer */
-export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset, written: () => void): void {
+/** Interrupts, FERR#, and the MSRs that are registers of the local APIC. */
+export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset): void {
   for (const [n, { cpu, engine }] of processors.entries()) {
     engine.interrupts = chipset.interrupts(n);
     cpu.onFpuError = () => chipset.raiseNumericError();
-    cpu.msr.onTimeStamp = () => {
-      chipset.timeStampWritten(n);
-      written();
-    };
+    cpu.msr.onTimeStamp = () => chipset.timeStampWritten(n);
     joinKvmClock(cpu, n, chipset.kvmClock);
     const apic = chipset.apics[n];
     if (apic === undefined) continue;
@@ -77,7 +74,6 @@ export function joinChipset({ processors }: Multiprocessor, chipset: PcChipset, 
         read: () => apic.tscDeadline,
         write: (low, high) => {
           apic.setTscDeadline(high >>> 0, low >>> 0);
-          written();
           return true;
         },
       });

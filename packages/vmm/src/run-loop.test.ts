@@ -46,3 +46,28 @@ it("makes the host wait only once when code gets much slower", async () => {
   const long = moments.slice(1).filter((moment, i) => moment - moments[i]! > 6);
   expect(long.length).toBeLessThanOrEqual(5);
 });
+
+it("cuts the slice that runs when a timer is armed that is due before its end", async () => {
+  let time = 0;
+  const fired: number[] = [];
+  let exits = 0;
+  const clock = new Clock({ now: () => time });
+  const loop: RunLoop = new RunLoop({
+    retired: 0,
+    run(): Exit {
+      time += 10;
+      // A device arms a far timer, and then one before it; what is due later asks for nothing.
+      if (time === 10) {
+        clock.schedule(5000, () => loop.end());
+        clock.schedule(30, () => fired.push(time));
+        clock.schedule(40, () => fired.push(time));
+      }
+      return { reason: "budget" };
+    },
+    requestExit: () => void exits++,
+  }, clock, undefined, { yield: async () => {}, sleep: async () => {}, wake: () => {} }, () => 0);
+  // While nothing runs there is nothing to cut.
+  clock.schedule(6000, () => {});
+  await loop.run();
+  expect([fired, exits]).toEqual([[30, 40], 3]);
+});

@@ -50,7 +50,8 @@ export class RunLoop {
   private readonly now: () => number;
   /** Instructions per millisecond: follows what is measured at once when it falls, and by a quarter when it rises. */
   private speed = SLOWEST;
-  private sliceDeadline = Infinity;
+  /** When the slice that runs is to end for the next timer. */
+  private sliceDeadline = -Infinity;
   private ended = false;
 
   /** @param counted the source of deterministic time, or undefined for real time @param now host milliseconds */
@@ -60,6 +61,9 @@ export class RunLoop {
     this.counted = counted;
     this.pace = pace;
     this.now = now;
+    clock.onSooner = (deadline) => {
+      if (deadline < this.sliceDeadline) this.engine.requestExit();
+    };
   }
 
   /** Ends `run` at the next instruction boundary. */
@@ -74,11 +78,6 @@ export class RunLoop {
     this.pace.wake();
   }
 
-  /** To be called after a device was written: a timer that is now earlier than the slice's end cuts the slice. */
-  timersChanged(): void {
-    if (this.clock.nextDeadline() < this.sliceDeadline) this.engine.requestExit();
-  }
-
   /** Runs until `end` is called or the engine reports something that only its caller can decide. */
   async run(): Promise<Exit> {
     this.ended = false;
@@ -89,7 +88,7 @@ export class RunLoop {
       this.clock.runDue();
       if (this.ended) return { reason: "requested" };
       const exit = this.counted === undefined ? this.realSlice() : this.countedSlice(this.counted, COUNTED_SLICE);
-      this.sliceDeadline = Infinity;
+      this.sliceDeadline = -Infinity;
       if (exit.reason === "shutdown" || exit.reason === "breakpoint") return exit;
       if (exit.reason === "halted" && !this.ended) {
         await this.idle();
@@ -118,7 +117,7 @@ export class RunLoop {
       const left = goal - this.engine.retired;
       if (left <= 0) return { reason: "budget" };
       const exit = this.countedSlice(counted, left);
-      this.sliceDeadline = Infinity;
+      this.sliceDeadline = -Infinity;
       if (exit.reason === "shutdown" || exit.reason === "breakpoint") return exit;
       if (exit.reason === "halted" && !this.jump()) return exit;
     }

@@ -222,8 +222,8 @@ export class VirtualMachine {
         },
       },
     });
-    joinChipset(this.processors, this.chipset, () => this.loop.timersChanged());
-    this.bus = late.bus = new GuestBus(this.chipset, this.memory, () => this.loop.timersChanged());
+    joinChipset(this.processors, this.chipset);
+    this.bus = late.bus = new GuestBus(this.chipset, this.memory);
     this.observers = new Observers(this.processors, this.bus, (bus) => (late.bus = bus));
     this.loop = new RunLoop(this.processors, this.clock, this.counted, new HostPace(), this.now);
     if (options.bios !== undefined) {
