@@ -3,7 +3,7 @@
  * break in, the closed `Exit` union why a run came back.
  */
 
-/** Where external interrupts come from: the local APIC, or a bare 8259. */
+/** Where external interrupts come from: the local APIC, or a bare 8259. Who drives it tells the engine when one becomes pending; see `Interpreter.attend`. */
 export interface InterruptSource {
   /** A vector could be delivered now, whatever EFLAGS.IF says. */
   pending(): boolean;

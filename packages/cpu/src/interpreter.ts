@@ -4,11 +4,11 @@
  */
 import type { Arena, Frames } from "@doppel/memory";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
-import { EFLAGS_RF, VECTOR_DB } from "@doppel/x86";
+import { EFLAGS_IF, EFLAGS_RF, VECTOR_DB } from "@doppel/x86";
 import { bulkMovs, bulkStos } from "./bulk.ts";
 import { CodeCache, FETCH_FAULTED } from "./code-cache.ts";
 import type { Span } from "./frame-code.ts";
-import { ACTIVE, HALTED, SHADOW_NONE, SHUTDOWN } from "./activity.ts";
+import { ACTIVE, HALTED, SHADOW_NONE, SHADOW_STI, SHUTDOWN } from "./activity.ts";
 import { type Cpu } from "./cpu.ts";
 import { CONTROL_FROM, EXIT_BUDGET, EXIT_FAULT } from "./dispatch.ts";
 import { JUMP_CACHE_SIZE, JumpCache, LONG_ENTRY } from "./jump-cache.ts";
@@ -18,7 +18,7 @@ import { Handlers } from "./handlers.ts";
 import { MODE_LONG, MODE_SINGLE, MODE_STEP } from "./mode.ts";
 import { quickHelpers } from "./quick-helpers.ts";
 import {
-  BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, JUMP_CACHE, MODE, RESUME, RESUME_FLAG_AT, RESUME_FLAG_NOT, RESUME_FLAG_SHOWN, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK,
+  ATTENTION, BLOCK_ENDED, BUDGET, BUDGET_KEPT, CS, JUMP_CACHE, MODE, RESUME, RESUME_FLAG_AT, RESUME_FLAG_NOT, RESUME_FLAG_SHOWN, SAMPLE_BEYOND, SEGMENT, SEGMENT_STRIDE, STATE, STATUS_FAULT, STATUS_OK, STI_AT,
 } from "./state-layout.ts";
 import { applyBreakpoints } from "./system/debug-registers.ts";
 import type { HostWatchpoint } from "./system/host-watchpoints.ts";
@@ -213,7 +213,9 @@ export class Interpreter implements Engine {
     const { cpu } = this;
     if ((this.words[(STATE + MODE) >> 2]! & MODE_STEP) !== 0) return true;
     // The shadow of an earlier MOV SS may stand until the visit ends: only the run loop can tell.
-    return (this.nmiPending && !cpu.nmiBlocked) || (this.interrupts !== undefined && this.interrupts.pending() && (cpu.state.systemFlags & 0x200) !== 0);
+    const isPending = this.interrupts !== undefined && this.interrupts.pending();
+    if (!isPending && !this.nmiPending && !cpu.nmiBlocked) this.words[(STATE + ATTENTION) >> 2] = 0;
+    return (this.nmiPending && !cpu.nmiBlocked) || (isPending && (cpu.state.systemFlags & EFLAGS_IF) !== 0);
   }
 
   /**
@@ -253,8 +255,9 @@ export class Interpreter implements Engine {
     this.endVisit();
   }
 
-  /** Asks for a look at interrupts at the next instruction boundary. */
+  /** Asks for a look at interrupts at the next instruction boundary. To be called when one becomes pending, or an NMI: only those that are known are looked for behind STI, POPF and IRET. */
   attend(): void {
+    this.words[(STATE + ATTENTION) >> 2] = 1;
     if (this.wantsAttention()) this.endVisit();
   }
 
@@ -398,7 +401,8 @@ export class Interpreter implements Engine {
         if (this.stepping) left = 0;
       } else if (step) {
         if (!cpu.afterInstruction() && !this.deliverFault()) return { reason: "shutdown" };
-      } else if (cpu.shadow !== SHADOW_NONE && this.shadowBudget !== rest) cpu.shadow = SHADOW_NONE;
+      } else if (this.words[(STATE + STI_AT) >> 2] === rest) cpu.shadow = SHADOW_STI;
+      else if (cpu.shadow !== SHADOW_NONE && this.shadowBudget !== rest) cpu.shadow = SHADOW_NONE;
     }
   }
 
@@ -441,6 +445,8 @@ export class Interpreter implements Engine {
     words[(STATE + BUDGET) >> 2] = slice - 1;
     words[(STATE + BUDGET_KEPT) >> 2] = 0;
     words[(STATE + RESUME) >> 2] = 0;
+    words[(STATE + STI_AT) >> 2] = -1;
+    words[(STATE + ATTENTION) >> 2] = 1;
     words[(STATE + RESUME_FLAG_AT) >> 2] = this.observer === undefined ? RESUME_FLAG_NOT : RESUME_FLAG_SHOWN;
     let rest = slice;
     const { observer } = this;
@@ -501,6 +507,7 @@ export class Interpreter implements Engine {
     const rest = this.unused();
     if (rest !== this.faultedAt) this.fruitless = 0;
     this.faultedAt = rest;
+    words[(STATE + STI_AT) >> 2] = -1;
     // As if the instruction were executing, so that `count` is right and a wish to end the visit is heard.
     words[(STATE + BUDGET) >> 2]! -= 1;
     const isAlive = this.deliverFault();

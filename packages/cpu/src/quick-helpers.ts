@@ -9,16 +9,16 @@ import { MODE_LONG } from "./mode.ts";
 import { writeSwapgs, writeSyscall, writeSysenter, writeSysexit, writeSysret } from "./quick-calls.ts";
 import { EVENT, SOFT_INTERRUPT, writeDelivery, writeLongDelivery } from "./quick-delivery.ts";
 import { QuickAccess } from "./quick-fill.ts";
-import { writeCheckPort, writeCli, writePushFlags } from "./quick-flags.ts";
+import { writeCheckPort, writeCli, writePopFlags, writePushFlags, writeSti } from "./quick-flags.ts";
 import { writeFxrstor, writeFxsave } from "./quick-images.ts";
 import { writeForget } from "./quick-forget.ts";
 import { writeLongReturn } from "./quick-long-return.ts";
 import { writeLoadSegment, writeReturn } from "./quick-transfers.ts";
 import { QuickWriter } from "./quick-writer.ts";
-import { MODE, STATUS_OK } from "./state-layout.ts";
+import { ATTENTION, MODE, STATUS_OK } from "./state-layout.ts";
 
 /** Names of the helpers that have a quick way in front of them. */
-export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "pushFlags", "checkPort", "enterEvent"] as const;
+export const QUICK = ["loadSegment", "softInterrupt", "iret", "fxsave", "fxrstor", "sysenter", "sysexit", "syscall", "sysret", "swapgs", "cli", "sti", "pushFlags", "popFlags", "checkPort", "enterEvent"] as const;
 /** ... and those that generated code calls for memory. */
 export const QUICK_ACCESSES = ["loadSlow", "storeSlow", "probeWrite"] as const;
 
@@ -30,7 +30,7 @@ export interface QuickPlaces {
   readonly image: PageImage | undefined;
 }
 
-/** Helpers with the quick ways in front of `helpers`; `forgetLocal` and `forgetPage`, which the TLB may take; `fillCode`, for what looks code up. @param returned is told of every return that was quick and may have set IF, and whether it was IRET */
+/** Helpers with the quick ways in front of `helpers`; `forgetLocal` and `forgetPage`, which the TLB may take; `fillCode`, for what looks code up. @param returned is told of every return that was quick and may have set IF while `ATTENTION` is set, and whether it was IRET */
 export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpers, returned: (isIret: boolean) => void): Helpers {
   const generated = new GeneratedModule();
   const views = { user: tlb.viewAddress(VIEW_USER), supervisor: tlb.viewAddress(VIEW_SUPERVISOR) };
@@ -52,7 +52,9 @@ export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpe
   write("syscall", 2, writeSyscall);
   write("swapgs", 0, writeSwapgs);
   write("cli", 0, writeCli);
+  write("sti", 0, writeSti);
   write("pushFlags", 1, writePushFlags);
+  write("popFlags", 2, writePopFlags);
   write("checkPort", 2, writeCheckPort);
   for (const [name, parameters, event] of [["enterEvent", 3, EVENT], ["softInterrupt", 4, SOFT_INTERRUPT]] as const) {
     write(name, parameters, (q) => {
@@ -72,7 +74,8 @@ export function quickHelpers({ memory, tlb, image }: QuickPlaces, helpers: Helpe
   }
   const attentive = (body: (q: QuickWriter) => void, isIret: boolean) => (q: QuickWriter): void => {
     body(q);
-    q.f.i32(Number(isIret)).call(attend).op(OP.drop);
+    q.load(ATTENTION).if();
+    q.f.i32(Number(isIret)).call(attend).op(OP.drop).end();
   };
   write("iret", 3, attentive((q) => {
     q.load(MODE).i32(MODE_LONG).op(OP.i32_and).if();

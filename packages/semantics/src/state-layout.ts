@@ -145,6 +145,10 @@ export const MXCSR = 0x500;
 export const EFER = 0x504;
 /** An instruction that ends a basic block has begun since this was cleared (i32): kept only while somebody watches blocks. */
 export const BLOCK_ENDED = 0x508;
+/** The interrupt shadow of an STI covers the boundary at which BUDGET and BUDGET_KEPT make this together (i32). */
+export const STI_AT = 0x50c;
+/** Not zero unless it is known that nothing becomes deliverable when IF is set: no interrupt and no NMI is pending, and none is blocked by another (i32). */
+export const ATTENTION = 0x510;
 /** From here to the end of the hot state: what soft float hands from one function to the next; means nothing between two instructions. */
 export const FLOAT_SCRATCH = 0x520;
 
