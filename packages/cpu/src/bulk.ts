@@ -5,6 +5,7 @@
  */
 import { type Access, READ, TLB_EXEC_TAG, TLB_READ_TAG, TLB_WRITE_TAG, VIEW_CHECKED, WRITE } from "@doppel/mmu";
 import { PAGE_SIZE, type Arena } from "@doppel/memory";
+import { MAXIMUM_LENGTH } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
 import { isCanonical } from "./system/non-canonical.ts";
 import { BUDGET, CS, ES, SEGMENT, SEGMENT_STRIDE, SEG_READ_LENGTH, SEG_WRITE_LENGTH, STATE, STATUS_OK } from "./state-layout.ts";
@@ -14,8 +15,6 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const DF = 0x400;
-/** Bytes of an instruction at most. */
-const MAX_LENGTH = 15;
 
 /** One operand of a string instruction: where it points, and where that is when the TLB knows. */
 class Operand {
@@ -95,7 +94,7 @@ function reach(cpu: Cpu, { linear, host }: Operand, access: Access, below: numbe
   if (mmu.host >= 0) return mmu.host - below;
   const page = Math.floor(mmu.physical / PAGE_SIZE);
   const code = mmu.tlb.lookup(mmu.viewOf(user), cpu.wrap(state.segmentBase(CS) + state.rip), TLB_EXEC_TAG);
-  const isOwn = code < 0 || code % PAGE_SIZE > PAGE_SIZE - MAX_LENGTH || code - (code % PAGE_SIZE) === cpu.physical.hostAddress(page);
+  const isOwn = code < 0 || code % PAGE_SIZE > PAGE_SIZE - MAXIMUM_LENGTH || code - (code % PAGE_SIZE) === cpu.physical.hostAddress(page);
   return isOwn ? -1 : cpu.physical.aboutToWrite(mmu.physical - below, bytes);
 }
 

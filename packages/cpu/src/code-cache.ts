@@ -7,14 +7,14 @@
  *   region = records, allocated in order; when it is full everything is dropped and allocation starts anew
  */
 import { type Frame, type Frames, PAGE_SIZE, type WriteObserver } from "@doppel/memory";
-import { decode, FORMS, type Form, Instruction, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
+import { decode, FORMS, type Form, Instruction, MAXIMUM_LENGTH, OK, TOO_LONG, TRUNCATED, type CodeSize } from "@doppel/x86";
 import type { Cpu } from "./cpu.ts";
 import { CONTROL_FROM, HANDLER_END } from "./dispatch.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_LONG, MODE_SINGLE, MODE_STACK32 } from "./mode.ts";
 import { ENTRY_NUMBER, encodeRecord, R_EXECUTED, R_HANDLER, R_LENGTH, R_LINK, R_OFFSET, RECORD_SIZE, REGION_MARK } from "./record.ts";
 import { factsOf } from "./form-facts.ts";
 import type { FrameBlocks } from "./frame-blocks.ts";
-import { type CodeRegion, FrameCode, MAX_LENGTH } from "./frame-code.ts";
+import { type CodeRegion, FrameCode } from "./frame-code.ts";
 import { codeKey, hostOfKey, modeOfKey } from "./code-key.ts";
 import { KeyMap } from "./key-map.ts";
 import { RecordIndex } from "./record-index.ts";
@@ -113,7 +113,7 @@ export class CodeCache implements WriteObserver {
   /** Offsets in a page at which a block always begins: host breakpoints stand there in some page. */
   private stops: ReadonlySet<number> = new Set();
   private readonly instruction = new Instruction();
-  private readonly window = new Uint8Array(2 * MAX_LENGTH);
+  private readonly window = new Uint8Array(2 * MAXIMUM_LENGTH);
   private readonly undefinedForm: Form;
   /** What the processor executes for each form, by the form's number, where it is not undefined. */
   private readonly forms = new Array<Form | undefined>(FORMS.length);
@@ -139,7 +139,7 @@ export class CodeCache implements WriteObserver {
     const host = cpu.linear.fetch(linear);
     if (host === FETCH_FAULT) return FETCH_FAULTED;
     // A block of one page only: a second page may be mapped otherwise.
-    this.global = cpu.mmu.tlb.isGlobal(cpu.mmu.viewOf(cpu.state.cpl === 3), linear) && (linear & 0xfff) + MAX_LENGTH <= PAGE_SIZE;
+    this.global = cpu.mmu.tlb.isGlobal(cpu.mmu.viewOf(cpu.state.cpl === 3), linear) && (linear & 0xfff) + MAXIMUM_LENGTH <= PAGE_SIZE;
     const mode = cpu.state.mode & CODE_KEY;
     this.host = 0;
     if (host === FETCH_NO_MEMORY) return this.decodeLoose(linear, mode);
@@ -175,7 +175,7 @@ export class CodeCache implements WriteObserver {
     const codeSize: CodeSize = long ? 8 : mode & MODE_CODE32 ? 4 : 2;
     const page = host - (host & (PAGE_SIZE - 1));
     const pageEnd = page + PAGE_SIZE;
-    const room = flat ? PAGE_SIZE + MAX_LENGTH : this.room(linear);
+    const room = flat ? PAGE_SIZE + MAXIMUM_LENGTH : this.room(linear);
     const limit = Math.min(pageEnd, host + Math.max(room, 0));
     const single = (mode & MODE_SINGLE) !== 0;
     if (!single && this.stops.size === 0 && this.share(host, mode, key, limit)) {
@@ -205,7 +205,7 @@ export class CodeCache implements WriteObserver {
         // What is no instruction raises its fault when it is reached.
         if (status === TOO_LONG && n > 0) break;
         if (status === TOO_LONG) return this.limitFault();
-        this.become(this.undefinedForm, Math.min(MAX_LENGTH, limit - at));
+        this.become(this.undefinedForm, Math.min(MAXIMUM_LENGTH, limit - at));
       }
       const form = this.available();
       const handler = this.table.handler(instruction, long, flat);
@@ -332,7 +332,7 @@ export class CodeCache implements WriteObserver {
     if (second === FETCH_FAULT) return FETCH_FAULTED;
     window.fill(0xff);
     window.set(this.bytes.subarray(host, host + before), 0);
-    if (second !== FETCH_NO_MEMORY) window.set(this.bytes.subarray(second, second + MAX_LENGTH), before);
+    if (second !== FETCH_NO_MEMORY) window.set(this.bytes.subarray(second, second + MAXIMUM_LENGTH), before);
     const status = this.decodeWindow(linear, mode, offset);
     if (status !== FOUND) return status;
     if (second === FETCH_NO_MEMORY) return FOUND;
@@ -352,7 +352,7 @@ export class CodeCache implements WriteObserver {
   private decodeWindow(linear: number, mode: number, offset: number): number {
     const flat = (mode & MODE_FLAT) !== 0;
     const long = (mode & MODE_LONG) !== 0;
-    const limit = Math.min(MAX_LENGTH, flat ? MAX_LENGTH : this.room(linear));
+    const limit = Math.min(MAXIMUM_LENGTH, flat ? MAXIMUM_LENGTH : this.room(linear));
     const status = decode(this.window, 0, Math.max(limit, 0), long ? 8 : mode & MODE_CODE32 ? 4 : 2, this.instruction);
     if (status === TOO_LONG || status === TRUNCATED) return this.limitFault();
     if (status !== OK) this.become(this.undefinedForm, 1);

@@ -1,10 +1,8 @@
 /** The code that lies in one frame: which bytes were decoded, the blocks that were made of them, and the regions with instructions there. */
 import { PAGE_SIZE } from "@doppel/memory";
+import { MAXIMUM_LENGTH } from "@doppel/x86";
 import { FrameBlocks } from "./frame-blocks.ts";
 import { RECORD_SIZE } from "./record.ts";
-
-/** Bytes of an instruction at most. */
-export const MAX_LENGTH = 15;
 
 /** Bytes in linear memory. */
 export interface Span {
@@ -70,7 +68,7 @@ export class FrameCode {
     this.bytes.fill(0);
     for (let n = 0; n < blocks.length; n++) {
       const from = blocks.begin(n);
-      this.mark(from, Math.min(PAGE_SIZE, blocks.end(n) === from ? from + MAX_LENGTH : blocks.end(n)));
+      this.mark(from, Math.min(PAGE_SIZE, blocks.end(n) === from ? from + MAXIMUM_LENGTH : blocks.end(n)));
     }
     for (const { spans } of this.regions) {
       for (const { host, length } of spans) if (host >= page && host < page + PAGE_SIZE) this.mark(host - page, Math.min(PAGE_SIZE, host - page + length));

@@ -55,7 +55,7 @@ function machine(target: string, bits: 32 | 64, translate?: number): BareMachine
   return made;
 }
 
-const TARGETS = ["nop", "int 0x20", "nop\nint 0x20", "int3", "ud2", "pushf\npop @di", "push 0x202\npopf", "mov esi, [0x5000]", "mov esi, [0x5000]\nint 0x21", "sti\nint 0x22", "cli", "jmp behind\nint 0x23"];
+const TARGETS = ["nop", "int 0x20", "nop\nint 0x20", "int3", "ud2", "pushf\npop @di", "push 0x202\npopf", "mov esi, [0x5000]", "mov esi, [0x5000]\nint 0x21", "sti\nint 0x22", "cli", "cli\nsti\nnop", "cli\nsti\nint 0x22", "cli\npush 0x202\npopf", "jmp behind\nint 0x23"];
 
 test.each([32, 64] as const)("in %i-bit code, whatever the next instruction is and wherever a run ends", (bits) => {
   let seen = 0;

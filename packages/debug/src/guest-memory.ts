@@ -3,9 +3,9 @@
  * bit and no TLB entry left behind, and without a look at what is no memory, because a device may change when it is read.
  */
 import type { VirtualMachine } from "@doppel/vmm";
+import { PAGE_SIZE } from "@doppel/x86";
 import { currentProcessor } from "./debuggee.ts";
 
-const PAGE = 4096;
 
 function* pieces(machine: VirtualMachine, linear: number, length: number): Generator<{ physical: number; from: number; to: number }> {
   const { memory } = machine;
@@ -13,8 +13,8 @@ function* pieces(machine: VirtualMachine, linear: number, length: number): Gener
   for (let from = 0; from < length; ) {
     const at = cpu.wrap(linear + from);
     const physical = cpu.mmu.peek(at);
-    if (physical < 0 || !memory.map.isMemory(Math.floor(physical / PAGE))) return;
-    const to = Math.min(length, from + PAGE - (at % PAGE + PAGE) % PAGE);
+    if (physical < 0 || !memory.map.isMemory(Math.floor(physical / PAGE_SIZE))) return;
+    const to = Math.min(length, from + PAGE_SIZE - (at % PAGE_SIZE + PAGE_SIZE) % PAGE_SIZE);
     yield { physical, from, to };
     from = to;
   }

@@ -7,7 +7,7 @@ import { type Cpu, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, shapeOf } from "@d
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { DEFINITIONS, InstructionBuilder, irText, stateName } from "@doppel/semantics";
 import { functionTexts } from "@doppel/wasm";
-import { decode, Instruction, instructionText, OK, REGISTER_NAMES } from "@doppel/x86";
+import { decode, Instruction, instructionText, OK, PAGE_SIZE, REGISTER_NAMES } from "@doppel/x86";
 import { placeOffset } from "./effects.ts";
 import { ExplainError } from "./explain-error.ts";
 import { exportName, regionModule } from "./region-code.ts";
@@ -16,7 +16,6 @@ import { formRegion, type Region, type RegionBlock } from "./region.ts";
 import { sensitivityOf, NO_ACCESS } from "./sensitivity.ts";
 import type { Translator } from "./translator.ts";
 
-const PAGE_SIZE = 4096;
 /** Where a region's flags wait; see `kept-flags.ts`. */
 const KEPT_FLAGS = layout.STATE + layout.STATE_SIZE;
 const KEPT_FLAGS_SIZE = 40;

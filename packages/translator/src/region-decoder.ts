@@ -1,6 +1,6 @@
 /** Decodes the code that a region is formed from, as far as it may be part of one. */
 import { shapeOf } from "@doppel/cpu";
-import { decode, Instruction, OK } from "@doppel/x86";
+import { decode, Instruction, OK, PAGE_SIZE } from "@doppel/x86";
 import { type Meaning, meaningOf, type Registers, registersOf } from "./effects.ts";
 
 /** Pages that a region lies in at most: sets of them are bits of a number. */
@@ -9,7 +9,6 @@ const MOST_PAGES = 30;
 const GOES = new Set(["IRET", "RETF", "JMPF", "SYSENTER", "SYSEXIT", "SYSRET", "RSM", "UD0", "UD1", "UD2"]);
 /** Bytes that a region reaches from its entry's page at most: places in it are numbers of 32 bits with a sign. */
 const FARTHEST = 2 ** 30;
-const PAGE_SIZE = 4096;
 
 /** One instruction of a region. */
 export interface RegionInstruction {

@@ -12,6 +12,7 @@ import {
 import { TLB_EXEC_TAG, TLB_HOST, TLB_MASK, TLB_SHIFT } from "@doppel/mmu";
 import { type IrType, type Size, stateName } from "@doppel/semantics";
 import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wasm";
+import { PAGE_SIZE } from "@doppel/x86";
 import { FIRST_VECTOR, registerAt } from "./effects.ts";
 import { KeptFlagLocals } from "./kept-flags.ts";
 import { INDIRECT_TARGET, INDIRECT_TARGET_SIGNATURE, findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
@@ -20,7 +21,6 @@ import type { Edge, Region, RegionBlock } from "./region.ts";
 const { STATE, GPR, XMM, XMM_STRIDE, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW } = layout;
 const RECORD = 0;
 const DELTA = 1;
-const PAGE_SIZE = 4096;
 /** Bits of a byte register's offset: 1 where it is the second byte (AH to BH). */
 export const HIGH_BYTE = 1;
 

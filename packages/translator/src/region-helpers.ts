@@ -2,9 +2,9 @@
 import { GeneratedModule, type Helpers, ifKnown, layout } from "@doppel/cpu";
 import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
+import { PAGE_SIZE } from "@doppel/x86";
 import { writeFlagHelpers } from "./kept-flags.ts";
 
-const PAGE_SIZE = 4096;
 
 /** Name of the function that looks up where a region goes on, in code of 32 or of 64 bits. */
 export const findName = (long: boolean): string => (long ? "find64" : "find32");

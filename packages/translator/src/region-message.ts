@@ -3,14 +3,13 @@
  * Instructions are sent as places in pages that are sent along, and decoded again.
  */
 import { shapeOf } from "@doppel/cpu";
-import { decode, FORMS, Instruction } from "@doppel/x86";
+import { decode, FORMS, Instruction, PAGE_SIZE } from "@doppel/x86";
 import { meaningOf, registersOf } from "./effects.ts";
 import { type Order, regionModule } from "./region-code.ts";
 import { type BlockEnd, type Region, type RegionBlock, successors, withPages } from "./region.ts";
 import { hostAt } from "./region-places.ts";
 import { ALL_WINDOWS } from "./windows.ts";
 
-const PAGE_SIZE = 4096;
 /** In place of a jump's place, where there is none: no region reaches so far. */
 const NONE = 0x7fff_ffff;
 const ENDS = ["goto", "branch", "loop", "leave", "call", "indirect", "return", "gone"] as const;

@@ -1,7 +1,7 @@
 /** Where the places of a region are in the host's memory, and back. */
+import { PAGE_SIZE } from "@doppel/x86";
 import { edgesOf, type Region } from "./region.ts";
 
-const PAGE_SIZE = 4096;
 
 /** Host address of a place in a region. */
 export function hostAt({ pages }: Pick<Region, "pages">, at: number): number {

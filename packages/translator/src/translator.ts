@@ -5,7 +5,7 @@
  */
 import { codeKey, type Cpu, type Helpers, hostOfKey, instantiate, type Interpreter, KeyMap, layout, MODE_CODE32, MODE_FLAT, MODE_LONG, modeOfKey, type RegionCompiler, shapeOf } from "@doppel/cpu";
 import { TLB_EXEC_TAG } from "@doppel/mmu";
-import { FORMS } from "@doppel/x86";
+import { FORMS, PAGE_SIZE } from "@doppel/x86";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
 import { UsualTargets } from "./usual-targets.ts";
 import { meaningOf } from "./effects.ts";
@@ -17,7 +17,6 @@ import type { Tally } from "./region-frame.ts";
 import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from "./region-message.ts";
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
 
-const PAGE_SIZE = 4096;
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 12_000;
 /**

@@ -3,9 +3,9 @@ import { layout } from "@doppel/cpu";
 import { TLB_HOST, TLB_MASK, TLB_READ_TAG, TLB_SHIFT, TLB_WRITE_TAG } from "@doppel/mmu";
 import type { Statement } from "@doppel/semantics";
 import { type FunctionBuilder, OP } from "@doppel/wasm";
+import { PAGE_SIZE } from "@doppel/x86";
 import type { BlockWindows, Origin, Window } from "./windows.ts";
 
-const PAGE_SIZE = 4096;
 /**
  * The slots, behind the state: how far behind the page's beginning an access may start, plus one, or 0 where the slot is empty; the page's tag, and its
  * host address. Their places are constants, so that what is accessed does not wait for its address to choose an entry of the TLB.

@@ -11,12 +11,11 @@
  */
 import { displacementOf } from "@doppel/cpu";
 import type { Place, Size, Statement, Value } from "@doppel/semantics";
-import type { Instruction } from "@doppel/x86";
+import { type Instruction, PAGE_SIZE } from "@doppel/x86";
 import { type Meaning, placeOffset, registerAt } from "./effects.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { ROOT, type Structure } from "./structure.ts";
 
-const PAGE_SIZE = 4096;
 /** General registers, which the numbers of vectors follow. */
 const REGISTERS = 16;
 const RSP = 4;

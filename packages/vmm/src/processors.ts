@@ -3,12 +3,13 @@ import { type Bus, Cpu, type CpuModel, Interpreter, Multiprocessor } from "@dopp
 import type { KvmClock, PcChipset } from "@doppel/devices";
 import type { Arena, Frames, PhysicalMap } from "@doppel/memory";
 import { TLB_SIZE } from "@doppel/mmu";
-import { CPUID_1_ECX_TSC_DEADLINE, IA32_TSC_DEADLINE, MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW } from "@doppel/x86";
+import {
+  CPUID_1_ECX_TSC_DEADLINE, IA32_TSC_DEADLINE, MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW, PAGE_SIZE,
+} from "@doppel/x86";
 
 /** Bytes for decoded records (and jump caches) of the only vCPU, and of each of several. */
 const CODE_SIZE = 48 << 20;
 const CODE_SIZE_EACH = 24 << 20;
-const PAGE = 4096;
 
 function codeSize(count: number): number {
   return count === 1 ? CODE_SIZE : CODE_SIZE_EACH;
@@ -16,7 +17,7 @@ function codeSize(count: number): number {
 
 /** Bytes of the arena that so many processors need beside RAM. */
 export function regionsSize(count: number): number {
-  return PAGE + count * (TLB_SIZE + codeSize(count) + PAGE);
+  return PAGE_SIZE + count * (TLB_SIZE + codeSize(count) + PAGE_SIZE);
 }
 
 /** A processor's regions. */
@@ -27,7 +28,7 @@ export interface Region {
 
 /** Reserves hot state, TLBs and code caches, before the frames take the rest of the arena. */
 export function reserveRegions(arena: Arena, count: number): Region[] {
-  arena.reserve(PAGE); // the hot state, at STATE
+  arena.reserve(PAGE_SIZE); // the hot state, at STATE
   return Array.from({ length: count }, () => {
     const tlb = arena.reserve(TLB_SIZE);
     return { tlb, code: { base: arena.reserve(codeSize(count)), size: codeSize(count) } };

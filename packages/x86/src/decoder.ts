@@ -22,7 +22,8 @@ export const TOO_LONG = 2;
 /** The bytes ended before the instruction did. */
 export const TRUNCATED = 3;
 
-const MAXIMUM_LENGTH = 15;
+/** Bytes of an instruction at most (SDM volume 2, 2.3.11). */
+export const MAXIMUM_LENGTH = 15;
 const P_REX_BITS = PREFIX_REX | PREFIX_REX_W | PREFIX_REX_R | PREFIX_REX_X | PREFIX_REX_B;
 
 /** Legacy prefixes that VEX.pp stands for. */

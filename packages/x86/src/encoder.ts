@@ -5,6 +5,7 @@
 import { type Expression, SourceProblem } from "./assembly-expression.ts";
 import { meaningsOf } from "./assembly-mnemonics.ts";
 import type { MemorySyntax, OperandSyntax } from "./assembly-operand.ts";
+import { MAXIMUM_LENGTH } from "./decoder.ts";
 import { type Form, type Operand, sizeOf } from "./form.ts";
 import { encodeMemory, inRange, signed, Tail, type Value, valueOf } from "./memory-encoding.ts";
 import { arrangements, type EncodingContext, isFar, type Match, matchForm, type PrefixSyntax, SCALABLE } from "./operand-match.ts";
@@ -176,7 +177,7 @@ function encodeMatch(match: Match, prefix: PrefixSyntax, context: EncodingContex
     const at = head.length + body.length;
     for (let n = 0; n < 4; n++) bytes[at + n] = Number((distance >> BigInt(8 * n)) & 0xffn);
   }
-  if (bytes.length - (meaning.wait ? 1 : 0) > 15) throw new SourceProblem("the instruction would be longer than 15 bytes");
+  if (bytes.length - (meaning.wait ? 1 : 0) > MAXIMUM_LENGTH) throw new SourceProblem(`the instruction would be longer than ${MAXIMUM_LENGTH} bytes`);
   return { bytes, long };
 }
 

@@ -10,7 +10,7 @@ export { assemble, assembleProgram } from "./assembler.ts";
 export { type AssembledLine, type AssembledProgram, AssemblyError, type AssemblyOptions } from "./assembly-types.ts";
 export { disassemble, type Disassembly, instructionText } from "./disassembler.ts";
 export { CONDITIONS, REGISTER_NAMES, type RegisterClass } from "./register-names.ts";
-export { decode, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";
+export { decode, MAXIMUM_LENGTH, OK, TOO_LONG, TRUNCATED, UNDEFINED } from "./decoder.ts";
 export {
   EFLAGS_CF, EFLAGS_FIXED, EFLAGS_PF, EFLAGS_AF, EFLAGS_ZF, EFLAGS_SF, EFLAGS_TF, EFLAGS_IF, EFLAGS_DF, EFLAGS_OF, EFLAGS_IOPL,
   EFLAGS_IOPL_SHIFT, EFLAGS_NT, EFLAGS_RF, EFLAGS_VM, EFLAGS_AC, EFLAGS_VIF, EFLAGS_VIP, EFLAGS_ID, EFLAGS_ARITHMETIC,

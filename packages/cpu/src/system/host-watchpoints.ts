@@ -2,9 +2,9 @@
  * Watchpoints of the host: a debugger sees accesses of data without the guest's debug registers knowing. Like theirs, they take the
  * watched pages off the inline path (`Mmu.watch`), so that each access comes by here.
  */
+import { PAGE_SIZE } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 
-const PAGE = 4096;
 
 /** Bytes that a debugger watches. */
 export interface HostWatchpoint {
@@ -26,6 +26,6 @@ export function noteHostAccess(cpu: Cpu, linear: number, size: number, write: bo
 /** The linear addresses of the pages that watchpoints lie in. */
 export function* hostWatchedPages(cpu: Cpu): Generator<number> {
   for (const { linear, length } of cpu.watchpoints) {
-    for (let page = linear - (linear & (PAGE - 1)); page < linear + length; page += PAGE) yield page;
+    for (let page = linear - (linear & (PAGE_SIZE - 1)); page < linear + length; page += PAGE_SIZE) yield page;
   }
 }

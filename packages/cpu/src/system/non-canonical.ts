@@ -2,12 +2,11 @@
  * Which exception an access of a non-canonical address is: #SS(0) through SS, else #GP(0) (SDM volume 1, 3.3.7.1; volume 3, 6.15,
  * interrupts 12 and 13). The access itself knows only its address, so the instruction is looked at when the fault is delivered.
  */
-import { decode, Instruction, OK, VECTOR_SS } from "@doppel/x86";
+import { decode, Instruction, MAXIMUM_LENGTH, OK, VECTOR_SS } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 import { FS, SS } from "../state-layout.ts";
 import { ESP } from "./architecture.ts";
 
-const MAX_LENGTH = 15;
 /** 2^47: canonical addresses are from its negative up to below it. */
 const CANONICAL = 0x8000_0000_0000;
 /** Farther from RSP than this no stack access of one instruction lies: ENTER with its levels stays below. */
@@ -34,12 +33,12 @@ export function settleNonCanonical(cpu: Cpu): void {
 
 function accessesStack(cpu: Cpu): boolean {
   const { state } = cpu;
-  const bytes = new Uint8Array(MAX_LENGTH);
-  for (let i = 0; i < MAX_LENGTH; i += 1) {
+  const bytes = new Uint8Array(MAXIMUM_LENGTH);
+  for (let i = 0; i < MAXIMUM_LENGTH; i += 1) {
     const physical = cpu.mmu.peek(state.rip + i);
     bytes[i] = physical < 0 ? 0xff : cpu.physical.read8(physical);
   }
-  if (decode(bytes, 0, MAX_LENGTH, 8, instruction) !== OK) return false;
+  if (decode(bytes, 0, MAXIMUM_LENGTH, 8, instruction) !== OK) return false;
   if (instruction.memory && instruction.segment === SS) return true;
   const { mnemonic } = instruction.form;
   if (mnemonic === "LEAVE") return true; // reads at RBP
