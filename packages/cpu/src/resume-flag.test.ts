@@ -62,7 +62,7 @@ test.each([32, 64] as const)("in %i-bit code, whatever the next instruction is a
   for (const source of TARGETS) {
     const target = source.replace("@", bits === 32 ? "e" : "r");
     for (const translate of [undefined, 0]) {
-      for (let count = 8; count < 19; count++) {
+      for (let count = 8; count < 25; count++) {
         const [whole, stepped] = [machine(target, bits, translate), machine(target, bits)];
         whole.engine.run(count);
         for (let n = 0; n < 3 * count && stepped.engine.retired < whole.engine.retired; n++) stepped.engine.step();
