@@ -6,7 +6,7 @@ import {
 import { MODE_PROTECTED, MODE_STEP } from "./mode.ts";
 import { pushEflags, takeEflags } from "./quick-transfers.ts";
 import { type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
-import { ATTENTION, BUDGET, BUDGET_KEPT, CPL, EFLAGS_REST, MODE, SCRATCH, STI_AT } from "./state-layout.ts";
+import { ATTENTION, CPL, EFLAGS_REST, MODE, SCRATCH, STI_AT } from "./state-layout.ts";
 
 /** () */
 export function writeCli(q: QuickWriter): void {
@@ -22,10 +22,7 @@ export function writeSti(q: QuickWriter): void {
   q.load(EFLAGS_REST).i32(EFLAGS_IF).op(OP.i32_and).op(OP.i32_eqz).if();
   q.load(ATTENTION);
   q.leaveIf();
-  q.store(STI_AT, () => {
-    q.load(BUDGET);
-    q.load(BUDGET_KEPT).op(OP.i32_add);
-  });
+  q.store(STI_AT, () => q.pushLeft());
   q.store(EFLAGS_REST, () => q.load(EFLAGS_REST).i32(EFLAGS_IF).op(OP.i32_or));
   f.end();
 }

@@ -9,7 +9,7 @@ import { EFLAGS_ARITHMETIC } from "./hot-state.ts";
 import { MODE_CODE32, MODE_FLAT, MODE_IA32E, MODE_PROTECTED, MODE_STACK32, MODE_STEP, MODE_USER } from "./mode.ts";
 import { AVL, type QuickWriter, UNUSUAL_FLAGS } from "./quick-writer.ts";
 import {
-  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, BUDGET, BUDGET_KEPT, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, MODE, RESUME_FLAG_AT, RESUME_FLAG_SHOWN, RIP, SEGMENT,
+  AUX_AF, AUX_CIN, AUX_PFX_SHIFT, AUX_SFX, CPL, CS, DS, EFLAGS_REST, ES, FLAG_AUX, FLAG_RESULT, FS, GPR, GS, MODE, RESUME_FLAG_AT, RESUME_FLAG_SHOWN, RIP, SEGMENT,
   SEGMENT_STRIDE, SEG_ATTRIBUTES, SEG_BASE, SEG_LIMIT, SEG_READ_LENGTH, SEG_SELECTOR, SEG_WRITE_LENGTH, SS, STATE, STATUS_OK, TLB_VIEW,
 } from "./state-layout.ts";
 import { ATTRIBUTES_MASK, EFLAGS_DEFINED, ESP, FLAT_CODE, FLAT_DATA, UNUSABLE } from "./system/architecture.ts";
@@ -147,10 +147,7 @@ export function requireImage(q: QuickWriter, image: number): void {
 export function takeImage(q: QuickWriter, image: number): void {
   const { f } = q;
   f.get(image).i32(EFLAGS_RF).op(OP.i32_and).if();
-  q.store(RESUME_FLAG_AT, () => {
-    q.load(BUDGET);
-    q.load(BUDGET_KEPT).op(OP.i32_add);
-  });
+  q.store(RESUME_FLAG_AT, () => q.pushLeft());
   f.get(image).i32(~EFLAGS_RF).op(OP.i32_and).set(image);
   f.end();
   takeEflags(q, image);

@@ -55,10 +55,15 @@ export class QuickWriter {
     this.leaveIf();
   }
 
+  /** Pushes how many instructions are left behind the one that runs. */
+  pushLeft(): FunctionBuilder {
+    this.load(BUDGET);
+    return this.load(BUDGET_KEPT).op(OP.i32_add);
+  }
+
   /** Leaves where the instruction that runs has RF set; see `RESUME_FLAG_AT`. */
   requireNoResume(): void {
-    this.load(BUDGET);
-    this.load(BUDGET_KEPT).op(OP.i32_add).i32(1).op(OP.i32_add);
+    this.pushLeft().i32(1).op(OP.i32_add);
     this.load(RESUME_FLAG_AT).op(OP.i32_eq);
     this.leaveIf();
   }

@@ -6,7 +6,6 @@ import type { VirtualMachine } from "@doppel/vmm";
 import { PAGE_SIZE } from "@doppel/x86";
 import { currentProcessor } from "./debuggee.ts";
 
-
 function* pieces(machine: VirtualMachine, linear: number, length: number): Generator<{ physical: number; from: number; to: number }> {
   const { memory } = machine;
   const { cpu } = currentProcessor(machine);

@@ -15,7 +15,7 @@ import { type FunctionBuilder, type Label, OP, type Signature } from "@doppel/wa
 import { PAGE_SIZE } from "@doppel/x86";
 import { FIRST_VECTOR, registerAt } from "./effects.ts";
 import { KeptFlagLocals } from "./kept-flags.ts";
-import { INDIRECT_TARGET, INDIRECT_TARGET_SIGNATURE, findName, findSignature, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
+import { findName, findSignature, INDIRECT_TARGET, INDIRECT_TARGET_SIGNATURE, VIEW_MISSED, VIEW_MISSED_SIGNATURE, WINDOW_MISSED, WINDOW_MISSED_SIGNATURE } from "./region-helpers.ts";
 import type { Edge, Region, RegionBlock } from "./region.ts";
 
 const { STATE, GPR, XMM, XMM_STRIDE, RIP, BUDGET, BUDGET_KEPT, SAMPLE_BEYOND, SAMPLE_IN, TLB_VIEW } = layout;

@@ -5,7 +5,6 @@ import { type FunctionBuilder, OP, type Signature } from "@doppel/wasm";
 import { PAGE_SIZE } from "@doppel/x86";
 import { writeFlagHelpers } from "./kept-flags.ts";
 
-
 /** Name of the function that looks up where a region goes on, in code of 32 or of 64 bits. */
 export const findName = (long: boolean): string => (long ? "find64" : "find32");
 /** It takes an instruction pointer and gives the address of the jump cache's entry, or 0; `BUDGET` is to be what is left. */

@@ -2,7 +2,6 @@
 import { PAGE_SIZE } from "@doppel/x86";
 import { edgesOf, type Region } from "./region.ts";
 
-
 /** Host address of a place in a region. */
 export function hostAt({ pages }: Pick<Region, "pages">, at: number): number {
   const distance = Math.floor(at / PAGE_SIZE);

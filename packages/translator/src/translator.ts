@@ -7,7 +7,6 @@ import { codeKey, type Cpu, type Helpers, hostOfKey, instantiate, type Interpret
 import { TLB_EXEC_TAG } from "@doppel/mmu";
 import { FORMS, PAGE_SIZE } from "@doppel/x86";
 import { type Assumed, assumedBehind, type Assuming, Assumptions, Missed } from "./assumptions.ts";
-import { UsualTargets } from "./usual-targets.ts";
 import { meaningOf } from "./effects.ts";
 import { exportName, type Order, regionModule } from "./region-code.ts";
 import { type CodeSource, formRegion, MOST_INSTRUCTIONS, type Region } from "./region.ts";
@@ -16,6 +15,7 @@ import { INDIRECT_TARGET, regionHelpers, VIEW_MISSED } from "./region-helpers.ts
 import type { Tally } from "./region-frame.ts";
 import { type CompileRequest, isUnchanged, type ModuleCompiler, requestOf } from "./region-message.ts";
 import { codeOf, exitsOf, hostAt, placeOf } from "./region-places.ts";
+import { UsualTargets } from "./usual-targets.ts";
 
 /** Executions of a block before it gets a region. */
 const THRESHOLD = 12_000;

@@ -50,7 +50,7 @@ export class RunLoop {
   private readonly now: () => number;
   /** Instructions per millisecond: follows what is measured at once when it falls, and by a quarter when it rises. */
   private speed = SLOWEST;
-  /** When the slice that runs is to end for the next timer. */
+  /** When the slice that runs is to end for the next timer; before all times while none runs. */
   private sliceDeadline = -Infinity;
   private ended = false;
 

@@ -5,7 +5,6 @@
 import { PAGE_SIZE } from "@doppel/x86";
 import type { Cpu } from "../cpu.ts";
 
-
 /** Bytes that a debugger watches. */
 export interface HostWatchpoint {
   /** Linear address of the first byte. */
